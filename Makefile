@@ -1,0 +1,41 @@
+# The newcomer's commands. Only Python 3.11+ and make are assumed: uv comes from PyPI into the project's own environment.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+export SAM_CLI_TELEMETRY := 0
+
+.DEFAULT_GOAL := help
+.PHONY: help install up test check build clean
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+$(VENV)/.installed: pyproject.toml uv.lock
+	@test -x $(UV) || { $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet "uv>=0.9"; }
+	@$(UV) sync --quiet --frozen --all-extras
+	@touch $@
+
+install: $(VENV)/.installed ## make the virtual environment
+
+up: install ## run the whole stack on this machine, the API on port 4000
+	@$(BIN)/minoots local up $(ARGS)
+
+test: install ## run every test
+	@$(BIN)/pytest -n auto $(ARGS)
+
+check: install ## lint, types, import rules, template
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/deptry .
+	$(UV) lock --check
+	$(BIN)/sam validate --lint --region us-east-1
+
+build: install ## build the Lambda artefacts with SAM, for ARCHITECTURE (arm64 or x86_64)
+	$(BIN)/sam build --parameter-overrides Architecture=$(or $(ARCHITECTURE),arm64)
+
+clean: ## remove what the commands made
+	rm -rf $(VENV) .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis
