@@ -1,0 +1,158 @@
+"""Requests and replies about timers."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, JsonValue, StringConstraints, field_validator, model_validator
+
+from minoots_contract.actions import ActionBundle
+from minoots_contract.model import Duration, Instant, Line, RequestedInstant, TenantId, WireModel, field_error
+
+__all__ = [
+    "TERMINAL_STATUSES",
+    "TIMER_STATUSES",
+    "ActionReply",
+    "AttemptReply",
+    "CancelTimerRequest",
+    "CreateTimerRequest",
+    "DeadLetterPage",
+    "DeadLetterReply",
+    "HealthReply",
+    "TimelineEntry",
+    "TimerPage",
+    "TimerReply",
+    "TimerStatus",
+]
+
+TimerStatus = Literal["scheduled", "armed", "paused", "fired", "settled", "failed", "cancelled"]
+TIMER_STATUSES: tuple[TimerStatus, ...] = ("scheduled", "armed", "paused", "fired", "settled", "failed", "cancelled")
+TERMINAL_STATUSES: frozenset[TimerStatus] = frozenset({"settled", "failed", "cancelled"})
+"""Statuses that a timer does not leave by itself."""
+
+_LabelKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._/-]{0,62})?$")]
+_LabelValue = Annotated[str, StringConstraints(max_length=256)]
+
+
+class CreateTimerRequest(WireModel):
+    """Body of ``POST /timers``: exactly one of ``duration`` and ``fireAt`` says when."""
+
+    tenant_id: TenantId | None = Field(default=None, description="Optional: the key names the tenant.")
+    requested_by: Line
+    name: Line | None = Field(default=None, description="Default: timer_<epoch ms>.")
+    duration: Duration | None = None
+    fire_at: RequestedInstant | None = None
+    metadata: dict[str, JsonValue] = Field(default_factory=dict)
+    labels: dict[_LabelKey, _LabelValue] = Field(default_factory=dict, max_length=50)
+    action_bundle: ActionBundle | None = None
+    agent_binding: None = Field(default=None, description="Not available yet: leave it out.")
+
+    @field_validator("agent_binding", mode="before")
+    @classmethod
+    def _no_agent_binding(cls, value: Any) -> None:
+        if value is not None:
+            raise ValueError("agentBinding is not available yet: use a webhook action")
+
+    @model_validator(mode="after")
+    def _says_when_once(self) -> CreateTimerRequest:
+        if self.duration is None and self.fire_at is None:
+            raise field_error("duration", "give duration or fireAt")
+        if self.duration is not None and self.fire_at is not None:
+            raise field_error("fireAt", "give duration or fireAt, not both")
+        return self
+
+
+class CancelTimerRequest(WireModel):
+    """Body of ``POST /timers/{id}/cancel``."""
+
+    requested_by: Line
+    reason: Line | None = None
+
+
+class TimelineEntry(WireModel):
+    """One thing that happened to a timer."""
+
+    event: str
+    at: Instant
+
+
+class AttemptReply(WireModel):
+    """One try of an action."""
+
+    attempt: int
+    started_at: Instant
+    ended_at: Instant
+    outcome: Literal["succeeded", "failed"]
+    status_code: int | None = Field(default=None, description="The receiver's HTTP status, if it answered.")
+    error: str | None = None
+
+
+class ActionReply(WireModel):
+    """How far an action of a fired timer has come."""
+
+    id: str
+    state: Literal["waiting", "dispatched", "succeeded", "failed"]
+    delivery_id: str = Field(description="The `webhook-id` that every attempt carries.")
+    attempts: list[AttemptReply] = Field(default_factory=list)
+    next_attempt_at: Instant | None = None
+
+
+class TimerReply(WireModel):
+    """A timer as its callers see it."""
+
+    id: str
+    tenant_id: str
+    name: str
+    status: TimerStatus
+    duration_ms: int
+    created_at: Instant
+    fire_at: Instant
+    requested_by: str
+    metadata: dict[str, JsonValue]
+    labels: dict[str, str]
+    action_bundle: ActionBundle | None = None
+    armed_at: Instant | None = None
+    fired_at: Instant | None = None
+    lateness_ms: int | None = Field(default=None, description="firedAt - fireAt, milliseconds.")
+    settled_at: Instant | None = None
+    cancelled_at: Instant | None = None
+    cancel_reason: str | None = None
+    cancelled_by: str | None = None
+    failure_reason: str | None = None
+    state_version: int
+    actions: list[ActionReply] | None = None
+    timeline: list[TimelineEntry] = Field(default_factory=list)
+
+
+class TimerPage(WireModel):
+    """A page of timers, newest first. A page may be short, even empty, and still have a ``nextCursor``."""
+
+    timers: list[TimerReply]
+    next_cursor: str | None = None
+
+
+class DeadLetterReply(WireModel):
+    """An action that exhausted its attempts, with its whole story."""
+
+    id: str = Field(description="`<timer id>.<action id>`; also the delivery id.")
+    timer_id: str
+    action_id: str
+    kind: str
+    request: dict[str, JsonValue] = Field(description="What was sent, without header values.")
+    reason: str
+    attempts: list[AttemptReply]
+    dead_at: Instant
+
+
+class DeadLetterPage(WireModel):
+    """A page of dead letters, those of the newest timers first."""
+
+    dead_letters: list[DeadLetterReply]
+    next_cursor: str | None = None
+
+
+class HealthReply(WireModel):
+    """Body of ``GET /healthz``."""
+
+    status: Literal["ok"] = "ok"
+    service: Literal["minoots-control-plane"] = "minoots-control-plane"

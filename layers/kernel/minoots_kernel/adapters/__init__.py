@@ -1,0 +1,1 @@
+"""What the ports meet: AWS, HTTP, the clock; and memory, which the tests use."""

@@ -1,0 +1,1 @@
+"""Builds each function once, from its settings."""

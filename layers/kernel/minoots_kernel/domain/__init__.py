@@ -1,0 +1,1 @@
+"""What a timer is and may become: pure functions over frozen data."""

@@ -1,0 +1,177 @@
+"""The errors of the domain; no interface's statuses are known here.
+
+MinootsError(code, detail)
+├── InvalidTimerError          the request contradicts a rule that a model alone cannot hold
+├── NotFoundError              no such timer for this tenant
+├── AlreadyExistsError         the id is taken
+├── StateConflictError         the status does not allow the command
+├── VersionMismatchError       the timer changed between read and write
+├── ForbiddenError             the principal may not do that
+├── UnauthenticatedError       no valid credential was shown
+├── QuotaExceededError         a limit was reached
+└── DependencyUnavailableError a store or queue did not answer; the same call may succeed later
+
+ActionError(reason)
+├── TransientActionError       worth another attempt, `retry_after_ms` if the receiver named a time
+└── PermanentActionError       another attempt would end the same way
+
+NotDueError(fire_at_ms)        a wake-up came before its time
+StaleHintError                 a hint speaks of a generation that is over
+UnknownHintError               a hint is newer than what was read: read again later
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from minoots_contract.problems import ERRORS, ErrorCode
+
+__all__ = [
+    "ActionError",
+    "AlreadyExistsError",
+    "DependencyUnavailableError",
+    "ForbiddenError",
+    "InvalidTimerError",
+    "MinootsError",
+    "NotDueError",
+    "NotFoundError",
+    "PermanentActionError",
+    "QuotaExceededError",
+    "StaleHintError",
+    "StateConflictError",
+    "TransientActionError",
+    "UnauthenticatedError",
+    "UnknownHintError",
+    "VersionMismatchError",
+]
+
+
+class MinootsError(Exception):
+    """An error that a caller is told about.
+
+    Attributes:
+        code: Which error of the contract's table it is.
+        detail: What happened and what to change, for people.
+        fields: Wire fields at fault, each with its message.
+    """
+
+    code: ClassVar[ErrorCode] = ErrorCode.INTERNAL
+
+    def __init__(self, detail: str, fields: tuple[tuple[str, str], ...] = ()) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.fields = fields
+
+    @property
+    def title(self) -> str:
+        """The short summary of the code."""
+        return ERRORS[self.code].title
+
+    @property
+    def retryable(self) -> bool:
+        """Whether the same request may succeed later."""
+        return ERRORS[self.code].retryable
+
+
+class InvalidTimerError(MinootsError):
+    """The request contradicts a rule that a model alone cannot hold, such as a time in the past."""
+
+    code = ErrorCode.INVALID_REQUEST
+
+
+class NotFoundError(MinootsError):
+    """There is no such timer for this tenant; another tenant's timer looks the same."""
+
+    code = ErrorCode.NOT_FOUND
+
+
+class AlreadyExistsError(MinootsError):
+    """The id is taken."""
+
+    code = ErrorCode.ALREADY_EXISTS
+
+
+class StateConflictError(MinootsError):
+    """The timer's status does not allow the command."""
+
+    code = ErrorCode.STATE_CONFLICT
+
+
+class VersionMismatchError(MinootsError):
+    """The timer changed between the read and the write."""
+
+    code = ErrorCode.VERSION_MISMATCH
+
+
+class ForbiddenError(MinootsError):
+    """The principal may not do that."""
+
+    code = ErrorCode.FORBIDDEN
+
+
+class UnauthenticatedError(MinootsError):
+    """No valid credential was shown."""
+
+    code = ErrorCode.UNAUTHENTICATED
+
+
+class QuotaExceededError(MinootsError):
+    """A limit was reached."""
+
+    code = ErrorCode.QUOTA_EXCEEDED
+
+
+class DependencyUnavailableError(MinootsError):
+    """A store or a queue did not answer, or refused for load; the same call may succeed later."""
+
+    code = ErrorCode.DEPENDENCY_UNAVAILABLE
+
+
+class ActionError(Exception):
+    """An attempt of an action failed.
+
+    Attributes:
+        reason: One line for the attempt's record.
+        status_code: The receiver's HTTP status, if it answered.
+    """
+
+    def __init__(self, reason: str, status_code: int | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.status_code = status_code
+
+
+class TransientActionError(ActionError):
+    """Worth another attempt.
+
+    Attributes:
+        retry_after_ms: How long the receiver asked to wait, milliseconds, if it did.
+    """
+
+    def __init__(self, reason: str, status_code: int | None = None, retry_after_ms: int | None = None) -> None:
+        super().__init__(reason, status_code)
+        self.retry_after_ms = retry_after_ms
+
+
+class PermanentActionError(ActionError):
+    """Another attempt would end the same way."""
+
+
+class NotDueError(Exception):
+    """A wake-up came before the timer's time.
+
+    Attributes:
+        fire_at_ms: When the timer is due, epoch milliseconds.
+    """
+
+    def __init__(self, fire_at_ms: int) -> None:
+        super().__init__(f"due at {fire_at_ms}")
+        self.fire_at_ms = fire_at_ms
+
+
+class StaleHintError(Exception):
+    """A hint speaks of a generation, or an action, that is over: drop it."""
+
+
+class UnknownHintError(Exception):
+    """A hint is newer than what was read, or its timer is not visible yet: try it again."""

@@ -1,0 +1,167 @@
+"""What a timer is: frozen data, no behaviour beyond reading it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import JsonValue
+
+from minoots_contract.actions import Action, ActionBundle
+
+__all__ = ["ActionState", "ActionStatus", "Attempt", "Moment", "Status", "Timer", "TimerSpec", "delivery_id"]
+
+
+class Status(StrEnum):
+    """Where a timer stands in its life; `transitions.MOVES` says which may follow which."""
+
+    SCHEDULED = "scheduled"
+    ARMED = "armed"
+    PAUSED = "paused"
+    FIRED = "fired"
+    SETTLED = "settled"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def pending(self) -> bool:
+        """Whether the timer still waits for its time."""
+        return self in {Status.SCHEDULED, Status.ARMED}
+
+    @property
+    def terminal(self) -> bool:
+        """Whether the timer has ended."""
+        return self in {Status.SETTLED, Status.FAILED, Status.CANCELLED}
+
+
+class ActionStatus(StrEnum):
+    """How far one action of a fired timer has come."""
+
+    WAITING = "waiting"
+    DISPATCHED = "dispatched"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+    @property
+    def terminal(self) -> bool:
+        """Whether the action has ended."""
+        return self in {ActionStatus.SUCCEEDED, ActionStatus.FAILED}
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try of an action. Times are epoch milliseconds."""
+
+    number: int
+    started_at_ms: int
+    ended_at_ms: int
+    outcome: Literal["succeeded", "failed"]
+    status_code: int | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ActionState:
+    """What has become of one action.
+
+    Attributes:
+        id: The action's id in its bundle.
+        status: How far it has come.
+        tries: Attempts made so far; `attempts` may hold fewer, the latest.
+        attempts: The latest attempts, oldest first.
+        dispatched_at_ms: When the write that released the action was made.
+        next_attempt_at_ms: When the next attempt is due after a failed one.
+    """
+
+    id: str
+    status: ActionStatus = ActionStatus.WAITING
+    tries: int = 0
+    attempts: tuple[Attempt, ...] = ()
+    dispatched_at_ms: int | None = None
+    next_attempt_at_ms: int | None = None
+
+    @property
+    def next_attempt(self) -> int:
+        """The number of the attempt that comes next, from 1."""
+        return self.tries + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One entry of the timeline: an event, when it was (epoch milliseconds), and the version that its write made."""
+
+    event: str
+    at_ms: int
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class TimerSpec:
+    """What the caller asked for beside the time; it never changes."""
+
+    metadata: dict[str, JsonValue] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
+    bundle: ActionBundle | None = None
+
+    def action(self, action_id: str) -> Action | None:
+        """Return the action of that id, if there is one."""
+        actions = self.bundle.actions if self.bundle else []
+        return next((action for action in actions if action.id == action_id), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """A timer. Times are epoch milliseconds by the service's clock.
+
+    Attributes:
+        generation: Rises when a change of mind makes the wake-ups under way stale; each wake-up carries it.
+        version: The wire's `stateVersion`; rises by one with each write.
+        next_check_at_ms: When the sweep should look at the timer; none when nothing is left to be done for it.
+        timeline: What happened, oldest first; the events of the timer are read from here.
+    """
+
+    id: str
+    tenant_id: str
+    name: str
+    requested_by: str
+    status: Status
+    created_at_ms: int
+    fire_at_ms: int
+    spec: TimerSpec
+    generation: int = 1
+    version: int = 1
+    armed_at_ms: int | None = None
+    fired_at_ms: int | None = None
+    settled_at_ms: int | None = None
+    cancelled_at_ms: int | None = None
+    cancelled_by: str | None = None
+    cancel_reason: str | None = None
+    failure_reason: str | None = None
+    next_check_at_ms: int | None = None
+    actions: tuple[ActionState, ...] = ()
+    timeline: tuple[Moment, ...] = ()
+
+    @property
+    def duration_ms(self) -> int:
+        """From creation to due, milliseconds."""
+        return self.fire_at_ms - self.created_at_ms
+
+    @property
+    def lateness_ms(self) -> int | None:
+        """How long after its time the timer fired, milliseconds."""
+        return None if self.fired_at_ms is None else self.fired_at_ms - self.fire_at_ms
+
+    @property
+    def ended_at_ms(self) -> int | None:
+        """When the timer reached its terminal status, if it has."""
+        return self.timeline[-1].at_ms if self.status.terminal else None
+
+    def action(self, action_id: str) -> ActionState | None:
+        """Return the state of the action of that id, if there is one."""
+        return next((state for state in self.actions if state.id == action_id), None)
+
+
+def delivery_id(timer_id: str, action_id: str) -> str:
+    """Return the identity that every attempt of an action carries (the Standard Webhooks `webhook-id`)."""
+    return f"{timer_id}.{action_id}"

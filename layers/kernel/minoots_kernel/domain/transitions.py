@@ -1,0 +1,291 @@
+"""The timer's life as pure functions: (timer, command, now) to a new timer and its events, or a named error.
+
+Nothing here reads a clock, draws a random number or does I/O; the same call gives the same answer forever. Each
+transition raises the version by one, which the store turns into one conditional write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from minoots_contract.actions import RetryPolicy
+from minoots_kernel.domain.errors import (
+    NotDueError,
+    StaleHintError,
+    StateConflictError,
+    UnknownHintError,
+)
+from minoots_kernel.domain.retry import retry_delay_ms
+from minoots_kernel.domain.timer import (
+    ActionState,
+    ActionStatus,
+    Attempt,
+    Moment,
+    Status,
+    Timer,
+    delivery_id,
+)
+
+__all__ = [
+    "CHECK_AFTER_MS",
+    "MOVES",
+    "REDISPATCH_AFTER_MS",
+    "Arm",
+    "Cancel",
+    "Command",
+    "Fire",
+    "Recheck",
+    "RecordAttempt",
+    "Transition",
+    "apply",
+]
+
+MOVES: Final[dict[Status, frozenset[Status]]] = {
+    #  from              to
+    Status.SCHEDULED: frozenset({Status.ARMED, Status.FIRED, Status.SETTLED, Status.CANCELLED}),
+    Status.ARMED: frozenset({Status.FIRED, Status.SETTLED, Status.CANCELLED}),
+    Status.PAUSED: frozenset(),
+    Status.FIRED: frozenset({Status.FIRED, Status.SETTLED, Status.FAILED}),
+    Status.SETTLED: frozenset(),
+    Status.FAILED: frozenset(),
+    Status.CANCELLED: frozenset(),
+}
+"""Every legal change of status. `scheduled → fired` is the near leg, whose wake-up needs no write of its own;
+`→ settled` at once is a timer with no action; `fired → fired` is an attempt that is not the last."""
+
+CHECK_AFTER_MS: Final = 30_000
+"""How long after its due time the sweep looks at a timer. With the sweep's period of a minute it bounds the lateness
+that a lost wake-up can cause."""
+
+REDISPATCH_AFTER_MS: Final = 45_000
+"""How long a dispatched action may stay without an outcome before it is sent again: longer than the longest attempt
+(30 s), shorter than the time after which a crashed wake-up comes back (60 s)."""
+
+MAX_TIMELINE: Final = 40
+MAX_ATTEMPTS_KEPT: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """A schedule for the wake-up of this generation exists."""
+
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fire:
+    """A wake-up of this generation has come."""
+
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Somebody does not want the timer any more."""
+
+    requested_by: str
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordAttempt:
+    """An attempt of an action ended.
+
+    Attributes:
+        permanent: A failed attempt must not be followed by another, whatever the policy says.
+        retry_after_ms: What the receiver asked for, milliseconds.
+    """
+
+    action_id: str
+    attempt: Attempt
+    permanent: bool = False
+    retry_after_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recheck:
+    """The sweep has looked at the timer and wants to look again later."""
+
+    at_ms: int
+
+
+Command = Arm | Fire | Cancel | RecordAttempt | Recheck
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """What a command made of a timer; with no change the timer is the same object and there are no events."""
+
+    timer: Timer
+    events: tuple[Moment, ...] = ()
+
+
+def apply(timer: Timer, command: Command, now_ms: int) -> Transition:
+    """Apply a command to a timer.
+
+    Args:
+        timer: The timer as it was read.
+        command: What is to happen.
+        now_ms: The service's clock, epoch milliseconds.
+
+    Returns:
+        The new timer, one version on, with its events; or the same timer when the command has been done already.
+
+    Raises:
+        StateConflictError: If the status does not allow the command.
+        NotDueError: If the timer would fire early.
+        StaleHintError: If the command comes from a hint that is over.
+        UnknownHintError: If the command comes from a hint newer than the timer that was read.
+    """
+    return _HANDLERS[type(command)](timer, command, now_ms)
+
+
+def _arm(timer: Timer, command: Arm, now_ms: int) -> Transition:
+    _check_generation(timer, command.generation)
+    if timer.status is not Status.SCHEDULED:
+        raise StaleHintError(f"the timer is {timer.status} already")
+    return _moved(timer, now_ms, ("armed",), status=Status.ARMED, armed_at_ms=now_ms)
+
+
+def _fire(timer: Timer, command: Fire, now_ms: int) -> Transition:
+    _check_generation(timer, command.generation)
+    if not timer.status.pending:
+        raise StaleHintError(f"the timer is {timer.status} already")
+    if now_ms < timer.fire_at_ms:
+        raise NotDueError(timer.fire_at_ms)
+    if not timer.actions:
+        ended = {"settled_at_ms": now_ms, "next_check_at_ms": None}
+        return _moved(timer, now_ms, ("fired", "settled"), status=Status.SETTLED, fired_at_ms=now_ms, **ended)
+    late = timer.next_check_at_ms is None or timer.next_check_at_ms <= now_ms
+    check = now_ms + REDISPATCH_AFTER_MS if late else timer.next_check_at_ms
+    return _moved(
+        timer,
+        now_ms,
+        ("fired",),
+        status=Status.FIRED,
+        fired_at_ms=now_ms,
+        next_check_at_ms=check,
+        actions=_release(timer.actions, timer.spec.bundle.concurrency if timer.spec.bundle else 1, now_ms),
+    )
+
+
+def _cancel(timer: Timer, command: Cancel, now_ms: int) -> Transition:
+    if timer.status is Status.CANCELLED:
+        return Transition(timer)  # a second cancel keeps the first one's reason
+    if Status.CANCELLED not in MOVES[timer.status]:
+        raise StateConflictError(f"the timer is {timer.status}: only a timer that has not fired can be cancelled")
+    return _moved(
+        timer,
+        now_ms,
+        ("cancelled",),
+        status=Status.CANCELLED,
+        generation=timer.generation + 1,
+        cancelled_at_ms=now_ms,
+        cancelled_by=command.requested_by,
+        cancel_reason=command.reason,
+        next_check_at_ms=None,
+    )
+
+
+def _record_attempt(timer: Timer, command: RecordAttempt, now_ms: int) -> Transition:
+    state = timer.action(command.action_id)
+    if timer.status is not Status.FIRED or state is None or state.status is not ActionStatus.DISPATCHED:
+        raise StaleHintError("the action is not under way")
+    if command.attempt.number != state.next_attempt:
+        raise StaleHintError(f"attempt {command.attempt.number} has its outcome already")
+    ended = _after_attempt(timer, state, command, now_ms)
+    actions = tuple(ended if other.id == ended.id else other for other in timer.actions)
+    if ended.status.terminal:
+        actions = _release(actions, timer.spec.bundle.concurrency if timer.spec.bundle else 1, now_ms)
+    events: tuple[str, ...] = ("attempt_failed",) if command.attempt.outcome == "failed" else ()
+    if not all(action.status.terminal for action in actions):
+        return _moved(timer, now_ms, events, actions=actions, next_check_at_ms=_next_check(timer, ended))
+    return _end(replace(timer, actions=actions), now_ms, events)
+
+
+def _recheck(timer: Timer, command: Recheck, now_ms: int) -> Transition:
+    if timer.status.terminal:
+        raise StaleHintError(f"the timer is {timer.status} already")
+    return _moved(timer, now_ms, (), next_check_at_ms=command.at_ms)
+
+
+_HANDLERS: Final[dict[type, Callable[[Timer, Any, int], Transition]]] = {
+    Arm: _arm,
+    Fire: _fire,
+    Cancel: _cancel,
+    RecordAttempt: _record_attempt,
+    Recheck: _recheck,
+}
+
+
+def _check_generation(timer: Timer, generation: int) -> None:
+    if generation < timer.generation:
+        raise StaleHintError(f"generation {generation} is over")
+    if generation > timer.generation:
+        raise UnknownHintError(f"generation {generation} is not visible yet")
+
+
+def _release(actions: tuple[ActionState, ...], concurrency: int, now_ms: int) -> tuple[ActionState, ...]:
+    """Dispatch waiting actions, in order, until as many are under way as the bundle allows."""
+    free = concurrency - sum(action.status is ActionStatus.DISPATCHED for action in actions)
+    released: list[ActionState] = []
+    for action in actions:
+        if action.status is ActionStatus.WAITING and free > 0:
+            free -= 1
+            released.append(replace(action, status=ActionStatus.DISPATCHED, dispatched_at_ms=now_ms))
+        else:
+            released.append(action)
+    return tuple(released)
+
+
+def _after_attempt(timer: Timer, state: ActionState, command: RecordAttempt, now_ms: int) -> ActionState:
+    policy = timer.spec.bundle.retry_policy if timer.spec.bundle else RetryPolicy()
+    number = command.attempt.number
+    tried = replace(
+        state,
+        tries=number,
+        attempts=(*state.attempts, command.attempt)[-MAX_ATTEMPTS_KEPT:],
+        next_attempt_at_ms=None,
+    )
+    if command.attempt.outcome == "succeeded":
+        return replace(tried, status=ActionStatus.SUCCEEDED)
+    if command.permanent or number >= policy.max_attempts:
+        return replace(tried, status=ActionStatus.FAILED)
+    delay = retry_delay_ms(policy, delivery_id(timer.id, state.id), number, command.retry_after_ms)
+    return replace(tried, next_attempt_at_ms=now_ms + delay)
+
+
+def _next_check(timer: Timer, ended: ActionState) -> int | None:
+    """Leave the sweep's time alone unless the next attempt lies beyond it: a change costs two index writes."""
+    if ended.next_attempt_at_ms is None or timer.next_check_at_ms is None:
+        return timer.next_check_at_ms
+    if ended.next_attempt_at_ms < timer.next_check_at_ms:
+        return timer.next_check_at_ms
+    return ended.next_attempt_at_ms + REDISPATCH_AFTER_MS
+
+
+def _end(timer: Timer, now_ms: int, events: tuple[str, ...]) -> Transition:
+    failed = [action for action in timer.actions if action.status is ActionStatus.FAILED]
+    if not failed:
+        return _moved(
+            timer, now_ms, (*events, "settled"), status=Status.SETTLED, settled_at_ms=now_ms, next_check_at_ms=None
+        )
+    last = failed[0].attempts[-1].error if failed[0].attempts else None
+    reason = f"{len(failed)} of {len(timer.actions)} actions failed; {failed[0].id}: {last or 'unknown'}"
+    return _moved(
+        timer, now_ms, (*events, "failed"), status=Status.FAILED, failure_reason=reason, next_check_at_ms=None
+    )
+
+
+def _moved(timer: Timer, now_ms: int, events: tuple[str, ...], **changes: Any) -> Transition:
+    status = changes.get("status", timer.status)
+    if status is not timer.status and status not in MOVES[timer.status]:
+        raise StateConflictError(f"a timer that is {timer.status} cannot become {status}")
+    version = timer.version + 1
+    moments = tuple(Moment(event, now_ms, version) for event in events)
+    timeline = (*timer.timeline, *moments)
+    if len(timeline) > MAX_TIMELINE:
+        timeline = (timeline[0], *timeline[1 - MAX_TIMELINE :])
+    return Transition(replace(timer, version=version, timeline=timeline, **changes), moments)

@@ -1,0 +1,1 @@
+"""How the outside calls the use cases: REST, queues, streams."""
