@@ -1,0 +1,243 @@
+"""What the use cases need of the world. Every adapter of a port passes the port's one conformance suite.
+
+All calls may raise `DependencyUnavailableError` when the other side does not answer or refuses for load; the same call
+may then succeed later, and, for writes, may have happened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+from minoots_contract.events import CloudEvent
+from minoots_kernel.domain.dead_letters import DeadLetter
+from minoots_kernel.domain.messages import ActionMessage, WakeUp
+from minoots_kernel.domain.tenancy import Principal
+from minoots_kernel.domain.timer import Status, Timer
+from minoots_kernel.domain.webhooks import WebhookRequest
+
+__all__ = [
+    "ActionQueue",
+    "Clock",
+    "DeadLetterStore",
+    "Delayed",
+    "EventBus",
+    "IdFactory",
+    "KeyStore",
+    "Metrics",
+    "Page",
+    "ParkedRecordStore",
+    "TimerKey",
+    "TimerStore",
+    "WakeQueue",
+    "WakeSchedules",
+    "WebhookSender",
+]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """A stretch of a listing.
+
+    Attributes:
+        items: What was found, in the listing's order; may be fewer than the limit, even none, before the end.
+        next_position: Where the following page begins, or none at the end.
+    """
+
+    items: tuple[T, ...]
+    next_position: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TimerKey:
+    """What identifies a timer."""
+
+    tenant_id: str
+    timer_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delayed(Generic[T]):
+    """A message and how long the queue is to hold it back: 0 to 900 whole seconds."""
+
+    message: T
+    delay_s: int = 0
+
+
+class Clock(Protocol):
+    """The service's clock."""
+
+    def now_ms(self) -> int:
+        """Return epoch milliseconds."""
+        ...
+
+    def sleep_ms(self, duration_ms: int) -> None:
+        """Wait; a duration of zero or less returns at once."""
+        ...
+
+
+class IdFactory(Protocol):
+    """Makes ids of new timers."""
+
+    def new_id(self) -> str:
+        """Return a fresh id; ids sort by the time they were made (UUIDv7)."""
+        ...
+
+
+class TimerStore(Protocol):
+    """The truth about timers. Reads by key are strongly consistent; each write is one conditional write on one item."""
+
+    @property
+    def check_shards(self) -> int:
+        """How many shards the sweep's index has."""
+        ...
+
+    def create(self, timer: Timer) -> None:
+        """Store a new timer.
+
+        Raises:
+            AlreadyExistsError: If the id is taken by another write.
+        """
+        ...
+
+    def get(self, key: TimerKey) -> Timer | None:
+        """Return the timer as it stands, or none."""
+        ...
+
+    def replace(self, before: Timer, after: Timer) -> None:
+        """Replace a timer if it still stands at the version of `before`.
+
+        A write whose answer was lost and that is made again by the client library counts as done, not as a mismatch.
+
+        Raises:
+            VersionMismatchError: If another write came first, or the timer is gone.
+        """
+        ...
+
+    def page(
+        self, tenant_id: str, *, statuses: frozenset[Status], limit: int, position: str | None = None
+    ) -> Page[Timer]:
+        """List a tenant's timers by descending id (newest first), eventually consistent.
+
+        Args:
+            tenant_id: Whose timers.
+            statuses: Only timers in one of these; all when empty.
+            limit: Most timers to return, at least 1.
+            position: `next_position` of the page before.
+        """
+        ...
+
+    def due_for_check(self, shard: int, until_ms: int, limit: int, position: str | None = None) -> Page[TimerKey]:
+        """List timers whose `next_check_at_ms` is at most `until_ms`, the earliest first; the index may be stale."""
+        ...
+
+
+class DeadLetterStore(Protocol):
+    """Actions that exhausted their attempts."""
+
+    def put(self, letter: DeadLetter) -> None:
+        """Store a dead letter; storing it again changes nothing."""
+        ...
+
+    def page(self, tenant_id: str, *, limit: int, position: str | None = None) -> Page[DeadLetter]:
+        """List a tenant's dead letters by descending id, eventually consistent."""
+        ...
+
+
+class KeyStore(Protocol):
+    """API keys, by the SHA-256 digest of the secret; the secret itself is nowhere."""
+
+    def find(self, digest: str) -> Principal | None:
+        """Return whom the key with this digest (lower-case hex) stands for."""
+        ...
+
+    def put(self, digest: str, principal: Principal) -> None:
+        """Store a key, replacing one of the same digest."""
+        ...
+
+
+class ParkedRecordStore(Protocol):
+    """Stream records that could not be processed, kept whole because the stream forgets them after a day."""
+
+    def put(self, consumer: str, record: dict[str, Any], reason: str) -> None:
+        """Keep a record (as the stream handed it over); keeping it again changes nothing."""
+        ...
+
+
+class WakeQueue(Protocol):
+    """The queue of wake-ups."""
+
+    def send(self, batch: Sequence[Delayed[WakeUp]]) -> list[Delayed[WakeUp]]:
+        """Send wake-ups, any number, in as few calls as the queue allows.
+
+        Returns:
+            Those that the queue did not accept.
+        """
+        ...
+
+
+class ActionQueue(Protocol):
+    """The queue of attempts to make, fair between tenants."""
+
+    def send(self, batch: Sequence[Delayed[ActionMessage]]) -> list[Delayed[ActionMessage]]:
+        """Send action messages, any number, in as few calls as the queue allows.
+
+        Returns:
+            Those that the queue did not accept.
+        """
+        ...
+
+
+class WakeSchedules(Protocol):
+    """One-shot schedules that put a wake-up on the wake queue."""
+
+    def put(self, wake_up: WakeUp, at_ms: int) -> None:
+        """Make the schedule named after the wake-up, for a whole second; one that exists already is left as it is."""
+        ...
+
+    def delete(self, wake_up: WakeUp) -> None:
+        """Remove the schedule named after the wake-up; that there is none is no error."""
+        ...
+
+
+class EventBus(Protocol):
+    """Where events of timers are published."""
+
+    def publish(self, events: Sequence[CloudEvent]) -> list[CloudEvent]:
+        """Publish events, any number.
+
+        Returns:
+            Those that the bus did not accept.
+        """
+        ...
+
+
+class WebhookSender(Protocol):
+    """Makes the HTTP call of a webhook action."""
+
+    def send(self, request: WebhookRequest) -> int:
+        """Send one request.
+
+        Returns:
+            The receiver's status, 200 to 299.
+
+        Raises:
+            TransientActionError: If another attempt may succeed.
+            PermanentActionError: If none will.
+        """
+        ...
+
+
+class Metrics(Protocol):
+    """Where measurements go."""
+
+    def count(self, name: str, value: int = 1) -> None:
+        """Add to a counter."""
+        ...
+
+    def milliseconds(self, name: str, value: int) -> None:
+        """Record a duration."""
+        ...

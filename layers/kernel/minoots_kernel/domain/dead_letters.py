@@ -1,0 +1,51 @@
+"""What remains of an action that exhausted its attempts: the delivery with its whole story."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from minoots_kernel.domain.timer import ActionState, Attempt, Timer, delivery_id
+
+__all__ = ["DeadLetter", "dead_letter"]
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A delivery that failed for good. Times are epoch milliseconds.
+
+    Attributes:
+        id: The delivery id, `<timer id>.<action id>`.
+        request: What was asked for, as JSON, without header values: they may be secrets.
+    """
+
+    id: str
+    tenant_id: str
+    timer_id: str
+    action_id: str
+    kind: str
+    request: dict[str, Any]
+    reason: str
+    attempts: tuple[Attempt, ...]
+    dead_at_ms: int
+
+
+def dead_letter(timer: Timer, state: ActionState) -> DeadLetter:
+    """Make the dead letter of a failed action."""
+    action = timer.spec.action(state.id)
+    parameters = dict(action.parameters) if action else {}
+    headers = parameters.pop("headers", None)
+    if isinstance(headers, dict):
+        parameters["headers"] = sorted(headers)
+    last = state.attempts[-1]
+    return DeadLetter(
+        id=delivery_id(timer.id, state.id),
+        tenant_id=timer.tenant_id,
+        timer_id=timer.id,
+        action_id=state.id,
+        kind=action.kind if action else "unknown",
+        request=parameters,
+        reason=last.error or "unknown",
+        attempts=state.attempts,
+        dead_at_ms=last.ended_at_ms,
+    )

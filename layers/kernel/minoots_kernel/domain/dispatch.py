@@ -1,0 +1,37 @@
+"""Which action messages a fired timer calls for."""
+
+from __future__ import annotations
+
+from minoots_kernel.domain.messages import ActionMessage
+from minoots_kernel.domain.timer import ActionState, ActionStatus, Timer
+from minoots_kernel.domain.transitions import REDISPATCH_AFTER_MS
+
+__all__ = ["message_for", "overdue_messages", "released_at", "under_way"]
+
+
+def message_for(timer: Timer, state: ActionState) -> ActionMessage:
+    """Return the message of an action's next attempt."""
+    return ActionMessage(timer.tenant_id, timer.id, state.id, state.next_attempt)
+
+
+def under_way(timer: Timer) -> list[ActionState]:
+    """Return the actions that were dispatched and have not ended."""
+    return [state for state in timer.actions if state.status is ActionStatus.DISPATCHED]
+
+
+def released_at(timer: Timer, at_ms: int) -> list[ActionMessage]:
+    """Return the messages of the actions that the write made at `at_ms` released and that were not tried since."""
+    return [
+        message_for(timer, state) for state in under_way(timer) if state.dispatched_at_ms == at_ms and state.tries == 0
+    ]
+
+
+def overdue_messages(timer: Timer, now_ms: int) -> list[ActionMessage]:
+    """Return the messages to send again: their attempt was due so long ago that it must have been lost."""
+    return [
+        message_for(timer, state) for state in under_way(timer) if _expected_at(state) + REDISPATCH_AFTER_MS <= now_ms
+    ]
+
+
+def _expected_at(state: ActionState) -> int:
+    return max(state.next_attempt_at_ms or 0, state.dispatched_at_ms or 0)
