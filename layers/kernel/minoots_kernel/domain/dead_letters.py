@@ -33,7 +33,7 @@ class DeadLetter:
 def dead_letter(timer: Timer, state: ActionState) -> DeadLetter:
     """Make the dead letter of a failed action."""
     action = timer.spec.action(state.id)
-    parameters = dict(action.parameters) if action else {}
+    parameters: dict[str, Any] = dict(action.parameters) if action else {}
     headers = parameters.pop("headers", None)
     if isinstance(headers, dict):
         parameters["headers"] = sorted(headers)

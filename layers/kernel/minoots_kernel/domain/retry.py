@@ -1,4 +1,7 @@
-"""When a failed attempt is made again. Pure: the jitter comes from the attempt's identity, so a repeat computes the same."""
+"""When a failed attempt is made again.
+
+Pure: the jitter comes from the attempt's identity, so a repeat computes the same.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,9 @@ __all__ = ["retry_delay_ms"]
 def retry_delay_ms(policy: RetryPolicy, delivery_id: str, attempt: int, retry_after_ms: int | None = None) -> int:
     """Return how long to wait after a failed attempt.
 
-    Exponential with equal jitter: uniform over the upper half of ``initial · multiplier^(attempt-1)``. The lower half is
-    left out so that, with a multiplier of two or more, every delay is at least as long as the one before it. The policy's
-    cap holds for the computed delay; a receiver's own wish wins over both when it is longer.
+    Exponential with equal jitter: uniform over the upper half of ``initial · multiplier^(attempt-1)``. The lower half
+    is left out so that, with a multiplier of two or more, every delay is at least as long as the one before it. The
+    policy's cap holds for the computed delay; a receiver's own wish wins over both when it is longer.
 
     Args:
         policy: The bundle's retry policy.

@@ -42,8 +42,8 @@ Leg = NearLeg | FarLeg
 def lead_ms(wake_up: WakeUp) -> int:
     """Return how long before the due time the schedule of a wake-up fires, milliseconds.
 
-    Hashed over 75-840 s from the wake-up's identity: longer than Scheduler's minute and the hop, shorter than the queue's
-    longest delay, and a herd on one instant spreads over hundreds of Scheduler seconds.
+    Hashed over 75-840 s from the wake-up's identity: longer than Scheduler's minute and the hop, shorter than the
+    queue's longest delay, and a herd on one instant spreads over hundreds of Scheduler seconds.
     """
     digest = hashlib.blake2b(wake_up.name.encode(), digest_size=8).digest()
     return MIN_LEAD_MS + int.from_bytes(digest) % (MAX_LEAD_MS - MIN_LEAD_MS + 1)

@@ -1,0 +1,48 @@
+"""One transition, stored: read, apply, write if nobody else wrote, and again if somebody did."""
+
+from __future__ import annotations
+
+from minoots_kernel.application.ports import TimerKey, TimerStore
+from minoots_kernel.domain.errors import DependencyUnavailableError, VersionMismatchError
+from minoots_kernel.domain.timer import Timer
+from minoots_kernel.domain.transitions import Command, Transition, apply
+
+__all__ = ["change_timer"]
+
+MAX_TRIES = 40
+"""More writers than actions may run at once in a bundle (20): each round at least one of them gets through."""
+
+
+def change_timer(store: TimerStore, timer: Timer, command: Command, now_ms: int) -> Transition:
+    """Apply a command to a timer and store the result.
+
+    Args:
+        store: Where timers are.
+        timer: The timer as it was read; read again when another write came first.
+        command: What is to happen.
+        now_ms: The service's clock, epoch milliseconds.
+
+    Returns:
+        What was stored; without events when the command had been done already.
+
+    Raises:
+        MinootsError: As `apply` for the timer as it stands, or if the store does not answer.
+        StaleHintError: As `apply`.
+        UnknownHintError: As `apply`.
+        NotDueError: As `apply`.
+    """
+    current = timer
+    for _ in range(MAX_TRIES):
+        transition = apply(current, command, now_ms)
+        if transition.timer is current:
+            return transition
+        try:
+            store.replace(current, transition.timer)
+        except VersionMismatchError:
+            read = store.get(TimerKey(timer.tenant_id, timer.id))
+            if read is None:
+                raise
+            current = read
+        else:
+            return transition
+    raise DependencyUnavailableError("The timer is being changed by too many at once; try again.")

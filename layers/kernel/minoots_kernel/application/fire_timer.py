@@ -1,0 +1,108 @@
+"""Fire a timer whose wake-up has come."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from enum import StrEnum
+
+from minoots_kernel.application.change import change_timer
+from minoots_kernel.application.ports import ActionQueue, Clock, Delayed, Metrics, TimerKey, TimerStore, WakeQueue
+from minoots_kernel.domain.dispatch import message_for, overdue_messages, under_way
+from minoots_kernel.domain.errors import DependencyUnavailableError, NotDueError, StaleHintError, UnknownHintError
+from minoots_kernel.domain.messages import ActionMessage, WakeUp
+from minoots_kernel.domain.timer import Timer
+from minoots_kernel.domain.transitions import Fire
+from minoots_kernel.domain.waking import queue_delay_s
+
+__all__ = ["WAIT_OUT_MS", "FireOutcome", "FireTimer"]
+
+logger = logging.getLogger(__name__)
+
+WAIT_OUT_MS = 1_500
+"""A wake-up this close to its time is waited out in the function; the queue counts in whole seconds."""
+
+
+class FireOutcome(StrEnum):
+    """What became of a wake-up."""
+
+    FIRED = "fired"
+    SENT_AGAIN = "sent_again"
+    FORWARDED = "forwarded"
+    REDISPATCHED = "redispatched"
+    DROPPED = "dropped"
+
+
+@dataclass(frozen=True, slots=True)
+class FireTimer:
+    """Check a wake-up against its timer, fire it on time, and hand its actions over."""
+
+    store: TimerStore
+    wake_queue: WakeQueue
+    action_queue: ActionQueue
+    clock: Clock
+    metrics: Metrics
+
+    def __call__(self, wake_up: WakeUp) -> FireOutcome:
+        """Handle one wake-up; called again with the same one, it does no harm.
+
+        Raises:
+            UnknownHintError: If the timer is not visible yet, or older than the hint: try again.
+            DependencyUnavailableError: If a store or queue does not answer: try again.
+        """
+        if wake_up.due_at_ms - self.clock.now_ms() > WAIT_OUT_MS:
+            return self._send_again(wake_up)
+        if wake_up.action_id is not None:
+            return self._forward(wake_up, wake_up.action_id)
+        timer = self.store.get(TimerKey(wake_up.tenant_id, wake_up.timer_id))
+        if timer is None:
+            raise UnknownHintError(f"timer {wake_up.timer_id} is not visible")
+        # Read first, wait then: the write goes out the moment the timer is due.
+        self._wait_until(wake_up.due_at_ms)
+        try:
+            fired = change_timer(self.store, timer, Fire(wake_up.generation), self.clock.now_ms()).timer
+        except NotDueError as error:
+            # The due time moved under this generation (a heartbeat): this wake-up carries on to the new one.
+            return self._send_again(WakeUp(wake_up.tenant_id, wake_up.timer_id, wake_up.generation, error.fire_at_ms))
+        except StaleHintError:
+            return self._finish_what_was_begun(wake_up)
+        self._dispatch([message_for(fired, state) for state in under_way(fired)])
+        self._report(fired)
+        return FireOutcome.FIRED
+
+    def _send_again(self, wake_up: WakeUp) -> FireOutcome:
+        delay_s = queue_delay_s(wake_up.due_at_ms - self.clock.now_ms())
+        if self.wake_queue.send([Delayed(wake_up, delay_s)]):
+            raise DependencyUnavailableError("The wake-up queue refused a message.")
+        return FireOutcome.SENT_AGAIN
+
+    def _forward(self, wake_up: WakeUp, action_id: str) -> FireOutcome:
+        self._wait_until(wake_up.due_at_ms)
+        self._dispatch([ActionMessage(wake_up.tenant_id, wake_up.timer_id, action_id, wake_up.attempt or 1)])
+        return FireOutcome.FORWARDED
+
+    def _wait_until(self, due_at_ms: int) -> None:
+        while (left_ms := due_at_ms - self.clock.now_ms()) > 0:
+            self.clock.sleep_ms(left_ms)
+
+    def _finish_what_was_begun(self, wake_up: WakeUp) -> FireOutcome:
+        """Send what a crash between the firing and the hand-over left; a mere duplicate finds nothing overdue."""
+        timer = self.store.get(TimerKey(wake_up.tenant_id, wake_up.timer_id))
+        messages = overdue_messages(timer, self.clock.now_ms()) if timer else []
+        if not messages:
+            return FireOutcome.DROPPED
+        self._dispatch(messages)
+        return FireOutcome.REDISPATCHED
+
+    def _dispatch(self, messages: list[ActionMessage]) -> None:
+        if messages and self.action_queue.send([Delayed(message) for message in messages]):
+            raise DependencyUnavailableError("The action queue refused a message.")
+
+    def _report(self, fired: Timer) -> None:
+        lateness_ms = fired.lateness_ms or 0
+        self.metrics.count("TimersFired")
+        self.metrics.milliseconds("Lateness", lateness_ms)
+        logger.info(
+            "timer fired",
+            extra={"tenantId": fired.tenant_id, "timerId": fired.id, "latenessMs": lateness_ms},
+        )

@@ -1,0 +1,43 @@
+"""Read timers: one by its id, or a page of a tenant's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from minoots_kernel.application.ports import Page, TimerKey, TimerStore
+from minoots_kernel.domain.errors import NotFoundError
+from minoots_kernel.domain.tenancy import Principal
+from minoots_kernel.domain.timer import Status, Timer
+
+__all__ = ["GetTimer", "ListTimers"]
+
+
+@dataclass(frozen=True, slots=True)
+class GetTimer:
+    """Read one timer."""
+
+    store: TimerStore
+
+    def __call__(self, principal: Principal, timer_id: str) -> Timer:
+        """Return the timer as it stands.
+
+        Raises:
+            NotFoundError: If the tenant has no such timer, whoever else may have one.
+        """
+        timer = self.store.get(TimerKey(principal.tenant_id, timer_id))
+        if timer is None:
+            raise NotFoundError(f"There is no timer '{timer_id}'.")
+        return timer
+
+
+@dataclass(frozen=True, slots=True)
+class ListTimers:
+    """List a tenant's timers, newest first."""
+
+    store: TimerStore
+
+    def __call__(
+        self, principal: Principal, *, statuses: frozenset[Status], limit: int, position: str | None
+    ) -> Page[Timer]:
+        """Return a page; see `TimerStore.page` for the arguments."""
+        return self.store.page(principal.tenant_id, statuses=statuses, limit=limit, position=position)

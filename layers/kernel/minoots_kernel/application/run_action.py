@@ -1,0 +1,160 @@
+"""Run one attempt of an action of a fired timer."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+
+from minoots_kernel.application.arm_timers import send_wake_up
+from minoots_kernel.application.change import change_timer
+from minoots_kernel.application.ports import (
+    ActionQueue,
+    Clock,
+    DeadLetterStore,
+    Delayed,
+    Metrics,
+    TimerKey,
+    TimerStore,
+    WakeQueue,
+    WakeSchedules,
+    WebhookSender,
+)
+from minoots_kernel.domain.dead_letters import dead_letter
+from minoots_kernel.domain.dispatch import message_for, released_at
+from minoots_kernel.domain.errors import (
+    ActionError,
+    DependencyUnavailableError,
+    PermanentActionError,
+    StaleHintError,
+    TransientActionError,
+    UnknownHintError,
+)
+from minoots_kernel.domain.messages import ActionMessage, WakeUp
+from minoots_kernel.domain.timer import ActionState, ActionStatus, Attempt, Status, Timer
+from minoots_kernel.domain.transitions import RecordAttempt
+from minoots_kernel.domain.waking import MAX_QUEUE_DELAY_S
+from minoots_kernel.domain.webhooks import webhook_request
+
+__all__ = ["RunAction"]
+
+logger = logging.getLogger(__name__)
+
+MAX_ERROR_TEXT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class RunAction:
+    """Make an attempt, write its outcome, send what follows, in that order.
+
+    A message that returns after its outcome was written runs nothing: it only sends what follows once more.
+    """
+
+    store: TimerStore
+    dead_letters: DeadLetterStore
+    wake_queue: WakeQueue
+    schedules: WakeSchedules
+    action_queue: ActionQueue
+    webhooks: WebhookSender
+    clock: Clock
+    metrics: Metrics
+
+    def __call__(self, message: ActionMessage) -> None:
+        """Handle one action message; called again with the same one, it does no harm.
+
+        Raises:
+            UnknownHintError: If the timer is not visible yet, or older than the message: try again.
+            DependencyUnavailableError: If a store or queue does not answer: try again.
+        """
+        timer = self.store.get(TimerKey(message.tenant_id, message.timer_id))
+        if timer is None or timer.status.pending:
+            raise UnknownHintError(f"the firing of timer {message.timer_id} is not visible")
+        state = timer.action(message.action_id)
+        if state is None or timer.status is Status.CANCELLED:
+            return
+        if message.attempt > state.next_attempt or state.status is ActionStatus.WAITING:
+            raise UnknownHintError(f"attempt {message.attempt} of {message.action_id} is not visible yet")
+        if message.attempt < state.next_attempt or state.status.terminal:
+            self._send_what_follows(timer, state, message.attempt)
+            return
+        if state.next_attempt_at_ms is not None and state.next_attempt_at_ms > self.clock.now_ms():
+            self._send_attempt(timer, state)
+            return
+        self._run(timer, state)
+
+    def _run(self, timer: Timer, state: ActionState) -> None:
+        outcome = self._attempt(timer, state)
+        try:
+            changed = change_timer(self.store, timer, outcome, outcome.attempt.ended_at_ms).timer
+        except StaleHintError:
+            # A twin of this message wrote its outcome first. What follows is the twin's to send, and ours if it died.
+            read = self.store.get(TimerKey(timer.tenant_id, timer.id))
+            if read is None:
+                return
+            changed = read
+        after = changed.action(state.id)
+        if after is not None:
+            self._send_what_follows(changed, after, state.next_attempt)
+
+    def _attempt(self, timer: Timer, state: ActionState) -> RecordAttempt:
+        started_at_ms = self.clock.now_ms()
+        attempt = Attempt(state.next_attempt, started_at_ms, started_at_ms, "succeeded")
+        permanent, retry_after_ms = False, None
+        try:
+            status_code = self._perform(timer, state.id, started_at_ms)
+            attempt = replace(attempt, status_code=status_code)
+        except ActionError as error:
+            permanent = isinstance(error, PermanentActionError)
+            retry_after_ms = error.retry_after_ms if isinstance(error, TransientActionError) else None
+            attempt = replace(
+                attempt, outcome="failed", status_code=error.status_code, error=error.reason[:MAX_ERROR_TEXT]
+            )
+        # Never before the firing: a clock that was set back between functions must not reorder the story.
+        ended_at_ms = max(self.clock.now_ms(), started_at_ms, (state.dispatched_at_ms or 0) + 1)
+        attempt = replace(attempt, ended_at_ms=ended_at_ms)
+        self.metrics.count("AttemptsSucceeded" if attempt.outcome == "succeeded" else "AttemptsFailed")
+        logger.info(
+            "attempt %s",
+            attempt.outcome,
+            extra={
+                "timerId": timer.id,
+                "actionId": state.id,
+                "attempt": attempt.number,
+                "statusCode": attempt.status_code,
+                "error": attempt.error,
+            },
+        )
+        return RecordAttempt(state.id, attempt, permanent, retry_after_ms)
+
+    def _perform(self, timer: Timer, action_id: str, now_ms: int) -> int:
+        action = timer.spec.action(action_id)
+        if action is None:
+            raise PermanentActionError("the timer has no such action")
+        return self.webhooks.send(webhook_request(timer, action_id, action.webhook(), now_ms))
+
+    def _send_what_follows(self, timer: Timer, state: ActionState, attempt: int) -> None:
+        """Send the next attempt, the actions that this one's end released, or the dead letter."""
+        if state.status is ActionStatus.DISPATCHED:
+            if state.tries == attempt:
+                self._send_attempt(timer, state)
+            return
+        if not state.attempts or state.tries != attempt:
+            return
+        if state.status is ActionStatus.FAILED:
+            self.dead_letters.put(dead_letter(timer, state))
+            self.metrics.count("DeadLetters")
+        self._send([Delayed(message) for message in released_at(timer, state.attempts[-1].ended_at_ms)])
+
+    def _send_attempt(self, timer: Timer, state: ActionState) -> None:
+        """Let the next attempt wait where it costs least: in the queue, or past the queue's reach as a wake-up."""
+        now_ms = self.clock.now_ms()
+        due_at_ms = state.next_attempt_at_ms or now_ms
+        delay_s = max(0, -((now_ms - due_at_ms) // 1000))
+        if delay_s <= MAX_QUEUE_DELAY_S:
+            self._send([Delayed(message_for(timer, state), delay_s)])
+            return
+        wake_up = WakeUp(timer.tenant_id, timer.id, timer.generation, due_at_ms, state.id, state.next_attempt)
+        send_wake_up(wake_up, self.wake_queue, self.schedules, now_ms)
+
+    def _send(self, batch: list[Delayed[ActionMessage]]) -> None:
+        if batch and self.action_queue.send(batch):
+            raise DependencyUnavailableError("The action queue refused a message.")

@@ -1,0 +1,72 @@
+"""A timer and its dead letters as the wire shows them; REST, events and gRPC share these."""
+
+from __future__ import annotations
+
+from minoots_contract.timers import ActionReply, AttemptReply, DeadLetterReply, TimelineEntry, TimerReply
+from minoots_kernel.domain.dead_letters import DeadLetter
+from minoots_kernel.domain.timer import ActionState, Attempt, Timer, delivery_id
+
+__all__ = ["dead_letter_reply", "timer_reply"]
+
+
+def timer_reply(timer: Timer) -> TimerReply:
+    """Return the wire's view of a timer."""
+    return TimerReply.model_construct(
+        id=timer.id,
+        tenant_id=timer.tenant_id,
+        name=timer.name,
+        status=timer.status.value,
+        duration_ms=timer.duration_ms,
+        created_at=timer.created_at_ms,
+        fire_at=timer.fire_at_ms,
+        requested_by=timer.requested_by,
+        metadata=timer.spec.metadata,
+        labels=timer.spec.labels,
+        action_bundle=timer.spec.bundle,
+        armed_at=timer.armed_at_ms,
+        fired_at=timer.fired_at_ms,
+        lateness_ms=timer.lateness_ms,
+        settled_at=timer.settled_at_ms,
+        cancelled_at=timer.cancelled_at_ms,
+        cancel_reason=timer.cancel_reason,
+        cancelled_by=timer.cancelled_by,
+        failure_reason=timer.failure_reason,
+        state_version=timer.version,
+        actions=[_action(timer, state) for state in timer.actions] or None,
+        timeline=[TimelineEntry.model_construct(event=moment.event, at=moment.at_ms) for moment in timer.timeline],
+    )
+
+
+def dead_letter_reply(letter: DeadLetter) -> DeadLetterReply:
+    """Return the wire's view of a dead letter."""
+    return DeadLetterReply.model_construct(
+        id=letter.id,
+        timer_id=letter.timer_id,
+        action_id=letter.action_id,
+        kind=letter.kind,
+        request=letter.request,
+        reason=letter.reason,
+        attempts=[_attempt(attempt) for attempt in letter.attempts],
+        dead_at=letter.dead_at_ms,
+    )
+
+
+def _action(timer: Timer, state: ActionState) -> ActionReply:
+    return ActionReply.model_construct(
+        id=state.id,
+        state=state.status.value,
+        delivery_id=delivery_id(timer.id, state.id),
+        attempts=[_attempt(attempt) for attempt in state.attempts],
+        next_attempt_at=state.next_attempt_at_ms,
+    )
+
+
+def _attempt(attempt: Attempt) -> AttemptReply:
+    return AttemptReply.model_construct(
+        attempt=attempt.number,
+        started_at=attempt.started_at_ms,
+        ended_at=attempt.ended_at_ms,
+        outcome=attempt.outcome,
+        status_code=attempt.status_code,
+        error=attempt.error,
+    )
