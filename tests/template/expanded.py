@@ -1,0 +1,67 @@
+"""How the tests read an expanded template: what is in the stack, and what points at what."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+
+FUNCTIONS = {
+    "ControlPlaneFunction",
+    "KernelArmFunction",
+    "KernelFireFunction",
+    "KernelSweepFunction",
+    "OrchestratorFunction",
+    "EventFabricFunction",
+}
+STREAM_FUNCTIONS = ["KernelArmFunction", "EventFabricFunction"]
+QUEUE_FUNCTIONS = ["KernelFireFunction", "OrchestratorFunction"]
+DEAD_LETTER_QUEUES = [
+    "WakeDeadLetterQueue",
+    "ActionDeadLetterQueue",
+    "ScheduleDeadLetterQueue",
+    "ArmFailureQueue",
+    "SweepFailureQueue",
+    "FabricFailureQueue",
+]
+
+Resources = dict[str, Any]
+
+
+def of_type(resources: Resources, name: str) -> dict[str, Any]:
+    return {key: found for key, found in resources.items() if found["Type"] == name}
+
+
+def target(intrinsic: Any) -> str:
+    """The logical id that a Ref or a GetAtt points at."""
+    if "Ref" in intrinsic:
+        return str(intrinsic["Ref"])
+    return str(intrinsic["Fn::GetAtt"][0])
+
+
+def mappings_of(resources: Resources, function: str) -> list[dict[str, Any]]:
+    found = of_type(resources, "AWS::Lambda::EventSourceMapping").values()
+    return [one["Properties"] for one in found if target(one["Properties"]["FunctionName"]) == function]
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def statements(resources: Resources) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every statement of every policy in the stack, with the logical id it belongs to."""
+    for name, resource in resources.items():
+        properties = resource["Properties"]
+        documents = [policy["PolicyDocument"] for policy in properties.get("Policies", [])]
+        documents += [properties["PolicyDocument"]] if "PolicyDocument" in properties else []
+        for document in documents:
+            for statement in as_list(document["Statement"]):
+                yield name, statement
+
+
+def statements_of(resources: Resources, function: str) -> Iterator[dict[str, Any]]:
+    """Every statement that a function's role carries, its managed policies of this stack included."""
+    role = target(resources[function]["Properties"]["Role"])
+    managed = resources[role]["Properties"].get("ManagedPolicyArns", [])
+    names = {role} | {target(arn) for arn in managed if isinstance(arn, dict)}
+    return (statement for name, statement in statements(resources) if name in names)
