@@ -1,0 +1,81 @@
+"""Artefacts built as a deployment builds them, and what they need to run: Python 3.13 and an emulated AWS."""
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.build.emulator import Runtime
+from tests.build.processes import environment, run, started, wait_until
+
+ROOT = Path(__file__).resolve().parents[2]
+TOOLS = Path(sys.executable).parent
+
+
+@pytest.fixture(scope="session")
+def build(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Builds the template for an architecture, once, and gives the folder with the artefacts."""
+    made: dict[str, Path] = {}
+
+    def build_for(architecture: str) -> Path:
+        if architecture not in made:
+            target = tmp_path_factory.mktemp(architecture) / "build"
+            env = environment(SAM_CLI_TELEMETRY="0", PATH=f"{TOOLS}:{environment()['PATH']}")
+            options = ["--template", ROOT / "template.yaml", "--build-dir", target, "--region", "us-east-1"]
+            parameters = ["--parameter-overrides", f"Architecture={architecture}"]
+            run([TOOLS / "sam", "build", *options, *parameters], cwd=target.parent, env=env)
+            made[architecture] = target
+        return made[architecture]
+
+    return build_for
+
+
+def find_python_313() -> Path | None:
+    """An interpreter of the runtime's version, on PATH or kept by pyenv."""
+    for name in filter(None, [shutil.which("python3.13"), _of_pyenv()]):
+        # pyenv's shims are on PATH for versions that are not switched on.
+        if subprocess.run([name, "-c", ""], capture_output=True, check=False).returncode == 0:
+            return Path(name)
+    return None
+
+
+def _of_pyenv() -> str | None:
+    if not shutil.which("pyenv"):
+        return None
+    command = ["pyenv", "which", "python3.13"]
+    found = subprocess.run(command, env=environment(PYENV_VERSION="3.13"), capture_output=True, text=True, check=False)
+    return found.stdout.strip() or None
+
+
+@pytest.fixture(scope="session")
+def runtime(tmp_path_factory: pytest.TempPathFactory) -> Runtime:
+    """What the Lambda runtime brings beside the artefacts, in the versions of the lock."""
+    python = find_python_313()
+    if python is None:
+        pytest.skip("the artefacts are for Python 3.13, and this machine has no python3.13: none of them was started")
+    scratch = tmp_path_factory.mktemp("runtime")
+    uv = shutil.which("uv", path=f"{TOOLS}:{environment()['PATH']}") or "uv"
+    lock = scratch / "lock.txt"
+    run([uv, "export", "--quiet", "--project", ROOT, "--frozen", "--all-extras", "--no-emit-project", "-o", lock])
+    run([uv, "venv", "--quiet", "--python", python, scratch / "venv"])
+    wanted = ["awslambdaric", "boto3", "--constraint", lock]
+    run([uv, "pip", "install", "--quiet", "--python", scratch / "venv", *wanted])
+    return Runtime(scratch / "venv" / "bin" / "python", scratch)
+
+
+@pytest.fixture(scope="session")
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of an emulated AWS."""
+    scratch = tmp_path_factory.mktemp("aws")
+    log = scratch / "moto.log"
+    address = re.compile(r"Running on (http://127\.0\.0\.1:\d+)")
+    command = [TOOLS / "moto_server", "-H", "127.0.0.1", "-p", "0"]
+    with started(command, cwd=scratch, env=environment(), log=log):
+        wait_until(lambda: bool(address.search(log.read_text(encoding="utf-8"))), "moto_server")
+        found = address.search(log.read_text(encoding="utf-8"))
+        assert found
+        yield found.group(1)

@@ -1,0 +1,71 @@
+"""Child processes of the tests: started in a session of their own, awaited by what they say, stopped by their id."""
+
+import os
+import signal
+import socket
+import subprocess
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+STARTUP_S = 30.0
+
+
+def environment(**more: str) -> dict[str, str]:
+    """This process's environment with `more` on top."""
+    return {**os.environ, **more}  # noqa: TID251 - a child process needs PATH and the like, no setting of ours
+
+
+def run(command: Sequence[str | Path], *, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> str:
+    """What a command printed.
+
+    Raises:
+        AssertionError: It failed; the text has its output.
+    """
+    done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{command} failed:\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def free_port() -> int:
+    """A loopback port that nothing listens on at the moment."""
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_until(holds: Callable[[], bool], what: str, limit_s: float = STARTUP_S) -> None:
+    """Return as soon as `holds`.
+
+    Raises:
+        AssertionError: It still did not after `limit_s`.
+    """
+    pause = threading.Event()
+    for _ in range(int(limit_s / 0.02)):
+        if holds():
+            return
+        pause.wait(0.02)
+    raise AssertionError(f"{what}: not within {limit_s} s")
+
+
+def listens(port: int) -> bool:
+    """Whether something accepts connections on a loopback port."""
+    with closing(socket.socket()) as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@contextmanager
+def started(
+    command: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str], log: Path
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A running process, its output in `log`; it and its children are gone afterwards."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command, cwd=cwd, env=env, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        )
+        try:
+            yield process
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
