@@ -5,14 +5,16 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
-from tests.build.emulator import Runtime
+from minoots_local.template.reader import read_template
+from tests.build.cloud import ROOT, Cloud
+from tests.build.emulator import Function, Runtime, running
 from tests.build.processes import environment, run, started, wait_until
 
-ROOT = Path(__file__).resolve().parents[2]
 TOOLS = Path(sys.executable).parent
 
 
@@ -68,14 +70,38 @@ def runtime(tmp_path_factory: pytest.TempPathFactory) -> Runtime:
 
 
 @pytest.fixture(scope="session")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of an emulated AWS."""
+def emulated_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    """An emulated AWS, for every test in turn."""
     scratch = tmp_path_factory.mktemp("aws")
-    log = scratch / "moto.log"
+    log, recording = scratch / "moto.log", scratch / "requests.jsonl"
     address = re.compile(r"Running on (http://127\.0\.0\.1:\d+)")
     command = [TOOLS / "moto_server", "-H", "127.0.0.1", "-p", "0"]
-    with started(command, cwd=scratch, env=environment(), log=log):
+    env = environment(MOTO_ENABLE_RECORDING="1", MOTO_RECORDER_FILEPATH=str(recording))
+    with started(command, cwd=scratch, env=env, log=log):
         wait_until(lambda: bool(address.search(log.read_text(encoding="utf-8"))), "moto_server")
         found = address.search(log.read_text(encoding="utf-8"))
         assert found
-        yield found.group(1)
+        yield Cloud(found.group(1), read_template(ROOT / "template.yaml"), recording)
+
+
+@pytest.fixture
+def cloud(emulated_aws: Cloud) -> Cloud:
+    """The stack's resources, empty."""
+    emulated_aws.make()
+    return emulated_aws
+
+
+Start = Callable[[str], AbstractContextManager[Function]]
+
+
+@pytest.fixture
+def start(build: Callable[[str], Path], runtime: Runtime, cloud: Cloud) -> Start:
+    """Starts a built function, by its logical id, in the environment that the template gives it."""
+    built = build("x86_64")
+
+    def start_function(function: str) -> AbstractContextManager[Function]:
+        handler = cloud.stack.resources[function].properties["Handler"]
+        layers = [built / "ContractLayer", built / "KernelLayer"]
+        return running(runtime, built / function, layers, handler, cloud.variables(function))
+
+    return start_function
