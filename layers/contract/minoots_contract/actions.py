@@ -117,9 +117,13 @@ class Action(WireModel):
         """Return the parameters of a webhook action, defaults filled in.
 
         Raises:
-            pydantic.ValidationError: If they do not fit; its locations are below ``parameters``.
+            pydantic.ValidationError: If they do not fit; its locations begin with ``parameters``.
         """
-        return WebhookParameters.model_validate(self.parameters)
+        return _WebhookAction.model_validate({"parameters": self.parameters}).parameters
+
+
+class _WebhookAction(WireModel):
+    parameters: WebhookParameters
 
 
 class ActionBundle(WireModel):

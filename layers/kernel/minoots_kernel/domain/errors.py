@@ -18,6 +18,7 @@ ActionError(reason)
 NotDueError(fire_at_ms)        a wake-up came before its time
 StaleHintError                 a hint speaks of a generation that is over
 UnknownHintError               a hint is newer than what was read: read again later
+    UnreadableRecordError          a stored record that this code cannot read, now or later
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ __all__ = [
     "TransientActionError",
     "UnauthenticatedError",
     "UnknownHintError",
+    "UnreadableRecordError",
     "VersionMismatchError",
 ]
 
@@ -175,3 +177,7 @@ class StaleHintError(Exception):
 
 class UnknownHintError(Exception):
     """A hint is newer than what was read, or its timer is not visible yet: try it again."""
+
+
+class UnreadableRecordError(ValueError):
+    """A stored record that this code cannot read, now or later: put it aside, do not try it again."""

@@ -116,10 +116,19 @@ Command = Arm | Fire | Cancel | RecordAttempt | Recheck
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """What a command made of a timer; with no change the timer is the same object and there are no events."""
+    """What a command made of a timer; with no change `before` and `timer` are one object and there are no events."""
 
+    before: Timer
     timer: Timer
     events: tuple[Moment, ...] = ()
+
+    @property
+    def released(self) -> list[ActionState]:
+        """The actions that this transition dispatched."""
+        earlier = {state.id for state in self.before.actions if state.status is not ActionStatus.WAITING}
+        return [
+            state for state in self.timer.actions if state.status is ActionStatus.DISPATCHED and state.id not in earlier
+        ]
 
 
 def apply(timer: Timer, command: Command, now_ms: int) -> Transition:
@@ -173,7 +182,7 @@ def _fire(timer: Timer, command: Fire, now_ms: int) -> Transition:
 
 def _cancel(timer: Timer, command: Cancel, now_ms: int) -> Transition:
     if timer.status is Status.CANCELLED:
-        return Transition(timer)  # a second cancel keeps the first one's reason
+        return Transition(timer, timer)  # a second cancel keeps the first one's reason
     if Status.CANCELLED not in MOVES[timer.status]:
         raise StateConflictError(f"the timer is {timer.status}: only a timer that has not fired can be cancelled")
     return _moved(
@@ -202,7 +211,7 @@ def _record_attempt(timer: Timer, command: RecordAttempt, now_ms: int) -> Transi
     events: tuple[str, ...] = ("attempt_failed",) if command.attempt.outcome == "failed" else ()
     if not all(action.status.terminal for action in actions):
         return _moved(timer, now_ms, events, actions=actions, next_check_at_ms=_next_check(timer, ended))
-    return _end(replace(timer, actions=actions), now_ms, events)
+    return _end(timer, actions, now_ms, events)
 
 
 def _recheck(timer: Timer, command: Recheck, now_ms: int) -> Transition:
@@ -266,17 +275,14 @@ def _next_check(timer: Timer, ended: ActionState) -> int | None:
     return ended.next_attempt_at_ms + REDISPATCH_AFTER_MS
 
 
-def _end(timer: Timer, now_ms: int, events: tuple[str, ...]) -> Transition:
-    failed = [action for action in timer.actions if action.status is ActionStatus.FAILED]
+def _end(timer: Timer, actions: tuple[ActionState, ...], now_ms: int, events: tuple[str, ...]) -> Transition:
+    ended: dict[str, Any] = {"actions": actions, "next_check_at_ms": None}
+    failed = [action for action in actions if action.status is ActionStatus.FAILED]
     if not failed:
-        return _moved(
-            timer, now_ms, (*events, "settled"), status=Status.SETTLED, settled_at_ms=now_ms, next_check_at_ms=None
-        )
-    last = failed[0].attempts[-1].error if failed[0].attempts else None
-    reason = f"{len(failed)} of {len(timer.actions)} actions failed; {failed[0].id}: {last or 'unknown'}"
-    return _moved(
-        timer, now_ms, (*events, "failed"), status=Status.FAILED, failure_reason=reason, next_check_at_ms=None
-    )
+        return _moved(timer, now_ms, (*events, "settled"), status=Status.SETTLED, settled_at_ms=now_ms, **ended)
+    error = failed[0].attempts[-1].error if failed[0].attempts else None
+    reason = f"{len(failed)} of {len(actions)} actions failed; {failed[0].id}: {error or 'unknown'}"
+    return _moved(timer, now_ms, (*events, "failed"), status=Status.FAILED, failure_reason=reason, **ended)
 
 
 def _moved(timer: Timer, now_ms: int, events: tuple[str, ...], **changes: Any) -> Transition:
@@ -288,4 +294,4 @@ def _moved(timer: Timer, now_ms: int, events: tuple[str, ...], **changes: Any) -
     timeline = (*timer.timeline, *moments)
     if len(timeline) > MAX_TIMELINE:
         timeline = (timeline[0], *timeline[1 - MAX_TIMELINE :])
-    return Transition(replace(timer, version=version, timeline=timeline, **changes), moments)
+    return Transition(timer, replace(timer, version=version, timeline=timeline, **changes), moments)

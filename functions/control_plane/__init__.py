@@ -1,0 +1,1 @@
+"""Lambda function: the control plane: HTTP API events."""

@@ -1,0 +1,1 @@
+"""Lambda function: publishes events from the table's stream."""

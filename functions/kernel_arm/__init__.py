@@ -1,0 +1,1 @@
+"""Lambda function: arms timers from the table's stream."""

@@ -1,0 +1,1 @@
+"""Lambda function: fires timers when their wake-ups come."""

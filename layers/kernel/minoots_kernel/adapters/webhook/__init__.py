@@ -1,0 +1,1 @@
+"""Webhooks over httpx, to addresses that were checked."""

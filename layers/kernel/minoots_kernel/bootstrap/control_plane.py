@@ -1,0 +1,40 @@
+"""Builds the control plane."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from minoots_kernel.adapters.aws import client
+from minoots_kernel.adapters.clock import SystemClock
+from minoots_kernel.adapters.dynamodb.dead_letter_store import DynamoDeadLetterStore
+from minoots_kernel.adapters.dynamodb.key_store import DynamoKeyStore
+from minoots_kernel.adapters.ids import TimeOrderedIds
+from minoots_kernel.application.authenticate import Authenticate
+from minoots_kernel.application.cancel_timer import CancelTimer
+from minoots_kernel.application.create_timer import CreateTimer
+from minoots_kernel.application.list_dead_letters import ListDeadLetters
+from minoots_kernel.application.read_timers import GetTimer, ListTimers
+from minoots_kernel.bootstrap import parts
+from minoots_kernel.bootstrap.lazy import Handler
+from minoots_kernel.config import Settings
+from minoots_kernel.interfaces.rest.app import ControlPlane
+from minoots_kernel.interfaces.rest.routes import UseCases
+from minoots_kernel.observability import observed
+
+__all__ = ["build"]
+
+
+def build(env: Mapping[str, str]) -> Handler:
+    """Make the handler of HTTP API events."""
+    settings = Settings.from_env(env, "table", "wake_queue_url")
+    clock, store = SystemClock(), parts.timer_store(settings, env)
+    dynamodb = client("dynamodb", env)
+    use_cases = UseCases(
+        create_timer=CreateTimer(store, parts.wake_queue(settings, env), clock, TimeOrderedIds()),
+        get_timer=GetTimer(store),
+        list_timers=ListTimers(store),
+        cancel_timer=CancelTimer(store, clock),
+        list_dead_letters=ListDeadLetters(DynamoDeadLetterStore(dynamodb, settings.table)),
+    )
+    authenticate = Authenticate(DynamoKeyStore(dynamodb, settings.table), clock, settings.key_cache_s * 1000)
+    return observed(settings, lambda _metrics: ControlPlane(authenticate, use_cases))

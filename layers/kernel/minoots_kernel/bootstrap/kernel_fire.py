@@ -1,0 +1,33 @@
+"""Builds the function that fires timers when their wake-ups come."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from minoots_kernel.adapters.clock import SystemClock
+from minoots_kernel.application.fire_timer import FireTimer
+from minoots_kernel.application.ports import Metrics
+from minoots_kernel.bootstrap import parts
+from minoots_kernel.bootstrap.lazy import Handler
+from minoots_kernel.config import Settings
+from minoots_kernel.domain.messages import WakeUp
+from minoots_kernel.interfaces.queues import QueueConsumer
+from minoots_kernel.observability import observed
+
+__all__ = ["build"]
+
+MAX_BATCH = 10
+"""The batch size of the queue's mapping in the template."""
+
+
+def build(env: Mapping[str, str]) -> Handler:
+    """Make the handler of wake-up queue events."""
+    settings = Settings.from_env(env, "table", "wake_queue_url", "action_queue_url")
+    store, clock = parts.timer_store(settings, env), SystemClock()
+    wake_queue, action_queue = parts.wake_queue(settings, env), parts.action_queue(settings, env)
+
+    def make(metrics: Metrics) -> Handler:
+        fire = FireTimer(store, wake_queue, action_queue, clock, metrics)
+        return QueueConsumer(lambda body: fire(WakeUp.from_json(body)), MAX_BATCH)
+
+    return observed(settings, make)

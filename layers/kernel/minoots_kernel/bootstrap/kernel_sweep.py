@@ -1,0 +1,46 @@
+"""Builds the function that repairs what was lost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from minoots_kernel.adapters.clock import SystemClock
+from minoots_kernel.application.ports import Clock, Metrics
+from minoots_kernel.application.sweep_timers import FAR_FUTURE_MS, SweepTimers
+from minoots_kernel.bootstrap import parts
+from minoots_kernel.bootstrap.lazy import Handler
+from minoots_kernel.config import Settings
+from minoots_kernel.observability import observed
+
+__all__ = ["build"]
+
+SPARE_MS = 5_000
+"""Time left to end in good order before the function's timeout."""
+
+
+def build(env: Mapping[str, str]) -> Handler:
+    """Make the handler of the sweep's schedule; `{"rebuild": true}` sends every hint afresh."""
+    settings = Settings.from_env(env, "table", "wake_queue_url", "action_queue_url", *parts.SCHEDULING)
+    store, clock = parts.timer_store(settings, env), SystemClock()
+    wake_queue, action_queue = parts.wake_queue(settings, env), parts.action_queue(settings, env)
+    schedules = parts.schedules(settings, env)
+
+    def make(metrics: Metrics) -> Handler:
+        sweep = SweepTimers(store, wake_queue, action_queue, schedules, clock, metrics)
+
+        def handler(event: Any, context: Any) -> dict[str, Any]:
+            rebuild = isinstance(event, dict) and event.get("rebuild") is True
+            report = (sweep.rebuild if rebuild else sweep)(_deadline_ms(context, clock))
+            return asdict(report)
+
+        return handler
+
+    return observed(settings, make)
+
+
+def _deadline_ms(context: Any, clock: Clock) -> int:
+    if not hasattr(context, "get_remaining_time_in_millis"):
+        return FAR_FUTURE_MS
+    return clock.now_ms() + int(context.get_remaining_time_in_millis()) - SPARE_MS

@@ -1,0 +1,44 @@
+"""Builds the function that runs the actions of fired timers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from minoots_kernel.adapters.aws import client
+from minoots_kernel.adapters.clock import SystemClock
+from minoots_kernel.adapters.dynamodb.dead_letter_store import DynamoDeadLetterStore
+from minoots_kernel.adapters.webhook.guard import AddressGuard
+from minoots_kernel.adapters.webhook.sender import HttpWebhookSender
+from minoots_kernel.application.ports import Metrics
+from minoots_kernel.application.run_action import RunAction
+from minoots_kernel.bootstrap import parts
+from minoots_kernel.bootstrap.lazy import Handler
+from minoots_kernel.config import Settings
+from minoots_kernel.domain.messages import ActionMessage
+from minoots_kernel.interfaces.queues import QueueConsumer
+from minoots_kernel.observability import observed
+
+__all__ = ["build"]
+
+MAX_BATCH = 5
+"""The batch size of the queue's mapping in the template."""
+
+
+def build(env: Mapping[str, str]) -> Handler:
+    """Make the handler of action queue events."""
+    settings = Settings.from_env(env, "table", "wake_queue_url", "action_queue_url", *parts.SCHEDULING)
+    run_with = {
+        "store": parts.timer_store(settings, env),
+        "dead_letters": DynamoDeadLetterStore(client("dynamodb", env), settings.table),
+        "wake_queue": parts.wake_queue(settings, env),
+        "schedules": parts.schedules(settings, env),
+        "action_queue": parts.action_queue(settings, env),
+        "webhooks": HttpWebhookSender(AddressGuard(settings.allowed_private_hosts)),
+        "clock": SystemClock(),
+    }
+
+    def make(metrics: Metrics) -> Handler:
+        run = RunAction(**run_with, metrics=metrics)
+        return QueueConsumer(lambda body: run(ActionMessage.from_json(body)), MAX_BATCH)
+
+    return observed(settings, make)

@@ -1,0 +1,53 @@
+"""SQS batches: every message on its own, failures reported one by one."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from minoots_kernel.domain.errors import MinootsError, UnknownHintError
+from minoots_kernel.domain.messages import MalformedMessageError
+
+__all__ = ["QueueConsumer"]
+
+logger = logging.getLogger(__name__)
+
+
+class QueueConsumer:
+    """Runs the messages of a batch at the same time, so that none delays its siblings.
+
+    A message that raises is reported as a failure of its own: the queue hands it over again, and after its last try
+    moves it to its dead-letter queue. The others are done. (Powertools' batch processor takes them one after another,
+    or as coroutines; the use cases are plain functions, hence a pool.)
+
+    Args:
+        handle: Called with a message's body; what it returns is not looked at.
+        concurrency: Threads; at least the batch size of the mapping, so that every message is begun at once.
+    """
+
+    def __init__(self, handle: Callable[[str], object], concurrency: int) -> None:
+        self._handle = handle
+        self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="message")
+
+    def __call__(self, event: Mapping[str, Any], _context: object) -> dict[str, Any]:
+        """Handle an SQS event and return the partial batch response."""
+        records = event["Records"]
+        done = self._pool.map(self._succeeds, records)
+        failures = [record["messageId"] for record, success in zip(records, done, strict=True) if not success]
+        return {"batchItemFailures": [{"itemIdentifier": identifier} for identifier in failures]}
+
+    def _succeeds(self, record: Mapping[str, Any]) -> bool:
+        try:
+            self._handle(record["body"])
+        except UnknownHintError as error:
+            logger.info("message comes too early", extra={"messageId": record["messageId"], "reason": str(error)})
+        except (MinootsError, MalformedMessageError) as error:
+            logger.warning("message failed", extra={"messageId": record["messageId"], "reason": str(error)})
+        except Exception:
+            # One broken message must not take its batch along; the log and the dead-letter queue have it.
+            logger.exception("message failed", extra={"messageId": record["messageId"]})
+        else:
+            return True
+        return False

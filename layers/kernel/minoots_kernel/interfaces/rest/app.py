@@ -1,0 +1,123 @@
+"""The control plane as one callable: who calls, what they sent, which route; every error leaves as a problem."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
+
+from minoots_contract.problems import ErrorCode, FieldProblem, Problem
+from minoots_kernel.application.authenticate import Authenticate
+from minoots_kernel.domain.errors import MinootsError
+from minoots_kernel.interfaces.rest.bodies import parse_json, read_text
+from minoots_kernel.interfaces.rest.problems import (
+    STATUS,
+    field_problems,
+    fields_of,
+    problem_of,
+    problem_response,
+)
+from minoots_kernel.interfaces.rest.resolver import ConcurrentHttpResolver
+from minoots_kernel.interfaces.rest.routes import PUBLIC_PATHS, UseCases, add_routes
+
+__all__ = ["ControlPlane", "make_resolver"]
+
+logger = logging.getLogger(__name__)
+
+
+class _RouteNotFoundError(MinootsError):
+    code = ErrorCode.NOT_FOUND
+
+
+class _MethodNotAllowedError(MinootsError):
+    code = ErrorCode.METHOD_NOT_ALLOWED
+
+
+def make_resolver(use_cases: UseCases) -> ConcurrentHttpResolver:
+    """Make the resolver with every route."""
+    app = ConcurrentHttpResolver(enable_validation=True, json_body_deserializer=parse_json)
+    # Raised through, so that one place writes every problem.
+    add_routes(app, use_cases)
+    return app
+
+
+class ControlPlane:
+    """Handles HTTP API events (payload format 2.0).
+
+    The function authenticates by itself: a gateway authorizer needs every identity source present and cannot answer
+    with a problem document (ADR 0005).
+    """
+
+    def __init__(self, authenticate: Authenticate, use_cases: UseCases) -> None:
+        self._authenticate = authenticate
+        self._app = make_resolver(use_cases)
+
+    def __call__(self, event: Mapping[str, Any], context: object) -> dict[str, Any]:
+        """Answer a request; whatever happens, the answer is a reply of the contract or a problem."""
+        request_id = str(event.get("requestContext", {}).get("requestId", ""))
+        try:
+            response = self._answer(event, context)
+        except MinootsError as error:
+            return self._problem(event, request_id, error)
+        except RequestValidationError as error:
+            return self._invalid(event, request_id, error)
+        except Exception:
+            # The caller gets no more than an apology and the id; the log has the rest.
+            logger.exception("request failed", extra={"requestId": request_id})
+            problem = self._describe(ErrorCode.INTERNAL, "Tell us the request id.", event, request_id)
+            return problem_response(problem, {"x-request-id": request_id})
+        response.setdefault("headers", {})["x-request-id"] = request_id
+        return response
+
+    def _answer(self, event: Mapping[str, Any], context: object) -> dict[str, Any]:
+        http = event["requestContext"]["http"]
+        method, path = str(http["method"]).upper(), str(event.get("rawPath", "/"))
+        principal = None if path in PUBLIC_PATHS else self._authenticate(_api_key(event.get("headers") or {}))
+        self._check_route(method, path)
+        text = read_text(event)
+        clean = {**event, "body": text, "isBase64Encoded": False}
+        clean["headers"] = {**(event.get("headers") or {}), "content-type": "application/json"}
+        return self._app.resolve(clean, context, principal=principal)
+
+    def _check_route(self, method: str, path: str) -> None:
+        routes = [*self._app._static_routes, *self._app._dynamic_routes]
+        allowed = sorted({route.method for route in routes if route.rule.match(path)})
+        if not allowed:
+            raise _RouteNotFoundError(f"There is nothing at {path[:200]}.")
+        if method not in allowed:
+            raise _MethodNotAllowedError(f"Use {' or '.join(allowed)} here.", (("method", ", ".join(allowed)),))
+
+    def _problem(self, event: Mapping[str, Any], request_id: str, error: MinootsError) -> dict[str, Any]:
+        headers = {"x-request-id": request_id}
+        if isinstance(error, _MethodNotAllowedError):
+            headers["allow"] = error.fields[0][1]  # RFC 9110, 15.5.6
+        if STATUS[error.code] >= STATUS[ErrorCode.INTERNAL]:
+            logger.error("request failed", exc_info=error, extra={"requestId": request_id})
+        return problem_response(self._describe(error.code, error.detail, event, request_id, fields_of(error)), headers)
+
+    def _invalid(self, event: Mapping[str, Any], request_id: str, error: RequestValidationError) -> dict[str, Any]:
+        errors = field_problems(error.errors())
+        detail = "; ".join(f"{one.field}: {one.message}" for one in errors[:3])
+        problem = self._describe(ErrorCode.INVALID_REQUEST, detail, event, request_id, errors)
+        return problem_response(problem, {"x-request-id": request_id})
+
+    @staticmethod
+    def _describe(
+        code: ErrorCode,
+        detail: str,
+        event: Mapping[str, Any],
+        request_id: str,
+        errors: list[FieldProblem] | None = None,
+    ) -> Problem:
+        instance = str(event.get("rawPath", "")) or None
+        return problem_of(code, detail, instance=instance, request_id=request_id or None, errors=errors or ())
+
+
+def _api_key(headers: Mapping[str, str]) -> str | None:
+    key = headers.get("x-api-key")
+    if key:
+        return key
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None

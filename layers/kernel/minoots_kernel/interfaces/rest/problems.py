@@ -1,0 +1,95 @@
+"""Errors as RFC 9457 problems. One table gives each code of the contract its HTTP status; a test proves it total."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from minoots_contract.problems import ERRORS, PROBLEM_TYPE_PREFIX, ErrorCode, FieldProblem, Problem
+from minoots_kernel.domain.errors import MinootsError
+
+__all__ = ["PROBLEM_JSON", "STATUS", "field_problems", "problem_of", "problem_response"]
+
+PROBLEM_JSON: Final = "application/problem+json"
+
+STATUS: Final[dict[ErrorCode, int]] = {
+    ErrorCode.INVALID_REQUEST: 400,
+    ErrorCode.MALFORMED_BODY: 400,
+    ErrorCode.UNAUTHENTICATED: 401,
+    ErrorCode.FORBIDDEN: 403,
+    ErrorCode.NOT_FOUND: 404,
+    ErrorCode.METHOD_NOT_ALLOWED: 405,
+    ErrorCode.ALREADY_EXISTS: 409,
+    ErrorCode.STATE_CONFLICT: 409,
+    ErrorCode.VERSION_MISMATCH: 412,
+    ErrorCode.BODY_TOO_LARGE: 413,
+    ErrorCode.UNSUPPORTED_MEDIA_TYPE: 415,
+    ErrorCode.QUOTA_EXCEEDED: 429,
+    ErrorCode.INTERNAL: 500,
+    ErrorCode.DEPENDENCY_UNAVAILABLE: 503,
+}
+
+
+def problem_of(
+    code: ErrorCode,
+    detail: str,
+    *,
+    instance: str | None = None,
+    request_id: str | None = None,
+    errors: Sequence[FieldProblem] = (),
+) -> Problem:
+    """Make the problem document of a code."""
+    return Problem(
+        type=f"{PROBLEM_TYPE_PREFIX}{code}",
+        title=ERRORS[code].title,
+        status=STATUS[code],
+        detail=detail,
+        code=code,
+        instance=instance,
+        request_id=request_id,
+        errors=list(errors) or None,
+    )
+
+
+def problem_response(problem: Problem, headers: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Make the HTTP API response that carries a problem."""
+    extra = {"retry-after": "1"} if problem.status == STATUS[ErrorCode.DEPENDENCY_UNAVAILABLE] else {}
+    if problem.status == STATUS[ErrorCode.UNAUTHENTICATED]:
+        extra = {"www-authenticate": 'Bearer realm="minoots"'}  # RFC 9110, 11.6.1
+    return {
+        "statusCode": problem.status,
+        "headers": {"content-type": PROBLEM_JSON, **extra, **(headers or {})},
+        "body": problem.model_dump_json(by_alias=True, exclude_none=True),
+        "isBase64Encoded": False,
+    }
+
+
+def fields_of(error: MinootsError) -> list[FieldProblem]:
+    """Return the fields that an error names."""
+    return [FieldProblem(field=field, message=message) for field, message in error.fields]
+
+
+def field_problems(errors: Sequence[Mapping[str, Any]]) -> list[FieldProblem]:
+    """Turn validation errors into fields in wire names, such as `actionBundle.actions[0].id`.
+
+    What the caller sent is never repeated: it may be a secret.
+    """
+    return [FieldProblem(field=_path(error), message=_message(error)) for error in errors]
+
+
+def _path(error: Mapping[str, Any]) -> str:
+    location = [part for part in error["loc"] if part not in {"body", "query", "path", "header", "[key]"}]
+    path = ""
+    for part in location:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}"
+    named = error.get("ctx", {}).get("field")
+    path = f"{path}.{named}" if named else path
+    return path.removeprefix(".") or "body"
+
+
+def _message(error: Mapping[str, Any]) -> str:
+    if error["type"] == "missing":
+        return "this field is required"
+    if error["type"] == "extra_forbidden":
+        return "this field is not known here"
+    return str(error["msg"]).removeprefix("Value error, ")
