@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from minoots_kernel.application.change import change_timer
 from minoots_kernel.application.ports import ActionQueue, Clock, Delayed, Metrics, TimerKey, TimerStore, WakeQueue
-from minoots_kernel.domain.dispatch import message_for, overdue_messages, under_way
+from minoots_kernel.domain.dispatch import message_for, overdue_messages
 from minoots_kernel.domain.errors import DependencyUnavailableError, NotDueError, StaleHintError, UnknownHintError
 from minoots_kernel.domain.messages import ActionMessage, WakeUp
 from minoots_kernel.domain.timer import Timer
@@ -60,14 +60,14 @@ class FireTimer:
         # Read first, wait then: the write goes out the moment the timer is due.
         self._wait_until(wake_up.due_at_ms)
         try:
-            fired = change_timer(self.store, timer, Fire(wake_up.generation), self.clock.now_ms()).timer
+            transition = change_timer(self.store, timer, Fire(wake_up.generation), self.clock.now_ms())
         except NotDueError as error:
             # The due time moved under this generation (a heartbeat): this wake-up carries on to the new one.
             return self._send_again(WakeUp(wake_up.tenant_id, wake_up.timer_id, wake_up.generation, error.fire_at_ms))
         except StaleHintError:
             return self._finish_what_was_begun(wake_up)
-        self._dispatch([message_for(fired, state) for state in under_way(fired)])
-        self._report(fired)
+        self._dispatch([message_for(transition.timer, state) for state in transition.released])
+        self._report(transition.timer)
         return FireOutcome.FIRED
 
     def _send_again(self, wake_up: WakeUp) -> FireOutcome:

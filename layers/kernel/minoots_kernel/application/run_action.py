@@ -74,7 +74,7 @@ class RunAction:
         if message.attempt > state.next_attempt or state.status is ActionStatus.WAITING:
             raise UnknownHintError(f"attempt {message.attempt} of {message.action_id} is not visible yet")
         if message.attempt < state.next_attempt or state.status.terminal:
-            self._send_what_follows(timer, state, message.attempt)
+            self._follow_up(timer, state, message.attempt)
             return
         if state.next_attempt_at_ms is not None and state.next_attempt_at_ms > self.clock.now_ms():
             self._send_attempt(timer, state)
@@ -84,16 +84,13 @@ class RunAction:
     def _run(self, timer: Timer, state: ActionState) -> None:
         outcome = self._attempt(timer, state)
         try:
-            changed = change_timer(self.store, timer, outcome, outcome.attempt.ended_at_ms).timer
+            transition = change_timer(self.store, timer, outcome, outcome.attempt.ended_at_ms)
         except StaleHintError:
-            # A twin of this message wrote its outcome first. What follows is the twin's to send, and ours if it died.
-            read = self.store.get(TimerKey(timer.tenant_id, timer.id))
-            if read is None:
-                return
-            changed = read
-        after = changed.action(state.id)
+            return  # a twin of this message wrote its outcome first: what follows is the twin's to send
+        after = transition.timer.action(state.id)
         if after is not None:
-            self._send_what_follows(changed, after, state.next_attempt)
+            released = [message_for(transition.timer, other) for other in transition.released]
+            self._send_what_follows(transition.timer, after, released)
 
     def _attempt(self, timer: Timer, state: ActionState) -> RecordAttempt:
         started_at_ms = self.clock.now_ms()
@@ -131,18 +128,20 @@ class RunAction:
             raise PermanentActionError("the timer has no such action")
         return self.webhooks.send(webhook_request(timer, action_id, action.webhook(), now_ms))
 
-    def _send_what_follows(self, timer: Timer, state: ActionState, attempt: int) -> None:
-        """Send the next attempt, the actions that this one's end released, or the dead letter."""
+    def _follow_up(self, timer: Timer, state: ActionState, attempt: int) -> None:
+        """The message of an attempt came back after its outcome was written: send what follows once more."""
+        if state.tries == attempt and state.attempts:
+            self._send_what_follows(timer, state, released_at(timer, state.attempts[-1].ended_at_ms))
+
+    def _send_what_follows(self, timer: Timer, state: ActionState, released: list[ActionMessage]) -> None:
+        """Send the next attempt, or the dead letter and the actions that this one's end released."""
         if state.status is ActionStatus.DISPATCHED:
-            if state.tries == attempt:
-                self._send_attempt(timer, state)
-            return
-        if not state.attempts or state.tries != attempt:
+            self._send_attempt(timer, state)
             return
         if state.status is ActionStatus.FAILED:
             self.dead_letters.put(dead_letter(timer, state))
             self.metrics.count("DeadLetters")
-        self._send([Delayed(message) for message in released_at(timer, state.attempts[-1].ended_at_ms)])
+        self._send([Delayed(message) for message in released])
 
     def _send_attempt(self, timer: Timer, state: ActionState) -> None:
         """Let the next attempt wait where it costs least: in the queue, or past the queue's reach as a wake-up."""

@@ -1,24 +1,24 @@
 """The errors of the domain; no interface's statuses are known here.
 
-MinootsError(code, detail)
-├── InvalidTimerError          the request contradicts a rule that a model alone cannot hold
-├── NotFoundError              no such timer for this tenant
-├── AlreadyExistsError         the id is taken
-├── StateConflictError         the status does not allow the command
-├── VersionMismatchError       the timer changed between read and write
-├── ForbiddenError             the principal may not do that
-├── UnauthenticatedError       no valid credential was shown
-├── QuotaExceededError         a limit was reached
-└── DependencyUnavailableError a store or queue did not answer; the same call may succeed later
+MinootsError(detail, fields)        what a caller is told about; `code` is one of the contract's table
+├── InvalidTimerError               the request contradicts a rule that a model alone cannot hold
+├── NotFoundError                   no such timer for this tenant
+├── AlreadyExistsError              the id is taken
+├── StateConflictError              the status does not allow the command
+├── VersionMismatchError            the timer changed between read and write
+├── ForbiddenError                  the principal may not do that
+├── UnauthenticatedError            no valid credential was shown
+├── QuotaExceededError              a limit was reached
+└── DependencyUnavailableError      a store or queue did not answer; the same call may succeed later
 
-ActionError(reason)
-├── TransientActionError       worth another attempt, `retry_after_ms` if the receiver named a time
-└── PermanentActionError       another attempt would end the same way
+ActionError(reason)                 an attempt of an action failed
+├── TransientActionError            worth another attempt, `retry_after_ms` if the receiver named a time
+└── PermanentActionError            another attempt would end the same way
 
-NotDueError(fire_at_ms)        a wake-up came before its time
-StaleHintError                 a hint speaks of a generation that is over
-UnknownHintError               a hint is newer than what was read: read again later
-    UnreadableRecordError          a stored record that this code cannot read, now or later
+NotDueError(fire_at_ms)             a wake-up came before its time
+StaleHintError                      a hint speaks of a generation, or an attempt, that is over
+UnknownHintError                    a hint is newer than what was read: read again later
+UnreadableRecordError               a stored record that this code cannot read, now or later
 """
 
 from __future__ import annotations

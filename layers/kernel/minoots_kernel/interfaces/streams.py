@@ -31,7 +31,7 @@ class StreamConsumer:
 
     Attributes:
         name: The consumer, as parked records name it.
-        read: Turns an item image (DynamoDB's attribute values) into a timer; raises `UnreadableRecordError` if it cannot.
+        read: Makes a change of the old and the new image; raises `UnreadableRecordError` if it cannot.
         handle: Takes the changes; returns the indexes of those that failed for a passing reason.
     """
 
