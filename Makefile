@@ -7,7 +7,7 @@ UV := $(BIN)/uv
 export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help install up test check build clean
+.PHONY: help install up test check build openapi openapi-check clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -32,10 +32,18 @@ check: install ## lint, types, import rules, template
 	$(BIN)/lint-imports
 	$(BIN)/deptry .
 	$(UV) lock --check
+	$(MAKE) --no-print-directory openapi-check
 	$(BIN)/sam validate --lint --region us-east-1
 
 build: install ## build the Lambda artefacts with SAM, for ARCHITECTURE (arm64 or x86_64)
 	$(BIN)/sam build --parameter-overrides Architecture=$(or $(ARCHITECTURE),arm64)
+
+openapi: install ## write docs/openapi.json from the routes
+	$(BIN)/python -m minoots_kernel.interfaces.rest.describe > docs/openapi.json
+
+openapi-check: install
+	@$(BIN)/python -m minoots_kernel.interfaces.rest.describe | diff -u docs/openapi.json - \
+	  || { echo "docs/openapi.json is not what the routes say: run make openapi"; exit 1; }
 
 clean: ## remove what the commands made
 	rm -rf $(VENV) .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -27,18 +27,14 @@ MAX_BATCH = 5
 def build(env: Mapping[str, str]) -> Handler:
     """Make the handler of action queue events."""
     settings = Settings.from_env(env, "table", "wake_queue_url", "action_queue_url", *parts.SCHEDULING)
-    run_with = {
-        "store": parts.timer_store(settings, env),
-        "dead_letters": DynamoDeadLetterStore(client("dynamodb", env), settings.table),
-        "wake_queue": parts.wake_queue(settings, env),
-        "schedules": parts.schedules(settings, env),
-        "action_queue": parts.action_queue(settings, env),
-        "webhooks": HttpWebhookSender(AddressGuard(settings.allowed_private_hosts)),
-        "clock": SystemClock(),
-    }
+    store, clock = parts.timer_store(settings, env), SystemClock()
+    dead_letters = DynamoDeadLetterStore(client("dynamodb", env), settings.table)
+    wake_queue, action_queue = parts.wake_queue(settings, env), parts.action_queue(settings, env)
+    schedules = parts.schedules(settings, env)
+    webhooks = HttpWebhookSender(AddressGuard(settings.allowed_private_hosts))
 
     def make(metrics: Metrics) -> Handler:
-        run = RunAction(**run_with, metrics=metrics)
+        run = RunAction(store, dead_letters, wake_queue, schedules, action_queue, webhooks, clock, metrics)
         return QueueConsumer(lambda body: run(ActionMessage.from_json(body)), MAX_BATCH)
 
     return observed(settings, make)

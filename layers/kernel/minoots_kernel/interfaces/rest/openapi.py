@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from aws_lambda_powertools.event_handler.openapi.models import APIKey, APIKeyIn, HTTPBearer
 from pydantic import BaseModel
 
 from minoots_contract.problems import Problem
@@ -22,29 +23,40 @@ _TITLES: Final = {
     415: "The body must be application/json",
     503: "The service is briefly unavailable",
 }
-_SCHEMES: Final = {
-    "ApiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
-    "Bearer": {"type": "http", "scheme": "bearer", "description": "The same API key as a bearer token."},
+_SCHEMES: Final[dict[str, Any]] = {
+    "ApiKey": APIKey(name="X-API-Key", in_=APIKeyIn.header, description="An API key."),
+    "Bearer": HTTPBearer(description="The same API key as a bearer token."),
 }
 
 
 def described(
+    operation: str,
     summary: str,
     reply: type[BaseModel],
-    *,
+    *errors: int,
     status: int = 200,
-    errors: tuple[int, ...] = (),
-    tag: str = "timers",
+    body: bool = False,
     public: bool = False,
 ) -> dict[str, Any]:
-    """Return the arguments that describe a route to Powertools."""
+    """Return the arguments that describe a route to Powertools.
+
+    Args:
+        operation: The operation's id.
+        summary: One line for people.
+        reply: The model of the good answer.
+        errors: Statuses of problems beyond those that every route of its sort may answer.
+        status: The status of the good answer.
+        body: Whether the route reads a body.
+        public: Whether it needs no key.
+    """
+    every = () if public else (400, 401, 503)
     content = {PROBLEM_JSON: {"model": Problem}}
-    problems = {error: {"description": _TITLES[error], "content": content} for error in errors}
+    problems = sorted({*every, *((413, 415) if body else ()), *errors})
     good = {"description": summary, "content": {"application/json": {"model": reply}}}
     return {
+        "operation_id": operation,
         "summary": summary,
-        "tags": [tag],
-        "responses": {status: good, **problems},
+        "responses": {status: good, **{code: {"description": _TITLES[code], "content": content} for code in problems}},
         "security": [] if public else [{"ApiKey": []}, {"Bearer": []}],
     }
 
@@ -59,13 +71,12 @@ def document(app: ConcurrentHttpResolver) -> dict[str, Any]:
         version="1",
         description="Durable timers for AI agents and automation.",
         openapi_version="3.1.0",
+        security_schemes=_SCHEMES,
     )
     document: dict[str, Any] = schema.model_dump(mode="json", by_alias=True, exclude_none=True)
-    document["components"]["securitySchemes"] = _SCHEMES
     for path in document["paths"].values():
         for operation in path.values():
             operation["responses"].pop("422", None)
-            operation["operationId"] = operation["operationId"].split("_timers", maxsplit=1)[0]
-    for unused in ("HTTPValidationError", "ValidationError"):
+    for unused in ("HTTPValidationError", "ValidationError", "ResponseValidationError"):
         document["components"]["schemas"].pop(unused, None)
     return document

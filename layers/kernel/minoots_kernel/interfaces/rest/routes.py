@@ -61,18 +61,21 @@ def add_routes(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
 
 
 def _add_health(app: ConcurrentHttpResolver) -> None:
-    @app.get("/healthz", **described("Say that the service answers", HealthReply, tag="service", public=True))
+    @app.get("/healthz", **described("getHealth", "Say that the service answers", HealthReply, public=True))
     def health() -> Response[Any]:
         return _json(200, HealthReply())
 
 
 def _add_timers(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
-    @app.post("/timers", **described("Create a timer", TimerReply, status=201, errors=(400, 401, 403, 413, 415, 503)))
+    @app.post(
+        "/timers",
+        **described("createTimer", "Create a timer", TimerReply, 403, status=201, body=True),
+    )
     def create_timer(request: Annotated[CreateTimerRequest, Body()]) -> Response[Any]:
         timer = use_cases.create_timer(_principal(app), request)
         return _json(201, timer_reply(timer), {"location": f"/timers/{timer.id}"})
 
-    @app.get("/timers", **described("List timers, newest first", TimerPage, errors=(400, 401, 503)))
+    @app.get("/timers", **described("listTimers", "List timers, newest first", TimerPage))
     def list_timers(
         status: Annotated[list[TimerStatus] | None, Query(description="Only timers in one of these.")] = None,
         limit: Limit = 50,
@@ -87,13 +90,13 @@ def _add_timers(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
         cursor_after = encode_cursor(listing, page.next_position)
         return _json(200, TimerPage.model_construct(timers=timers, next_cursor=cursor_after))
 
-    @app.get("/timers/<timer_id>", **described("Read a timer", TimerReply, errors=(401, 404, 503)))
+    @app.get("/timers/<timer_id>", **described("getTimer", "Read a timer", TimerReply, 404))
     def get_timer(timer_id: TimerId) -> Response[Any]:
         return _json(200, timer_reply(use_cases.get_timer(_principal(app), timer_id)))
 
     @app.post(
         "/timers/<timer_id>/cancel",
-        **described("Cancel a timer that has not fired", TimerReply, errors=(400, 401, 404, 409, 413, 415, 503)),
+        **described("cancelTimer", "Cancel a timer that has not fired", TimerReply, 404, 409, body=True),
     )
     def cancel_timer(timer_id: TimerId, request: Annotated[CancelTimerRequest, Body()]) -> Response[Any]:
         return _json(200, timer_reply(use_cases.cancel_timer(_principal(app), timer_id, request)))
@@ -102,7 +105,13 @@ def _add_timers(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
 def _add_dead_letters(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
     @app.get(
         "/dead-letters",
-        **described("List deliveries that failed for good", DeadLetterPage, tag="dead letters", errors=(400, 401, 503)),
+        **described(
+            "listDeadLetters",
+            "List deliveries that failed for good",
+            DeadLetterPage,
+            tag="dead letters",
+            errors=(400, 401, 503),
+        ),
     )
     def list_dead_letters(limit: Limit = 50, cursor: Cursor = None) -> Response[Any]:
         listing: Literal["dead-letters"] = "dead-letters"
