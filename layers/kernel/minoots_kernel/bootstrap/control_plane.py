@@ -8,7 +8,7 @@ from minoots_kernel.adapters.aws import client
 from minoots_kernel.adapters.clock import SystemClock
 from minoots_kernel.adapters.dynamodb.dead_letter_store import DynamoDeadLetterStore
 from minoots_kernel.adapters.dynamodb.key_store import DynamoKeyStore
-from minoots_kernel.adapters.ids import TimeOrderedIds
+from minoots_kernel.adapters.ids import Uuid7Ids
 from minoots_kernel.application.authenticate import Authenticate
 from minoots_kernel.application.cancel_timer import CancelTimer
 from minoots_kernel.application.create_timer import CreateTimer
@@ -30,7 +30,7 @@ def build(env: Mapping[str, str]) -> Handler:
     clock, store = SystemClock(), parts.timer_store(settings, env)
     dynamodb = client("dynamodb", env)
     use_cases = UseCases(
-        create_timer=CreateTimer(store, parts.wake_queue(settings, env), clock, TimeOrderedIds()),
+        create_timer=CreateTimer(store, parts.wake_queue(settings, env), clock, Uuid7Ids()),
         get_timer=GetTimer(store),
         list_timers=ListTimers(store),
         cancel_timer=CancelTimer(store, clock),

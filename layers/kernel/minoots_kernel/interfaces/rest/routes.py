@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body, Path, Query
@@ -105,16 +105,10 @@ def _add_timers(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
 def _add_dead_letters(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
     @app.get(
         "/dead-letters",
-        **described(
-            "listDeadLetters",
-            "List deliveries that failed for good",
-            DeadLetterPage,
-            tag="dead letters",
-            errors=(400, 401, 503),
-        ),
+        **described("listDeadLetters", "List deliveries that failed for good", DeadLetterPage),
     )
     def list_dead_letters(limit: Limit = 50, cursor: Cursor = None) -> Response[Any]:
-        listing: Literal["dead-letters"] = "dead-letters"
+        listing = "dead-letters"
         page = use_cases.list_dead_letters(_principal(app), limit=limit, position=decode_cursor(listing, cursor))
         letters = [dead_letter_reply(letter) for letter in page.items]
         cursor_after = encode_cursor(listing, page.next_position)
