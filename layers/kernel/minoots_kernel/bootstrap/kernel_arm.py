@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from minoots_kernel.adapters.aws import client
 from minoots_kernel.adapters.clock import SystemClock
-from minoots_kernel.adapters.dynamodb.codec import read_change
+from minoots_kernel.adapters.dynamodb.images import read_change
 from minoots_kernel.adapters.dynamodb.parked_record_store import DynamoParkedRecordStore
 from minoots_kernel.application.arm_timers import ArmTimers, DisarmTimer
 from minoots_kernel.bootstrap import parts
