@@ -1,0 +1,256 @@
+"""Timers as items of the table, and back; the stream's images have the same form.
+
+What a timer does not have, its item does not have either. Three attributes are JSON text, because the table never looks
+into them and a map would cost more bytes and more work:
+
+- `spec`: `{"metadata": {}, "labels": {}, "bundle": {"actions": [], "concurrency": n, "retry": [max attempts, initial
+  ms, multiplier, cap ms]}}`, each part only if it is there. Defaults are written out, so that a stored timer keeps its
+  meaning when a default changes. Text over `MAX_SPEC_BYTES` is an item of its own, and `payload` is its length.
+- `actions`: `[[id, status, tries, dispatched at, next attempt at, [[number, started at, ended at, outcome, status code,
+  error], ...]], ...]`, times in epoch milliseconds.
+- `timeline`: `[[event, at, version], ...]`.
+
+Decoding builds the contract's models without validating them: what was valid when it was accepted stays readable when
+the rules grow stricter, and it costs a tenth.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from operator import attrgetter
+from typing import Any, Final
+
+from minoots_contract.actions import Action, ActionBundle, RetryPolicy
+from minoots_kernel.adapters.dynamodb.keys import Item, check_shard, tenant_of, timer_key
+from minoots_kernel.domain.timer import ActionState, ActionStatus, Attempt, Moment, Status, Timer, TimerSpec
+
+__all__ = [
+    "MAX_SPEC_BYTES",
+    "attempts_from_json",
+    "attempts_to_json",
+    "changes",
+    "compact",
+    "spec_from_json",
+    "spec_to_json",
+    "timer_from_item",
+    "timer_to_item",
+]
+
+MAX_SPEC_BYTES: Final = 512
+"""A longer spec becomes an item of its own: each write of a timer costs a write unit per kilobyte of its item."""
+
+EMPTY_SPEC: Final = TimerSpec()
+
+_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+_encode_ascii = json.JSONEncoder(separators=(",", ":")).encode
+_STATUSES: Final = {status.value: status for status in Status}
+_ACTION_STATUSES: Final = {status.value: status for status in ActionStatus}
+
+
+def compact(value: Any) -> str:
+    """Write JSON without blanks; text that UTF-8 cannot carry (half of a surrogate pair) is written as escapes."""
+    text = _encode(value)
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            return _encode_ascii(value)
+    return text
+
+
+def spec_to_json(spec: TimerSpec) -> str:
+    """Write a spec as JSON; an empty one is `{}`."""
+    content: dict[str, Any] = {}
+    if spec.metadata:
+        content["metadata"] = spec.metadata
+    if spec.labels:
+        content["labels"] = spec.labels
+    if spec.bundle is not None:
+        policy = spec.bundle.retry_policy
+        content["bundle"] = {
+            "actions": [
+                {"id": action.id, "kind": action.kind, "parameters": action.parameters}
+                for action in spec.bundle.actions
+            ],
+            "concurrency": spec.bundle.concurrency,
+            "retry": [
+                policy.max_attempts,
+                policy.backoff_initial_ms,
+                policy.backoff_multiplier,
+                policy.backoff_max_ms,
+            ],
+        }
+    return compact(content)
+
+
+def spec_from_json(text: str) -> TimerSpec:
+    """Read what `spec_to_json` wrote."""
+    content = json.loads(text)
+    stored = content.get("bundle")
+    bundle = None
+    if stored is not None:
+        attempts, initial, multiplier, cap = stored["retry"]
+        bundle = ActionBundle.model_construct(
+            actions=[Action.model_construct(**action, escalation=None) for action in stored["actions"]],
+            concurrency=stored["concurrency"],
+            retry_policy=RetryPolicy.model_construct(
+                max_attempts=attempts, backoff_initial_ms=initial, backoff_multiplier=multiplier, backoff_max_ms=cap
+            ),
+        )
+    return TimerSpec(content.get("metadata", {}), content.get("labels", {}), bundle)
+
+
+def attempts_to_json(attempts: tuple[Attempt, ...]) -> list[list[Any]]:
+    """Return attempts as JSON-ready rows."""
+    return [
+        [one.number, one.started_at_ms, one.ended_at_ms, one.outcome, one.status_code, one.error] for one in attempts
+    ]
+
+
+def attempts_from_json(rows: list[list[Any]]) -> tuple[Attempt, ...]:
+    """Read what `attempts_to_json` made."""
+    return tuple(Attempt(*row) for row in rows)
+
+
+def _text(value: str | None) -> Item | None:
+    return None if value is None else {"S": value}
+
+
+def _number(value: int | None) -> Item | None:
+    return None if value is None else {"N": str(value)}
+
+
+def _status(value: Status) -> Item:
+    return {"S": value.value}
+
+
+def _actions(states: tuple[ActionState, ...]) -> Item | None:
+    if not states:
+        return None
+    rows = [
+        [
+            state.id,
+            state.status.value,
+            state.tries,
+            state.dispatched_at_ms,
+            state.next_attempt_at_ms,
+            attempts_to_json(state.attempts),
+        ]
+        for state in states
+    ]
+    return {"S": compact(rows)}
+
+
+def _timeline(moments: tuple[Moment, ...]) -> Item:
+    return {"S": compact([[moment.event, moment.at_ms, moment.version] for moment in moments])}
+
+
+# The attributes that a transition may change, with the field that each is made of. What is not here is set once.
+_CHANGING: Final[tuple[tuple[str, Callable[[Timer], Any], Callable[[Any], Item | None]], ...]] = tuple(
+    (attribute, attrgetter(field), encode)
+    for attribute, field, encode in (
+        ("status", "status", _status),
+        ("version", "version", _number),
+        ("generation", "generation", _number),
+        ("fireAt", "fire_at_ms", _number),
+        ("actions", "actions", _actions),
+        ("timeline", "timeline", _timeline),
+        ("armedAt", "armed_at_ms", _number),
+        ("firedAt", "fired_at_ms", _number),
+        ("settledAt", "settled_at_ms", _number),
+        ("cancelledAt", "cancelled_at_ms", _number),
+        ("cancelledBy", "cancelled_by", _text),
+        ("cancelReason", "cancel_reason", _text),
+        ("failureReason", "failure_reason", _text),
+        ("nextCheckAt", "next_check_at_ms", _number),
+    )
+)
+
+
+def timer_to_item(timer: Timer, spec_json: str) -> Item:
+    """Return the item of a timer.
+
+    Args:
+        timer: The timer.
+        spec_json: Its spec as JSON. When that is an item of its own, only its length is kept here.
+    """
+    item: Item = {
+        **timer_key(timer.tenant_id, timer.id),
+        "kind": {"S": "timer"},
+        "name": {"S": timer.name},
+        "requestedBy": {"S": timer.requested_by},
+        "createdAt": {"N": str(timer.created_at_ms)},
+    }
+    size = len(spec_json.encode())
+    if size > MAX_SPEC_BYTES:
+        item["payload"] = {"N": str(size)}
+    else:
+        item["spec"] = {"S": spec_json}
+    for attribute, read, encode in _CHANGING:
+        value = encode(read(timer))
+        if value is not None:
+            item[attribute] = value
+    if timer.next_check_at_ms is not None:
+        item["checkShard"] = {"S": check_shard(timer.id)}
+    return item
+
+
+def changes(before: Timer, after: Timer) -> dict[str, Item | None]:
+    """Return the attributes in which two states of a timer differ; none for one that is to be removed."""
+    differing: dict[str, Item | None] = {}
+    for attribute, read, encode in _CHANGING:
+        value = read(after)
+        if read(before) != value:
+            differing[attribute] = encode(value)
+    # An attribute of the index: touched only when the timer enters or leaves it, for each touch may cost a write unit.
+    if (before.next_check_at_ms is None) is not (after.next_check_at_ms is None):
+        differing["checkShard"] = None if after.next_check_at_ms is None else {"S": check_shard(after.id)}
+    return differing
+
+
+def timer_from_item(item: Item, payload: str | None = None) -> Timer:
+    """Return the timer of an item or a stream image.
+
+    Args:
+        item: The item.
+        payload: The spec's JSON when it lies in an item of its own; without it the timer's spec is empty.
+    """
+    spec_json = item["spec"]["S"] if "spec" in item else payload
+    return Timer(
+        id=item["sk"]["S"],
+        tenant_id=tenant_of(item["pk"]["S"]),
+        name=item["name"]["S"],
+        requested_by=item["requestedBy"]["S"],
+        status=_STATUSES[item["status"]["S"]],
+        created_at_ms=int(item["createdAt"]["N"]),
+        fire_at_ms=int(item["fireAt"]["N"]),
+        spec=EMPTY_SPEC if spec_json is None else spec_from_json(spec_json),
+        generation=int(item["generation"]["N"]),
+        version=int(item["version"]["N"]),
+        armed_at_ms=_int(item, "armedAt"),
+        fired_at_ms=_int(item, "firedAt"),
+        settled_at_ms=_int(item, "settledAt"),
+        cancelled_at_ms=_int(item, "cancelledAt"),
+        cancelled_by=_str(item, "cancelledBy"),
+        cancel_reason=_str(item, "cancelReason"),
+        failure_reason=_str(item, "failureReason"),
+        next_check_at_ms=_int(item, "nextCheckAt"),
+        actions=_states(item["actions"]["S"]) if "actions" in item else (),
+        timeline=tuple(Moment(*row) for row in json.loads(item["timeline"]["S"])),
+    )
+
+
+def _states(text: str) -> tuple[ActionState, ...]:
+    return tuple(
+        ActionState(identifier, _ACTION_STATUSES[status], tries, attempts_from_json(attempts), dispatched, following)
+        for identifier, status, tries, dispatched, following, attempts in json.loads(text)
+    )
+
+
+def _int(item: Item, attribute: str) -> int | None:
+    return int(item[attribute]["N"]) if attribute in item else None
+
+
+def _str(item: Item, attribute: str) -> str | None:
+    return str(item[attribute]["S"]) if attribute in item else None

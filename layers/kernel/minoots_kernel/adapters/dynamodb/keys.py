@@ -1,0 +1,91 @@
+"""Where each thing lies in the table.
+
+| item | pk | sk |
+|---|---|---|
+| timer | `T#<tenant>#<shard>` | timer id |
+| payload of a timer | `P#<tenant>#<timer id>` | `payload` |
+| dead letter | `D#<tenant>#<shard>` | dead letter id |
+| API key | `K#<SHA-256 of the secret>` | `key` |
+| parked stream record | `X#<consumer>` | event id |
+
+A tenant's timers and dead letters are spread over eight partitions by a checksum of the timer's id, so that one tenant
+is not held to one partition's throughput. Ids sort by time: a listing reads the eight partitions backwards and merges
+them, and needs no index. Tenant names have no `#` (the contract's `TenantId`).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+from zlib import crc32
+
+__all__ = [
+    "CHECK_INDEX",
+    "CHECK_SHARDS",
+    "DAY_S",
+    "SHARDS",
+    "Item",
+    "check_shard",
+    "dead_letter_key",
+    "item_key",
+    "partitions",
+    "payload_key",
+    "shard_of",
+    "storable",
+    "tenant_of",
+    "timer_key",
+]
+
+Item = dict[str, Any]
+"""An item in the wire's own form: `{"name": {"S": "tea"}, ...}`, the same in calls and in stream images."""
+
+SHARDS: Final = 8
+CHECK_SHARDS: Final = 8
+CHECK_INDEX: Final = "NextCheckIndex"
+DAY_S: Final = 86_400
+
+_MAX_ID: Final = 256
+
+
+def shard_of(timer_id: str) -> int:
+    """Return the partition, 0 to 7, that a timer's id falls into."""
+    return crc32(timer_id.encode()) % SHARDS
+
+
+def check_shard(timer_id: str) -> str:
+    """Return the shard of the sweep's index for a timer."""
+    return str(crc32(timer_id.encode()) % CHECK_SHARDS)
+
+
+def item_key(pk: str, sk: str) -> Item:
+    """Return the key of an item."""
+    return {"pk": {"S": pk}, "sk": {"S": sk}}
+
+
+def timer_key(tenant_id: str, timer_id: str) -> Item:
+    """Return the key of a timer."""
+    return item_key(f"T#{tenant_id}#{shard_of(timer_id)}", timer_id)
+
+
+def payload_key(tenant_id: str, timer_id: str) -> Item:
+    """Return the key of a timer's payload."""
+    return item_key(f"P#{tenant_id}#{timer_id}", "payload")
+
+
+def dead_letter_key(tenant_id: str, timer_id: str, letter_id: str) -> Item:
+    """Return the key of a dead letter."""
+    return item_key(f"D#{tenant_id}#{shard_of(timer_id)}", letter_id)
+
+
+def partitions(kind: str, tenant_id: str) -> list[str]:
+    """Return the partition keys of a tenant's items of a sharded kind, `T` or `D`."""
+    return [f"{kind}#{tenant_id}#{shard}" for shard in range(SHARDS)]
+
+
+def tenant_of(pk: str) -> str:
+    """Return the tenant in the partition key of a sharded item."""
+    return pk[2 : pk.rindex("#")]
+
+
+def storable(text: str) -> bool:
+    """Tell whether a text could be the id of something stored; the table itself refuses to be asked for others."""
+    return 0 < len(text) <= _MAX_ID and text.isascii()

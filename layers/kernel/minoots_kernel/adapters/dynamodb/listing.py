@@ -1,0 +1,145 @@
+"""A tenant's sharded items as one listing in descending order of id."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from math import sqrt
+from typing import Any, Final
+
+from minoots_kernel.adapters.dynamodb.keys import SHARDS, Item, partitions, storable
+from minoots_kernel.adapters.dynamodb.table import Table
+from minoots_kernel.domain.errors import InvalidTimerError
+
+__all__ = ["MergedListing", "Stretch", "merge"]
+
+ROUNDS: Final = 3
+"""How often the partitions are read on for one page before it is handed over as it is, short or empty."""
+
+FILTERED_READ: Final = 100
+"""How many items of a partition are examined at a time when most may be filtered out."""
+
+MAX_PAGE_BYTES: Final = 3_000_000
+"""A page ends here whatever its limit: a function's whole reply may be 6 MB, and the API is not the only overhead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """What one read of a partition brought.
+
+    Attributes:
+        items: The items that passed the filter.
+        examined_to: Id of the last item examined, passed or not; none when the partition was read to its end.
+    """
+
+    items: Sequence[Item]
+    examined_to: str | None
+
+
+ReadAll = Callable[[dict[int, str | None]], Iterable[tuple[int, Stretch]]]
+"""Reads on in several partitions, each from below an id (from the newest if none)."""
+
+
+def merge(read_all: ReadAll, limit: int, position: str | None) -> tuple[list[Item], str | None]:
+    """Merge the partitions' stretches into a page.
+
+    A partition whose read stopped may hold, right below where it stopped, an item newer than anything that the others
+    gave. So the page reaches down only to the highest of these stops, the frontier; what lies above it is complete.
+
+    Args:
+        read_all: Reads the partitions on.
+        limit: Most items in the page.
+        position: Only ids below this one.
+
+    Returns:
+        The page, and the id below which the next one begins, if there may be one.
+    """
+    unfinished: dict[int, str | None] = dict.fromkeys(range(SHARDS), position)
+    found: list[Item] = []
+    complete: list[Item] = []
+    frontier: str | None = None
+    for _ in range(ROUNDS):
+        for shard, stretch in read_all(unfinished.copy()):
+            found += stretch.items
+            if stretch.examined_to is None:
+                del unfinished[shard]
+            else:
+                unfinished[shard] = stretch.examined_to
+        frontier = max((stop for stop in unfinished.values() if stop is not None), default=None)
+        complete = [item for item in found if frontier is None or _id(item) >= frontier]
+        if len(complete) >= limit or not unfinished:
+            break
+    complete.sort(key=_id, reverse=True)
+    page = _within_bounds(complete, limit)
+    return page, _id(page[-1]) if len(page) < len(complete) else frontier
+
+
+class MergedListing:
+    """Lists one sharded kind of items, its partitions read at the same time."""
+
+    def __init__(self, table: Table, kind: str) -> None:
+        self._table = table
+        self._kind = kind
+        self._pool = ThreadPoolExecutor(SHARDS, thread_name_prefix="listing")  # starts its threads when needed
+
+    def page(
+        self, tenant_id: str, limit: int, position: str | None, statuses: Sequence[str] = ()
+    ) -> tuple[list[Item], str | None]:
+        """Return a page, and where the next one begins, if there may be one.
+
+        Raises:
+            InvalidTimerError: If the position is none that a page ever named.
+        """
+        if position is not None and not storable(position):
+            raise InvalidTimerError("The cursor is not one of this listing.", (("cursor", "leave it out to begin"),))
+        pks = partitions(self._kind, tenant_id)
+        extra: dict[str, Any] = {"Limit": _read_at_a_time(limit)}
+        values: Item = {}
+        if statuses:
+            values = {f":{index}": {"S": status} for index, status in enumerate(statuses)}
+            extra = {
+                "Limit": FILTERED_READ,
+                "FilterExpression": f"#status IN ({', '.join(values)})",
+                "ExpressionAttributeNames": {"#status": "status"},
+            }
+
+        def read(shard: int, below: str | None) -> tuple[int, Stretch]:
+            condition = "pk = :pk" if below is None else "pk = :pk AND sk < :below"
+            bounds = {} if below is None else {":below": {"S": below}}
+            items, last = self._table.query(
+                KeyConditionExpression=condition,
+                ExpressionAttributeValues={**values, **bounds, ":pk": {"S": pks[shard]}},
+                ScanIndexForward=False,
+                **extra,
+            )
+            return shard, Stretch(items, last["sk"]["S"] if last else None)
+
+        def read_all(below: dict[int, str | None]) -> Iterable[tuple[int, Stretch]]:
+            return self._pool.map(read, below.keys(), below.values())
+
+        return merge(read_all, limit, position)
+
+
+def _read_at_a_time(limit: int) -> int:
+    """Return how many items of each partition to read: three standard deviations more than its fair share.
+
+    One above the limit is enough in any case: a partition that holds no more is then seen to be at its end.
+    """
+    share = limit / SHARDS
+    return min(limit + 1, int(share + 3 * sqrt(share)) + 2)
+
+
+def _id(item: Item) -> str:
+    identifier: str = item["sk"]["S"]
+    return identifier
+
+
+def _within_bounds(items: list[Item], limit: int) -> list[Item]:
+    size = 0
+    for index, item in enumerate(items[:limit]):
+        size += sum(len(value["S"]) for value in item.values() if "S" in value)
+        size += int(item["payload"]["N"]) if "payload" in item else 0
+        if size > MAX_PAGE_BYTES and index > 0:
+            return items[:index]
+    return items[:limit]

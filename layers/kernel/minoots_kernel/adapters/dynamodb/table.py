@@ -1,0 +1,133 @@
+"""The few calls that the stores make of the table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Final
+
+from minoots_kernel.adapters.aws import answering
+from minoots_kernel.adapters.dynamodb.keys import Item
+from minoots_kernel.domain.errors import DependencyUnavailableError
+
+if TYPE_CHECKING:
+    from botocore.exceptions import ClientError
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+
+__all__ = ["ConditionFailedError", "Table"]
+
+WHO: Final = "The table"
+NEW: Final = "attribute_not_exists(pk)"
+MAX_KEYS_A_BATCH: Final = 100
+MAX_BATCH_TRIES: Final = 10
+
+
+class ConditionFailedError(Exception):
+    """A conditional write was refused.
+
+    Attributes:
+        sure: Whether it was refused at the first try. A refusal at a later one may be our own first try's doing: that
+            one was written and only its answer lost.
+    """
+
+    def __init__(self, sure: bool) -> None:
+        super().__init__("the condition does not hold")
+        self.sure = sure
+
+
+class Table:
+    """One table; each method is one call, and a missing answer is `DependencyUnavailableError`."""
+
+    def __init__(self, client: DynamoDBClient, name: str) -> None:
+        self._client = client
+        self._name = name
+        self._refused = client.exceptions.ConditionalCheckFailedException
+
+    def put(self, item: Item) -> None:
+        """Write an item over whatever stands there."""
+        with answering(WHO):
+            self._client.put_item(TableName=self._name, Item=item)
+
+    def put_new(self, item: Item) -> None:
+        """Write an item where there is none.
+
+        Raises:
+            ConditionFailedError: If there is one.
+        """
+        try:
+            with answering(WHO):
+                self._client.put_item(TableName=self._name, Item=item, ConditionExpression=NEW)
+        except self._refused as error:
+            raise ConditionFailedError(_was_first_try(error)) from error
+
+    def change(self, key: Item, changes: dict[str, Any], *, version: int) -> None:
+        """Set and remove attributes of an item that stands at a version.
+
+        Args:
+            key: The item's key.
+            changes: Attributes with their new values; none removes one.
+            version: What the attribute `version` has to be.
+
+        Raises:
+            ConditionFailedError: If it is not, or there is no such item.
+        """
+        # Every name goes by an alias: `name` and `status` are among the words that expressions reserve.
+        names = {f"#{index}": name for index, name in enumerate(changes)}
+        values: Item = {":was": {"N": str(version)}}
+        sets: list[str] = []
+        removes: list[str] = []
+        for alias, (index, value) in zip(names, enumerate(changes.values()), strict=True):
+            if value is None:
+                removes.append(alias)
+            else:
+                values[f":{index}"] = value
+                sets.append(f"{alias} = :{index}")
+        expression = f"SET {', '.join(sets)}" if sets else ""
+        if removes:
+            expression += f" REMOVE {', '.join(removes)}"
+        try:
+            with answering(WHO):
+                self._client.update_item(
+                    TableName=self._name,
+                    Key=key,
+                    UpdateExpression=expression,
+                    ConditionExpression="#version = :was",
+                    ExpressionAttributeNames={**names, "#version": "version"},
+                    ExpressionAttributeValues=values,
+                )
+        except self._refused as error:
+            raise ConditionFailedError(_was_first_try(error)) from error
+
+    def get(self, key: Item, *, consistent: bool = True) -> Item | None:
+        """Return an item, or none."""
+        with answering(WHO):
+            return self._client.get_item(TableName=self._name, Key=key, ConsistentRead=consistent).get("Item")
+
+    def get_many(self, keys: Iterable[Item]) -> list[Item]:
+        """Return those of the items that exist, in no order, strongly consistent."""
+        wanted = list(keys)
+        found: list[Item] = []
+        for _ in range(MAX_BATCH_TRIES + len(wanted) // MAX_KEYS_A_BATCH):
+            if not wanted:
+                return found
+            batch, wanted = wanted[:MAX_KEYS_A_BATCH], wanted[MAX_KEYS_A_BATCH:]
+            with answering(WHO):
+                reply = self._client.batch_get_item(RequestItems={self._name: {"Keys": batch, "ConsistentRead": True}})
+            found += reply["Responses"].get(self._name, [])
+            # An answer holds 16 MB at most; what did not fit, or was throttled, comes back to be asked for again.
+            left = reply.get("UnprocessedKeys", {}).get(self._name)
+            wanted += left["Keys"] if left else []
+        raise DependencyUnavailableError(f"{WHO} left keys of a batch unanswered again and again.")
+
+    def query(self, **arguments: Any) -> tuple[list[Item], Item | None]:
+        """Run a query.
+
+        Returns:
+            The items, and the key of the last one examined if there may be more.
+        """
+        with answering(WHO):
+            reply = self._client.query(TableName=self._name, **arguments)
+        return reply["Items"], reply.get("LastEvaluatedKey")
+
+
+def _was_first_try(error: ClientError) -> bool:
+    return error.response.get("ResponseMetadata", {}).get("RetryAttempts", 1) == 0

@@ -1,0 +1,173 @@
+"""Timers in DynamoDB: each write is one conditional write of one item."""
+
+from __future__ import annotations
+
+import json
+import logging
+import secrets
+from typing import TYPE_CHECKING, Any, Final
+
+from minoots_kernel.adapters.dynamodb.codec import changes, spec_to_json, timer_from_item, timer_to_item
+from minoots_kernel.adapters.dynamodb.keys import (
+    CHECK_INDEX,
+    CHECK_SHARDS,
+    DAY_S,
+    Item,
+    payload_key,
+    storable,
+    tenant_of,
+    timer_key,
+)
+from minoots_kernel.adapters.dynamodb.listing import MergedListing
+from minoots_kernel.adapters.dynamodb.table import ConditionFailedError, Table
+from minoots_kernel.application.ports import Clock, Page, TimerKey
+from minoots_kernel.domain.errors import AlreadyExistsError, VersionMismatchError
+from minoots_kernel.domain.timer import Status, Timer
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+
+__all__ = ["DynamoTimerStore"]
+
+logger = logging.getLogger(__name__)
+
+PAYLOAD_GRACE_S: Final = 30 * DAY_S
+"""How much longer than its timer a payload may be kept: its time is set once, before any delay is known."""
+
+
+class DynamoTimerStore:
+    """The timer items of a table, and the payloads beside them.
+
+    A write names itself by a nonce (`creator` of the first write, `writer` of the latest). When the client library
+    repeats a write whose answer was lost, the repeat's condition fails; the nonce in the item then tells that the
+    write is ours. `creator` stays, so a creation is recognised even when the timer has moved on in the meantime.
+
+    Args:
+        client: Client of DynamoDB.
+        table: The table's name.
+        retention_days: How long an ended timer is kept.
+        clock: Tells when a timer ended for good.
+    """
+
+    def __init__(self, client: DynamoDBClient, table: str, *, retention_days: int, clock: Clock) -> None:
+        self._table = Table(client, table)
+        self._timers = MergedListing(self._table, "T")
+        self._retention_s = retention_days * DAY_S
+        self._clock = clock
+
+    @property
+    def check_shards(self) -> int:
+        """How many shards the sweep's index has."""
+        return CHECK_SHARDS
+
+    def create(self, timer: Timer) -> None:
+        """Store a new timer; a large spec is written first, for a timer without its spec must never be seen.
+
+        Raises:
+            AlreadyExistsError: If the id is taken by another write.
+        """
+        spec_json = spec_to_json(timer.spec)
+        nonce = _nonce()
+        item = timer_to_item(timer, spec_json) | {"creator": {"S": nonce}}
+        if "payload" in item:
+            self._table.put(self._payload(timer, spec_json))
+        try:
+            self._table.put_new(item)
+        except ConditionFailedError as error:
+            if error.sure or not self._bears(timer, "creator", nonce):
+                raise AlreadyExistsError(f"There is a timer '{timer.id}' already.") from error
+
+    def get(self, key: TimerKey) -> Timer | None:
+        """Return the timer as it stands, or none."""
+        if not storable(key.timer_id):
+            return None
+        item = self._table.get(timer_key(key.tenant_id, key.timer_id))
+        if item is None:
+            return None
+        if "payload" not in item:
+            return timer_from_item(item)
+        payload = self._table.get(payload_key(key.tenant_id, key.timer_id))
+        return self._with_payload(item, payload)
+
+    def replace(self, before: Timer, after: Timer) -> None:
+        """Write what differs, if the timer still stands at the version of `before`.
+
+        Raises:
+            VersionMismatchError: If another write came first, or the timer is gone.
+        """
+        nonce = _nonce()
+        differing: dict[str, Any] = {
+            **changes(before, after),
+            "version": {"N": str(after.version)},
+            "writer": {"S": nonce},
+        }
+        if after.status.terminal and not before.status.terminal:
+            differing["expiresAt"] = {"N": str(self._clock.now_ms() // 1000 + self._retention_s)}
+        try:
+            self._table.change(timer_key(before.tenant_id, before.id), differing, version=before.version)
+        except ConditionFailedError as error:
+            if error.sure or not self._bears(after, "writer", nonce):
+                raise VersionMismatchError(f"The timer '{before.id}' was changed by another request.") from error
+
+    def page(
+        self, tenant_id: str, *, statuses: frozenset[Status], limit: int, position: str | None = None
+    ) -> Page[Timer]:
+        """List a tenant's timers by descending id, eventually consistent; see the port."""
+        wanted = sorted(status.value for status in statuses)
+        items, following = self._timers.page(tenant_id, limit, position, wanted)
+        return Page(tuple(self._with_payloads(tenant_id, items)), following)
+
+    def due_for_check(self, shard: int, until_ms: int, limit: int, position: str | None = None) -> Page[TimerKey]:
+        """List timers whose check is due, the earliest first; see the port."""
+        arguments: dict[str, Any] = {"ExclusiveStartKey": json.loads(position)} if position else {}
+        items, last = self._table.query(
+            IndexName=CHECK_INDEX,
+            KeyConditionExpression="checkShard = :shard AND nextCheckAt <= :until",
+            ExpressionAttributeValues={":shard": {"S": str(shard)}, ":until": {"N": str(until_ms)}},
+            Limit=limit,
+            **arguments,
+        )
+        keys = tuple(TimerKey(tenant_of(item["pk"]["S"]), item["sk"]["S"]) for item in items)
+        return Page(keys, json.dumps(last) if last else None)
+
+    def _bears(self, timer: Timer, attribute: str, nonce: str) -> bool:
+        item = self._table.get(timer_key(timer.tenant_id, timer.id))
+        return item is not None and item.get(attribute) == {"S": nonce}
+
+    def _payload(self, timer: Timer, spec_json: str) -> Item:
+        due_s = timer.fire_at_ms // 1000
+        expires_at = due_s + _longest_run_s(timer) + self._retention_s + PAYLOAD_GRACE_S
+        return {
+            **payload_key(timer.tenant_id, timer.id),
+            "spec": {"S": spec_json},
+            "expiresAt": {"N": str(expires_at)},
+        }
+
+    def _with_payloads(self, tenant_id: str, items: list[Item]) -> list[Timer]:
+        keys = [payload_key(tenant_id, item["sk"]["S"]) for item in items if "payload" in item]
+        payloads = {payload["pk"]["S"]: payload for payload in self._table.get_many(keys)}
+        return [
+            self._with_payload(item, payloads.get(payload_key(tenant_id, item["sk"]["S"])["pk"]["S"]))
+            if "payload" in item
+            else timer_from_item(item)
+            for item in items
+        ]
+
+    def _with_payload(self, item: Item, payload: Item | None) -> Timer:
+        if payload is None:
+            # Only when the timer outlived its payload's retention: what is left of it can still be read.
+            logger.warning("payload is gone", extra={"timerId": item["sk"]["S"]})
+        return timer_from_item(item, payload["spec"]["S"] if payload else None)
+
+
+def _nonce() -> str:
+    return secrets.token_urlsafe(6)
+
+
+def _longest_run_s(timer: Timer) -> int:
+    """Return how long the actions may take from the due time if every attempt fails and every delay is the longest."""
+    bundle = timer.spec.bundle
+    if bundle is None:
+        return 0
+    delays = len(bundle.actions) * (bundle.retry_policy.max_attempts - 1)
+    return delays * max(bundle.retry_policy.backoff_max_ms // 1000, DAY_S)

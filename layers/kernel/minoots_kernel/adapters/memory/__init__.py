@@ -1,0 +1,31 @@
+"""Every port in memory, for tests and simulations; the conformance suites hold them to what the real ones do."""
+
+from __future__ import annotations
+
+from minoots_kernel.adapters.memory.bus import MemoryEventBus
+from minoots_kernel.adapters.memory.clock import VirtualClock
+from minoots_kernel.adapters.memory.dead_letter_store import MemoryDeadLetterStore
+from minoots_kernel.adapters.memory.ids import SequentialIds
+from minoots_kernel.adapters.memory.key_store import MemoryKeyStore
+from minoots_kernel.adapters.memory.metrics import MemoryMetrics
+from minoots_kernel.adapters.memory.parked_record_store import MemoryParkedRecordStore, ParkedRecord
+from minoots_kernel.adapters.memory.queues import MemoryActionQueue, MemoryWakeQueue, Sent
+from minoots_kernel.adapters.memory.schedules import MemoryWakeSchedules, Schedule
+from minoots_kernel.adapters.memory.timer_store import MemoryTimerStore
+
+__all__ = [
+    "MemoryActionQueue",
+    "MemoryDeadLetterStore",
+    "MemoryEventBus",
+    "MemoryKeyStore",
+    "MemoryMetrics",
+    "MemoryParkedRecordStore",
+    "MemoryTimerStore",
+    "MemoryWakeQueue",
+    "MemoryWakeSchedules",
+    "ParkedRecord",
+    "Schedule",
+    "Sent",
+    "SequentialIds",
+    "VirtualClock",
+]
