@@ -1,0 +1,194 @@
+"""The one gate through which every AWS call of the process reaches moto.
+
+boto3 clients made anywhere in the process send their requests here instead of to the network (by
+botocore's `before-send` hook, moto's own way), and so does the HTTP endpoint. The gate serialises
+calls, because moto checks and writes in separate steps where DynamoDB is atomic, and answers a
+table call only once everything that it wrote or may have read is durable.
+"""
+
+import contextlib
+import functools
+import re
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+import moto.core.responses as moto_responses
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.handlers import BUILTIN_HANDLERS
+from moto.core.botocore_stubber import MockRawResponse
+from moto.core.models import botocore_stubber
+from moto.core.request import normalize_request
+from moto.core.utils import method_names_from_class
+from moto.dynamodb.responses import DynamoHandler
+from moto.events.responses import EventsHandler
+from moto.scheduler.responses import EventBridgeSchedulerResponse
+from moto.sqs.responses import SQSResponse
+
+from minoots_local.errors import JournalWriteError
+
+# moto finds the class for a URL by trying hundreds of patterns; these few are all we ever need.
+_RESPONSES: dict[str, Any] = {
+    "dynamodb": DynamoHandler,
+    "events": EventsHandler,
+    "scheduler": EventBridgeSchedulerResponse,
+    "sqs": SQSResponse,
+}
+_DOMAIN = ".amazonaws.com"
+_HOST = re.compile(r"(dynamodb|events|scheduler|sqs)\.us-east-1\.amazonaws\.com")
+
+_REFLECTION = "method_names_from_class"
+
+DISK_REFUSED = b'{"__type":"com.amazonaws.dynamodb.v20120810#InternalServerError","message":"%s"}'
+
+
+@dataclass(frozen=True, slots=True)
+class AwsCall:
+    """One call of an AWS operation, as observers see it.
+
+    Attributes:
+        service: The SDK's name of the service, such as `dynamodb`, `sqs`, `eventbridge`.
+        operation: Name of the operation, such as `PutItem`.
+    """
+
+    service: str
+    operation: str
+
+
+@dataclass(frozen=True, slots=True)
+class AwsReply:
+    """An answer on the wire."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes | str
+
+
+class Durability(Protocol):
+    """What makes table writes durable; see `minoots_local.aws.write_path`."""
+
+    def seal(self, *, succeeded: bool) -> int:
+        """Under the lock, as a call ends: take note of its writes and return a ticket."""
+        ...
+
+    def settle(self, ticket: int) -> None:
+        """Outside the lock: return once the ticket is durable; raises `JournalWriteError`."""
+        ...
+
+
+class AwsGate:
+    """Serialises AWS calls and orders each answer after the disk.
+
+    Attributes:
+        lock: Held while moto runs. Players that read moto's state directly hold it too.
+        observers: Called after each successful call, under the lock.
+        faults: Asked before each call; the first answer that is not None is the call's answer.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.observers: list[Callable[[AwsCall], None]] = []
+        self.faults: list[Callable[[AwsCall], AwsReply | None]] = []
+        self.durability: Durability | None = None
+
+    def call(self, call: AwsCall, run: Callable[[], AwsReply]) -> AwsReply:
+        """Run one call, and return its answer when it may be given."""
+        for fault in self.faults:
+            if (answer := fault(call)) is not None:
+                return answer
+        with self.lock:
+            succeeded = False
+            try:
+                reply = run()
+                succeeded = reply.status < 400
+            finally:
+                ticket = self.durability.seal(succeeded=succeeded) if self.durability else 0
+            if succeeded:
+                for observer in self.observers:
+                    observer(call)
+        if self.durability and call.service == "dynamodb":
+            try:
+                self.durability.settle(ticket)
+            except JournalWriteError as error:
+                message = str(error).replace('"', "'").encode()
+                return AwsReply(500, {"x-amzn-requestid": "local"}, DISK_REFUSED % message)
+        return reply
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[None]:
+        """Hold the lock for a change of tables that no API call makes (TTL); durable on leaving.
+
+        Raises:
+            JournalWriteError: The disk refused.
+        """
+        ticket = 0
+        with self.lock:
+            try:
+                yield
+            finally:
+                ticket = self.durability.seal(succeeded=True) if self.durability else 0
+        if self.durability:
+            self.durability.settle(ticket)
+
+
+def answer(request: AWSPreparedRequest) -> AwsReply:
+    """Moto's answer to a request; None when the request is not for AWS."""
+    host = _HOST.fullmatch(urlsplit(request.url).netloc)
+    if host is None:
+        found = botocore_stubber.process_request(request)
+    else:
+        normalized = normalize_request(request)
+        found = _RESPONSES[host.group(1)].dispatch(normalized, normalized.raw_url, normalized.headers)
+    if found is None:
+        return AwsReply(404, {}, b"moto does not know this service")
+    status, headers, body = found
+    return AwsReply(int(status), dict(headers), body)
+
+
+class _Hook:
+    """The `before-send` handler of every boto3 client; passes requests to the open gate."""
+
+    def __init__(self) -> None:
+        self.gate: AwsGate | None = None
+
+    def __call__(self, event_name: str, request: AWSPreparedRequest, **_kwargs: Any) -> AWSResponse | None:
+        gate = self.gate
+        if gate is None or not (urlsplit(request.url).hostname or "").endswith(_DOMAIN):
+            return None  # to the network: a client with an endpoint of its own
+        _, service, operation = event_name.split(".", 2)
+        reply = gate.call(
+            AwsCall(service, operation),
+            lambda: answer(request),
+        )
+        return AWSResponse(
+            request.url,
+            reply.status,
+            reply.headers,  # type: ignore[arg-type] # moto passes a dict, too
+            MockRawResponse(reply.body),
+        )
+
+
+_hook = _Hook()
+# Clients take their handlers from this list when they are made; so does moto's own.
+BUILTIN_HANDLERS.insert(0, ("before-send", _hook))
+
+
+@contextlib.contextmanager
+def opened(gate: AwsGate) -> Iterator[None]:
+    """Send every AWS call of the process through `gate`."""
+    if _hook.gate is not None:
+        raise RuntimeError("one local stack per process: moto keeps its state in the process")
+    looked_up = vars(moto_responses)[_REFLECTION]
+    # moto lists a class's methods by reflection on every call; they do not change.
+    setattr(moto_responses, _REFLECTION, functools.cache(method_names_from_class))
+    _hook.gate = gate
+    # botocore asks every handler, and moto's would run each call a second time.
+    botocore_stubber.enabled = False
+    try:
+        yield
+    finally:
+        botocore_stubber.enabled = True
+        _hook.gate = None
+        setattr(moto_responses, _REFLECTION, looked_up)

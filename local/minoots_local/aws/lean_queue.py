@@ -1,0 +1,330 @@
+"""A standard SQS queue whose every operation is O(log n) in the messages that it holds.
+
+moto's own queue walks all messages, asking the clock twice for each, some fifteen times per call.
+This one keeps moto's `Message` and behaviour: one suite runs against both
+(`tests/unit/local/test_queue_behaviour.py`).
+"""
+
+import copy
+import heapq
+import threading
+from collections.abc import Callable
+from enum import Enum
+from typing import Any
+
+from moto.core.utils import unix_time_millis
+from moto.sqs import urls as sqs_urls
+from moto.sqs.exceptions import InvalidParameterValue, ReceiptHandleIsInvalid
+from moto.sqs.models import Message, Queue, SQSBackend, _filter_message_attributes
+
+# Deleting a message twice succeeds; SQS does not say for how long, memory asks for a bound.
+_REMEMBERED_RECEIPTS = 50_000
+_LONGEST_VISIBILITY_MS = 43_200_000
+
+
+class _Place(Enum):
+    READY = "ready"
+    DELAYED = "delayed"
+    IN_FLIGHT = "in flight"
+
+
+class _Entry:
+    """A message and where it lies; heaps hold `(…, version, entry)` and old versions are stale."""
+
+    __slots__ = ("message", "number", "place", "version")
+
+    def __init__(self, message: Message, number: int) -> None:
+        self.message = message
+        self.number = number
+        self.place = _Place.READY
+        self.version = 0
+
+
+class LeanQueue(Queue):
+    """moto's queue on heaps: one of ready messages by age, one of the others by instant.
+
+    Attributes:
+        listeners: Called, under the gate's lock, when messages may have become receivable earlier.
+    """
+
+    def __new__(cls, *_args: Any, **_kwargs: Any) -> "LeanQueue":
+        """Make the object without moto's registry of instances, which never lets go of them."""
+        return object.__new__(cls)
+
+    def __init__(self, name: str, region: str, account_id: str, **kwargs: Any) -> None:
+        self.listeners: list[Callable[[], None]] = []
+        self._clear()
+        self._forgotten: dict[str, None] = {}
+        super().__init__(name, region, account_id, **kwargs)
+
+    def _clear(self) -> None:
+        self._entries: dict[int, _Entry] = {}
+        self._by_receipt: dict[str, _Entry] = {}
+        self._ready: list[tuple[int, int, _Entry]] = []
+        self._later: list[tuple[float, int, int, _Entry]] = []
+        self._counts = dict.fromkeys(_Place, 0)
+        self._next_number = 0
+
+    # What moto's own code reads and resets.
+
+    @property
+    def _messages(self) -> list[Message]:
+        return [entry.message for entry in self._entries.values()]
+
+    @_messages.setter
+    def _messages(self, messages: list[Message]) -> None:
+        self._clear()
+        for message in messages:
+            self.add_message(message)
+
+    @property
+    def messages(self) -> list[Message]:
+        """Messages that can be received now, oldest first."""
+        self._promote()
+        ready = [entry for entry in self._entries.values() if entry.place is _Place.READY]
+        return [entry.message for entry in ready]
+
+    @property
+    def approximate_number_of_messages(self) -> int:
+        """How many messages can be received now."""
+        self._promote()
+        return self._counts[_Place.READY]
+
+    @property
+    def approximate_number_of_messages_delayed(self) -> int:
+        """How many messages were sent with a delay that has not passed."""
+        self._promote()
+        return self._counts[_Place.DELAYED]
+
+    @property
+    def approximate_number_of_messages_not_visible(self) -> int:
+        """How many messages were received and are hidden."""
+        self._promote()
+        return self._counts[_Place.IN_FLIGHT]
+
+    # Sending, receiving, deleting.
+
+    def add_message(self, message: Message) -> None:
+        """Take a message in, to be received once its delay has passed."""
+        entry = _Entry(message, self._next_number)
+        self._next_number += 1
+        self._entries[entry.number] = entry
+        for receipt in message.all_receipt_handles:
+            if receipt:  # a message that comes from the queue whose dead letter it is
+                self._by_receipt[receipt] = entry
+        self._counts[entry.place] += 1
+        self._place(entry)
+        self.announce()
+
+    def next_receivable_ms(self) -> float | None:
+        """When a receive will next yield something: a past instant for now, None for never."""
+        self._promote()
+        self._drop_stale(self._ready)
+        if self._ready:
+            return 0.0
+        return self._later[0][0] if self._later else None
+
+    def receive(self, count: int, visibility_timeout_s: int) -> list[Message]:
+        """Up to `count` messages, now hidden; those received too often go to the dead-letter queue."""
+        self._promote()
+        received: list[Message] = []
+        while self._ready and len(received) < count:
+            _, version, entry = heapq.heappop(self._ready)
+            if version != entry.version:
+                continue
+            message = entry.message
+            if self._expired(message):
+                self._remove(entry)
+            elif self._exhausted(message):
+                self._remove(entry)
+                self.dead_letter_queue.add_message(message)  # type: ignore[union-attr]
+            else:
+                self._hand_over(entry, visibility_timeout_s)
+                received.append(message)
+        return received
+
+    def delete_message(self, receipt_handle: str) -> None:
+        """Delete by any receipt handle that the message ever had; again is no error.
+
+        Raises:
+            ReceiptHandleIsInvalid: No message ever had this handle.
+        """
+        entry = self._by_receipt.get(receipt_handle)
+        if entry is None:
+            if receipt_handle in self._forgotten:
+                return
+            raise ReceiptHandleIsInvalid
+        for receipt in entry.message.all_receipt_handles:
+            if receipt:
+                self._forgotten[receipt] = None
+        while len(self._forgotten) > _REMEMBERED_RECEIPTS:
+            del self._forgotten[next(iter(self._forgotten))]
+        self._remove(entry)
+
+    def hide(self, receipt_handle: str, visibility_timeout_s: int) -> None:
+        """Set for how long from now a received message stays hidden.
+
+        Raises:
+            ReceiptHandleIsInvalid: No message ever had this handle.
+            InvalidParameterValue: Hidden for more than twelve hours in all.
+        """
+        entry = self._by_receipt.get(receipt_handle)
+        if entry is None:
+            raise ReceiptHandleIsInvalid
+        message = entry.message
+        until = unix_time_millis() + int(visibility_timeout_s) * 1000
+        if until - (message.sent_timestamp or 0) > _LONGEST_VISIBILITY_MS:
+            raise InvalidParameterValue(
+                f"Value {visibility_timeout_s} for parameter VisibilityTimeout is invalid. "
+                "Reason: Total VisibilityTimeout for the message is beyond the limit "
+                "[43200 seconds]"
+            )
+        message.change_visibility(visibility_timeout_s)
+        self._place(entry)
+        self.announce()
+
+    def announce(self) -> None:
+        """Wake whoever waits for messages."""
+        with self._messages_lock:
+            self._messages_lock.notify_all()
+        for listener in self.listeners:
+            listener()
+
+    # Keeping the heaps.
+
+    def _place(self, entry: _Entry) -> None:
+        """Put a message where its delay and visibility say it belongs."""
+        now, message = unix_time_millis(), entry.message
+        entry.version += 1
+        due = max(message.delayed_until, message.visible_at)
+        if now < message.delayed_until:
+            place = _Place.DELAYED
+        elif now <= message.visible_at:
+            place = _Place.IN_FLIGHT
+        else:
+            place = _Place.READY
+        self._counts[entry.place] -= 1
+        self._counts[place] += 1
+        entry.place = place
+        if place is _Place.READY:
+            heapq.heappush(self._ready, (entry.number, entry.version, entry))
+        else:
+            heapq.heappush(self._later, (due, entry.number, entry.version, entry))
+
+    def _promote(self) -> None:
+        """Move what has become receivable to the ready heap."""
+        now = unix_time_millis()
+        while self._later:
+            due, _, version, entry = self._later[0]
+            if version == entry.version and due >= now:
+                return
+            heapq.heappop(self._later)
+            if version == entry.version:
+                self._place(entry)
+
+    @staticmethod
+    def _drop_stale(heap: list[tuple[int, int, _Entry]]) -> None:
+        while heap and heap[0][1] != heap[0][2].version:
+            heapq.heappop(heap)
+
+    def _hand_over(self, entry: _Entry, visibility_timeout_s: int) -> None:
+        entry.message.mark_received(visibility_timeout=visibility_timeout_s)
+        receipt = entry.message.receipt_handle
+        if receipt:
+            self._by_receipt[receipt] = entry
+        self._place(entry)
+
+    def _remove(self, entry: _Entry) -> None:
+        del self._entries[entry.number]
+        self._counts[entry.place] -= 1
+        entry.version += 1
+        for receipt in entry.message.all_receipt_handles:
+            if receipt:
+                self._by_receipt.pop(receipt, None)
+
+    def _expired(self, message: Message) -> bool:
+        kept_ms = float(self.message_retention_period) * 1000  # type: ignore[attr-defined]
+        return (message.sent_timestamp or 0) + kept_ms <= unix_time_millis()
+
+    def _exhausted(self, message: Message) -> bool:
+        policy = self.redrive_policy
+        return (
+            self.dead_letter_queue is not None
+            and policy is not None
+            and message.approximate_receive_count >= int(policy["maxReceiveCount"])
+        )
+
+
+class LeanSqsBackend(SQSBackend):
+    """moto's SQS with lean standard queues; FIFO queues stay moto's own.
+
+    Args:
+        region_name: Region of the backend.
+        account_id: Account of the backend.
+        lock: The gate's lock; a long poll lets go of it while it waits.
+    """
+
+    @property
+    def _url_module(self) -> Any:
+        # moto looks for a backend's URLs beside the module of its class.
+        return sqs_urls
+
+    def __init__(self, region_name: str, account_id: str, lock: "threading.RLock | None" = None) -> None:
+        super().__init__(region_name, account_id)
+        self._lock = lock or threading.RLock()
+
+    def create_queue(self, name: str, tags: dict[str, str] | None = None, **kwargs: Any) -> Queue:
+        """Create a queue, or return the one of that name when its attributes agree."""
+        if name in self.queues or str(kwargs.get("FifoQueue", "")).lower() == "true":
+            queue = super().create_queue(name, tags, **kwargs)
+        else:
+            kwargs.pop("region", None)
+            queue = LeanQueue(  # type: ignore[abstract] # moto leaves its own model abstract, too
+                name, region=self.region_name, account_id=self.account_id, **kwargs
+            )
+            queue.tags = tags or {}
+            self.queues[name] = queue
+        # Waiting on a condition over the gate's own lock releases it: a long poll blocks nobody.
+        queue._messages_lock = threading.Condition(self._lock)
+        return queue
+
+    def receive_message(
+        self,
+        queue_name: str,
+        count: int,
+        wait_seconds_timeout: int,
+        visibility_timeout: int,
+        message_attribute_names: list[str] | None = None,
+    ) -> list[Message]:
+        """Receive, waiting up to `wait_seconds_timeout` for a first message."""
+        queue = self.get_queue(queue_name)
+        if not isinstance(queue, LeanQueue):
+            return super().receive_message(
+                queue_name, count, wait_seconds_timeout, visibility_timeout, message_attribute_names
+            )
+        until = unix_time_millis() + wait_seconds_timeout * 1000
+        while True:
+            messages = queue.receive(count, visibility_timeout)
+            left_ms = until - unix_time_millis()
+            if messages or left_ms <= 0:
+                return [_shown(message, message_attribute_names or []) for message in messages]
+            due = queue.next_receivable_ms()
+            if due is not None:
+                left_ms = min(left_ms, due - unix_time_millis() + 1)
+            with queue._messages_lock:
+                queue._messages_lock.wait(max(0.0, left_ms / 1000))
+
+    def change_message_visibility(self, queue_name: str, receipt_handle: str, visibility_timeout: int) -> None:
+        """Set for how long from now a received message stays hidden."""
+        queue = self.get_queue(queue_name)
+        if isinstance(queue, LeanQueue):
+            queue.hide(receipt_handle, visibility_timeout)
+        else:
+            super().change_message_visibility(queue_name, receipt_handle, visibility_timeout)
+
+
+def _shown(message: Message, attribute_names: list[str]) -> Message:
+    """A message as a receiver sees it: only the attributes that it asked for."""
+    shown = copy.copy(message)
+    _filter_message_attributes(shown, attribute_names)
+    return shown

@@ -1,0 +1,121 @@
+"""`minoots local`: the commands of the local stack."""
+
+import faulthandler
+import os
+import signal
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from minoots_local import logs
+from minoots_local.errors import LocalStackError
+from minoots_local.settings import LocalSettings, api_keys, data_dir, truthy
+
+app = typer.Typer(no_args_is_help=True, help="The whole stack on this machine, without AWS.")
+
+
+@app.callback()
+def local() -> None:
+    """The whole stack on this machine, without AWS."""
+
+
+@app.command()
+def up(  # noqa: PLR0913, PLR0917 - one parameter per option
+    port: Annotated[int, typer.Option(help="Port of the API; 0 takes a free one.")] = 4000,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    aws_port: Annotated[int, typer.Option(help="Port of the emulated AWS; 0, or a busy one, takes a free one.")] = 4566,
+    no_aws_port: Annotated[bool, typer.Option(help="Do not serve the emulated AWS.")] = False,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Directory of the journal. [default: $TIMER_STORE_PATH or .minoots]"),
+    ] = None,
+    ephemeral: Annotated[bool, typer.Option(help="Keep nothing: no journal.")] = False,
+    template: Annotated[Path | None, typer.Option(help="Template to play.")] = None,
+    parameter: Annotated[list[str] | None, typer.Option(help="Template parameter, as Name=value; repeatable.")] = None,
+    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
+) -> None:
+    """Run the stack until Ctrl-C."""
+    logs.configure(log_level)
+    # The one place where the local stack reads the environment.
+    environ = dict(os.environ)  # noqa: TID251
+    try:
+        settings = LocalSettings(
+            host=host,
+            port=port,
+            aws_port=None if no_aws_port else aws_port,
+            data=data_dir(environ, data, ephemeral=ephemeral),
+            template=template,
+            parameters=_parameters(parameter or []),
+            api_keys=api_keys(environ),
+            boot_demo=truthy(environ.get("MINOOTS_BOOT_DEMO")),
+        )
+        _run(settings)
+    except LocalStackError as error:
+        logs.logger("stack").error(str(error))
+        _leave(1)
+    _leave(0)
+
+
+def _run(settings: LocalSettings) -> None:
+    """Start, wait for a signal, stop."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    faulthandler.register(signal.SIGUSR1)
+    # Deferred: moto and boto3 take most of a second, which `--help` should not.
+    from minoots_local.demo import create_demo_timer
+    from minoots_local.local_stack import LocalStack
+
+    with LocalStack(settings) as stack:
+        _greet(stack)
+        if settings.boot_demo:
+            create_demo_timer(stack.url, settings.api_keys[0]["key"])
+        while not stop.wait(3600):
+            pass
+        logs.logger("stack").info("stopping")
+    logs.logger("stack").info("stopped")
+
+
+def _greet(stack: "LocalStack") -> None:  # type: ignore[name-defined] # noqa: F821
+    settings = stack.settings
+    key = settings.api_keys[0]["key"] if settings.api_keys else "(none)"
+    rows = {
+        "API": stack.url,
+        "API key": key,
+        "AWS": stack.aws_url or "not served",
+        "Data": str(settings.data.resolve()) if settings.data else "in memory only",
+        "Template": str(stack.template.path),
+    }
+    console = Console(highlight=False, soft_wrap=True)
+    console.print("\n[bold]MINOOTS is up.[/bold] Ctrl-C stops it.")
+    for name, value in rows.items():
+        console.print(f"  [cyan]{name:<9}[/cyan]", end="")
+        console.print(value, markup=False)
+    console.print("\nTry:")
+    body = '{"requestedBy":"cli","name":"coffee-break","duration":"30s","metadata":{"note":"brew beans"}}'
+    console.print(
+        f'  curl -X POST {stack.url}/timers -H "Content-Type: application/json" '
+        f"-H \"X-API-Key: {key}\" \\\n    -d '{body}'\n",
+        markup=False,
+    )
+    sys.stdout.flush()
+
+
+def _parameters(given: list[str]) -> Mapping[str, str]:
+    pairs = [entry.partition("=") for entry in given]
+    for name, equals, _ in pairs:
+        if not equals:
+            raise LocalStackError(f"--parameter {name}: write it as Name=value")
+    return {name: value for name, _, value in pairs}
+
+
+def _leave(status: int) -> None:
+    """End the process now: a handler that still waits for a slow webhook must not hold it up."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)

@@ -1,0 +1,197 @@
+"""The stack: reads the template, makes its resources, and joins them by players."""
+
+import contextlib
+import platform
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from a2wsgi import WSGIMiddleware
+
+from minoots_local.aws.account import Account
+from minoots_local.aws.endpoint import AwsEndpoint
+from minoots_local.aws.gate import AwsGate
+from minoots_local.aws.write_path import WritePath
+from minoots_local.clock import Clock, SystemClock
+from minoots_local.errors import LocalStackError
+from minoots_local.functions import LocalFunction
+from minoots_local.ledger import Ledger, NoLedger, TableSpec
+from minoots_local.logs import logger
+from minoots_local.players.http import HttpApi
+from minoots_local.players.wiring import Players, stream_readers
+from minoots_local.servers import HttpServer, bind
+from minoots_local.settings import LocalSettings
+from minoots_local.template.model import Template
+from minoots_local.template.reader import declared_parameters, find_template, read_template
+
+# A laptop's webhooks go to the laptop.
+_LOCAL_PARAMETERS = {
+    "AllowedPrivateHosts": "localhost,127.0.0.0/8,::1/128",
+    "Architecture": "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64",
+}
+_AWS_THREADS = 32
+_GRACE_S = 1.5
+
+_log = logger("stack")
+
+
+class LocalStack:
+    """The whole stack in this process; a context manager, one at a time.
+
+    Args:
+        settings: How to run it.
+        clock: Time; the machine's own by default.
+
+    Attributes:
+        template: What is played.
+        account: The emulated AWS.
+        functions: Functions by logical id.
+    """
+
+    def __init__(self, settings: LocalSettings | None = None, clock: Clock | None = None) -> None:
+        self.settings = settings or LocalSettings(port=0, aws_port=None)
+        self.clock = clock or SystemClock()
+        self.template = _read(self.settings)
+        self.account = Account(AwsGate())
+        self.functions: dict[str, LocalFunction] = {}
+        self._players: Players | None = None
+        self._servers: list[HttpServer] = []
+        self._ledger: Ledger | NoLedger = NoLedger()
+        self._exit = contextlib.ExitStack()
+        self.url = ""
+        self.aws_url: str | None = None
+
+    def __enter__(self) -> "LocalStack":
+        """Start; returns once the API answers."""
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        """Stop."""
+        self.stop()
+
+    def client(self, service: str) -> Any:
+        """A boto3 client of the emulated AWS."""
+        return self.account.client(service)
+
+    def _start(self) -> None:
+        settings, template = self.settings, self.template
+        # The port first: a taken one should be said before anything else is done.
+        listening = bind(settings.host, settings.port)
+        self._exit.callback(listening.close)
+        self._exit.enter_context(self.account.open())
+        self.account.create(template)
+        writes = self._open_ledger()
+        for resource in template.of_type("AWS::Serverless::Function"):
+            self.functions[resource.logical_id] = LocalFunction(resource, template, self.clock)
+        self._players = Players(self.account, writes, template, self.functions, self.clock)
+        for function in self.functions.values():
+            function.warm_up()
+        self._seed()
+        self._rebuild()
+        self._players.start()
+        self._serve(listening)
+
+    def _open_ledger(self) -> WritePath:
+        tables = {}
+        for name, table in self.account.tables.lean_tables.items():
+            readers = stream_readers(self.template, name)
+            tables[name] = TableSpec(tuple(table.table_key_attrs), tuple(readers))
+        if self.settings.data is not None:
+            self._ledger = Ledger(self.settings.data, tables)
+            self.account.restore(self._ledger.histories)
+        writes = WritePath(self.account.tables, self._ledger, self.clock)
+        writes.add_readers({name: spec.readers for name, spec in tables.items()}, self._ledger.histories)
+        self.account.gate.durability = writes
+        return writes
+
+    def _seed(self) -> None:
+        """Put the API keys into the table, by the kernel's own code."""
+        owner = self.functions.get("ControlPlaneFunction")
+        if owner is None or "MINOOTS_TABLE" not in owner.env:
+            return
+        # Deferred: the kernel is only there to be imported when the template is the real one.
+        from minoots_kernel.bootstrap.seeding import seed_api_keys
+
+        seeded = seed_api_keys(owner.env, list(self.settings.api_keys))
+        _log.info("seeded API keys", extra={"keys": seeded})
+
+    def _rebuild(self) -> None:
+        """Arm every pending timer anew: queues and schedules begin empty."""
+        sweep = self.functions.get("KernelSweepFunction")
+        if sweep is None:
+            return
+        started_ms = self.clock.now_ms()
+        try:
+            answer = sweep.invoke({"rebuild": True})
+        except Exception as error:
+            raise LocalStackError(f"pending timers could not be armed at start: {error}") from error
+        took = round((self.clock.now_ms() - started_ms) / 1000, 2)
+        _log.info("armed pending timers", extra={"took_s": took, "answer": answer})
+
+    def _serve(self, listening: socket.socket) -> None:
+        functions = [f for f in self.functions.values() if _has_http_event(f)]
+        if len(functions) != 1:
+            raise LocalStackError(f"the template has {len(functions)} functions with an HttpApi event, not one")
+        api = HttpApi(functions[0], self.clock)
+        self._exit.callback(api.close)
+        self.url = self._add_server(api, listening, "http").url
+        if self.settings.aws_port is not None:
+            endpoint = WSGIMiddleware(
+                AwsEndpoint(self.account.gate),
+                workers=_AWS_THREADS,
+            )
+            self._exit.callback(endpoint.executor.shutdown, wait=False)
+            self.aws_url = self._add_server(endpoint, self._bind_aws(), "aws").url
+
+    def _bind_aws(self) -> socket.socket:
+        host, port = self.settings.host, self.settings.aws_port or 0
+        try:
+            return bind(host, port)
+        except LocalStackError as error:
+            listening = bind(host, 0)
+            _log.warning(
+                "the AWS endpoint takes a free port instead",
+                extra={"why": error, "port": listening.getsockname()[1]},
+            )
+            return listening
+
+    def _add_server(self, application: Any, listening: socket.socket, name: str) -> HttpServer:
+        server = HttpServer(application, listening, name)
+        self._servers.append(server)
+        server.start()
+        return server
+
+    def stop(self) -> None:
+        """Stop accepting, let handlers finish for a moment, flush the journal."""
+        for server in self._servers:
+            server.stop()
+        if self._players:
+            self._players.stop()
+        for server in self._servers:
+            server.join(_GRACE_S)
+        if self._players:
+            self._players.join(_GRACE_S)
+        self._servers, self._players = [], None
+        try:
+            self._ledger.close()
+        finally:
+            self._ledger = NoLedger()
+            self._exit.close()
+
+
+def _read(settings: LocalSettings) -> Template:
+    path = find_template(settings.template, Path.cwd())
+    declared = declared_parameters(path)
+    local = {name: value for name, value in _LOCAL_PARAMETERS.items() if name in declared}
+    return read_template(path, {**local, **settings.parameters})
+
+
+def _has_http_event(function: LocalFunction) -> bool:
+    events: Mapping[str, Any] = function.properties.get("Events") or {}
+    return any(event["Type"] == "HttpApi" for event in events.values())

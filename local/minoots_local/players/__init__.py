@@ -1,0 +1,1 @@
+"""What AWS does between services, one player per kind of hop."""
