@@ -1,0 +1,160 @@
+"""A timer's whole life over sockets: the template, the real handlers, the local stack."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+
+from minoots_contract.instants import format_instant, parse_instant
+from tests.support.receiver import Receiver, receiver
+from tests.support.stack_process import HEADERS, StackProcess, stack_process, until_ended, webhook_timer
+
+pytestmark = pytest.mark.stack
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackProcess]:
+    with stack_process(tmp_path_factory.mktemp("stack") / "data") as running:
+        yield running
+
+
+@pytest.fixture
+def client(stack: StackProcess) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=stack.url, headers=HEADERS, timeout=20) as made:
+        yield made
+
+
+@pytest.fixture
+def hook() -> Iterator[Receiver]:
+    with receiver() as running:
+        yield running
+
+
+def _readme_curl(port: int) -> list[str]:
+    text = README.read_text().split("curl -X POST", 1)[1].split("```", 1)[0]
+    return ["curl", "-sS", "-i", "-X", "POST", *shlex.split(text.replace(":4000", f":{port}").replace("\\\n", " "))]
+
+
+def test_the_curl_of_the_readme_makes_a_timer(stack: StackProcess) -> None:
+    answer = subprocess.run(_readme_curl(stack.port), capture_output=True, text=True, check=True).stdout
+    head, body = answer.replace("\r", "").split("\n\n", 1)
+    timer = json.loads(body)
+    assert " 201 " in head.splitlines()[0]
+    assert (timer["name"], timer["durationMs"], timer["status"]) == ("coffee-break", 30_000, "scheduled")
+
+
+def test_a_webhook_comes_once_and_just_after_its_time(client: httpx.Client, hook: Receiver) -> None:
+    created = client.post("/timers", json=webhook_timer(hook.url, duration="2s", metadata={"n": 1}))
+    assert created.status_code == 201
+    timer = until_ended(client, created.json()["id"])
+    [arrival] = hook.wait_for(1)
+
+    assert 0 <= arrival.at_ms - parse_instant(timer["fireAt"]) < 500
+    assert timer["status"] == "settled"
+    assert timer["latenessMs"] >= 0
+    assert [entry["event"] for entry in timer["timeline"]] == ["created", "fired", "settled"]
+    assert arrival.body["timer"]["metadata"] == {"n": 1}
+    assert arrival.delivery == f"{timer['id']}.w"
+
+
+def test_a_timer_that_was_cancelled_sends_nothing(client: httpx.Client, hook: Receiver) -> None:
+    doomed = client.post("/timers", json=webhook_timer(f"{hook.url}/doomed", duration="1s")).json()
+    cancelled = client.post(f"/timers/{doomed['id']}/cancel", json={"requestedBy": "test", "reason": "no"})
+    again = client.post(f"/timers/{doomed['id']}/cancel", json={"requestedBy": "else", "reason": "later"})
+    # Another timer, due after the cancelled one was: when it has come, the cancelled one would have come too.
+    later = client.post("/timers", json=webhook_timer(f"{hook.url}/later", duration="2500ms")).json()
+    until_ended(client, later["id"])
+
+    assert cancelled.status_code == again.status_code == 200
+    assert again.json()["cancelReason"] == "no"
+    assert len(hook.at("/later")) == 1
+    assert hook.at("/doomed") == []
+
+
+def test_a_flaky_receiver_is_tried_three_times_with_growing_delays(client: httpx.Client, hook: Receiver) -> None:
+    hook.answer = lambda _: [500, 500, 200][len(hook.arrivals) - 1]
+    policy = {"maxAttempts": 3, "backoffInitialMs": 1000}
+    created = client.post("/timers", json=webhook_timer(hook.url, duration="500ms", retryPolicy=policy)).json()
+    timer = until_ended(client, created["id"])
+    first, second, third = hook.wait_for(3)
+
+    assert timer["status"] == "settled"
+    assert [one["outcome"] for one in timer["actions"][0]["attempts"]] == ["failed", "failed", "succeeded"]
+    assert third.at_ms - second.at_ms > second.at_ms - first.at_ms >= 500
+    assert {arrival.delivery for arrival in (first, second, third)} == {f"{timer['id']}.w"}
+
+
+def test_what_always_fails_is_a_dead_letter_with_its_attempts(client: httpx.Client, hook: Receiver) -> None:
+    hook.answer = lambda _: 503
+    policy = {"maxAttempts": 2, "backoffInitialMs": 100}
+    created = client.post("/timers", json=webhook_timer(hook.url, duration="500ms", retryPolicy=policy)).json()
+    timer = until_ended(client, created["id"])
+    letters = client.get("/dead-letters").json()["deadLetters"]
+    [letter] = [letter for letter in letters if letter["timerId"] == timer["id"]]
+
+    assert timer["status"] == "failed"
+    assert [(one["attempt"], one["statusCode"]) for one in letter["attempts"]] == [(1, 503), (2, 503)]
+    assert letter["request"]["url"] == hook.url
+    assert len(hook.arrivals) == 2
+
+
+def test_the_actions_of_a_bundle_run_in_order_or_side_by_side(client: httpx.Client, hook: Receiver) -> None:
+    hook.answer = lambda _: time.sleep(0.3) or 200
+    actions = [{"id": f"a{n}", "kind": "webhook", "parameters": {"url": f"{hook.url}/{n}"}} for n in range(3)]
+    ends: dict[int, float] = {}
+    for concurrency in (1, 3):
+        hook.arrivals.clear()
+        body = {"requestedBy": "t", "duration": 500, "actionBundle": {"actions": actions, "concurrency": concurrency}}
+        timer = until_ended(client, client.post("/timers", json=body).json()["id"])
+        assert timer["status"] == "settled"
+        times = [arrival.at_ms for arrival in hook.wait_for(3)]
+        ends[concurrency] = max(times) - min(times)
+        if concurrency == 1:
+            assert [arrival.path for arrival in hook.arrivals] == ["/0", "/1", "/2"]
+    assert ends[1] >= 600 > ends[3]
+
+
+def test_a_hundred_cancels_against_firing_each_have_one_winner(client: httpx.Client, hook: Receiver) -> None:
+    due = parse_instant(client.post("/timers", json=webhook_timer(hook.url, duration="3s")).json()["fireAt"])
+
+    def make(n: int) -> str:
+        body = webhook_timer(f"{hook.url}/{n}", fireAt=format_instant(due))
+        made: str = client.post("/timers", json=body).raise_for_status().json()["id"]
+        return made
+
+    def cancel(identifier: str) -> int:
+        time.sleep(max(0, due / 1000 - time.time()))
+        return client.post(f"/timers/{identifier}/cancel", json={"requestedBy": "racer"}).status_code
+
+    with ThreadPoolExecutor(32) as pool:
+        ids = list(pool.map(make, range(100)))
+        told = dict(zip(ids, pool.map(cancel, ids), strict=True))
+        timers = {identifier: until_ended(client, identifier) for identifier in ids}
+    paths = Counter(arrival.path for arrival in hook.arrivals)
+    for n, identifier in enumerate(ids):
+        status, answered, came = timers[identifier]["status"], told[identifier], paths[f"/{n}"]
+        assert (status, answered, came) in {("cancelled", 200, 0), ("settled", 409, 1)}
+        events = [entry["event"] for entry in timers[identifier]["timeline"]]
+        assert ("fired" in events) is (status == "settled")
+
+
+def test_another_tenant_sees_nothing(client: httpx.Client, stack: StackProcess) -> None:
+    mine = client.post("/timers", json={"requestedBy": "me", "duration": "1h"}).json()
+    with httpx.Client(base_url=stack.url, headers={"authorization": "Bearer mnt_other"}) as stranger:
+        answers = [
+            stranger.get(f"/timers/{mine['id']}"),
+            stranger.post(f"/timers/{mine['id']}/cancel", json={"requestedBy": "x"}),
+        ]
+        assert [answer.status_code for answer in answers] == [404, 404]
+        assert stranger.get("/timers").json() == {"timers": []}
