@@ -34,6 +34,8 @@ _RESERVED_HEADERS: Final = frozenset(
 )
 _RESERVED_PREFIXES: Final = ("webhook-", "minoots-", "proxy-")
 _UNSAFE_URL: Final = re.compile(r"[\x00-\x20\x7f-\x9f\\]")
+# Some versions of Python's reader take the brackets of an IPv6 address for the whole host, whatever stands around them.
+_AUTHORITY: Final = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^\[\]:]+)(?::[0-9]*)?")
 
 
 def _webhook_url(url: str) -> str:
@@ -50,6 +52,8 @@ def _webhook_url(url: str) -> str:
         raise ValueError("the URL must not have a fragment")
     if parts.port == 0:  # `port` itself raises ValueError when it is no number up to 65535
         raise ValueError("the URL's port must be from 1 to 65535")
+    if not _AUTHORITY.fullmatch(parts.netloc):
+        raise ValueError("the URL's host is not well formed")
     return url
 
 

@@ -10,10 +10,11 @@ __all__ = ["MAX_INSTANT_MS", "InvalidInstantError", "format_instant", "parse_ins
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
-# RFC 3339, section 5.6, without the leap second that Python's calendar does not have.
+# RFC 3339, section 5.6, without the leap second that Python's calendar does not have. The bounds that Python's own
+# reader lets through (minutes of an offset, in newer versions the hour 24) are held here.
 _RFC3339: Final = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?P<fraction>\.[0-9]{1,9})?"
-    r"(?P<offset>[Zz]|[+-][0-9]{2}:[0-9]{2})?"
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ](?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}(?P<fraction>\.[0-9]{1,9})?"
+    r"(?P<offset>[Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])?"
 )
 
 _MIN_INSTANT_MS: Final = (datetime(1, 1, 1, tzinfo=UTC) - _EPOCH) // _MILLISECOND
