@@ -10,7 +10,7 @@ from typing import Any
 
 import boto3
 
-from minoots_local.template.model import REGION, Template
+from minoots_local.template.model import ACCOUNT, REGION, Template
 
 ROOT = Path(__file__).resolve().parents[2]
 FUNCTION_KEY = "AKIAFUNCTION"
@@ -95,10 +95,31 @@ class Cloud:
 
     def messages(self, queue: str) -> list[dict[str, Any]]:
         """Bodies of the messages that can be received from a queue now."""
-        sqs = self.client("sqs")
-        url = sqs.get_queue_url(QueueName=self.name(queue))["QueueUrl"]
-        received = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)
+        received = self.client("sqs").receive_message(QueueUrl=self._queue_url(queue), MaxNumberOfMessages=10)
         return [json.loads(message["Body"]) for message in received.get("Messages", [])]
+
+    def held_back(self, queue: str) -> int:
+        """How many messages a queue holds back until their delay is over."""
+        name = "ApproximateNumberOfMessagesDelayed"
+        found = self.client("sqs").get_queue_attributes(QueueUrl=self._queue_url(queue), AttributeNames=[name])
+        return int(found["Attributes"][name])
+
+    def _queue_url(self, queue: str) -> str:
+        name = self.name(queue) if queue in self.stack.resources else queue
+        return str(self.client("sqs").get_queue_url(QueueName=name)["QueueUrl"])
+
+    def queue_the_bus(self, queue: str) -> None:
+        """Have everything that is published on the stack's bus put into a queue."""
+        self.client("sqs").create_queue(QueueName=queue)
+        events, bus = self.client("events"), self.name("EventBus")
+        events.put_rule(Name=queue, EventBusName=bus, EventPattern=json.dumps({"account": [ACCOUNT]}))
+        target = {"Id": queue, "Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:{queue}"}
+        events.put_targets(Rule=queue, EventBusName=bus, Targets=[target])
+
+    def count(self, prefix: str) -> int:
+        """How many items have a partition key that begins so."""
+        found = self.client("dynamodb").scan(TableName=self.name("TimersTable"))
+        return sum(item["pk"]["S"].startswith(prefix) for item in found["Items"])
 
     def schedules(self) -> list[dict[str, Any]]:
         """Schedules in the stack's group."""

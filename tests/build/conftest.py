@@ -5,8 +5,9 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
@@ -91,17 +92,26 @@ def cloud(emulated_aws: Cloud) -> Cloud:
     return emulated_aws
 
 
-Start = Callable[[str], AbstractContextManager[Function]]
+class Start(Protocol):
+    """Starts a built function, by its logical id."""
+
+    def __call__(self, function: str, **variables: str) -> AbstractContextManager[Function]: ...
 
 
 @pytest.fixture
 def start(build: Callable[[str], Path], runtime: Runtime, cloud: Cloud) -> Start:
-    """Starts a built function, by its logical id, in the environment that the template gives it."""
+    """Starts a built function in the environment that the template gives it, but for what is named.
+
+    What it then asks of AWS must be what its role allows.
+    """
     built = build("x86_64")
 
-    def start_function(function: str) -> AbstractContextManager[Function]:
+    @contextmanager
+    def start_function(function: str, **variables: str) -> Iterator[Function]:
         handler = cloud.stack.resources[function].properties["Handler"]
         layers = [built / "ContractLayer", built / "KernelLayer"]
-        return running(runtime, built / function, layers, handler, cloud.variables(function))
+        with running(runtime, built / function, layers, handler, cloud.variables(function) | variables) as found:
+            yield found
+        assert cloud.used_permissions() <= cloud.granted_permissions(function)
 
     return start_function
