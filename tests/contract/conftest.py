@@ -1,0 +1,173 @@
+"""The family of adapters: each suite takes a fixture that runs its tests once per member."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import count
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, Literal
+
+import pytest
+from moto import mock_aws
+
+from minoots_kernel.adapters import aws
+from minoots_kernel.adapters.dynamodb.dead_letter_store import DynamoDeadLetterStore
+from minoots_kernel.adapters.dynamodb.key_store import DynamoKeyStore
+from minoots_kernel.adapters.dynamodb.parked_record_store import DynamoParkedRecordStore
+from minoots_kernel.adapters.dynamodb.timer_store import DynamoTimerStore
+from minoots_kernel.adapters.memory import (
+    MemoryDeadLetterStore,
+    MemoryKeyStore,
+    MemoryParkedRecordStore,
+    MemoryTimerStore,
+    VirtualClock,
+)
+from minoots_kernel.application.ports import DeadLetterStore, KeyStore, ParkedRecordStore, TimerStore
+from tests.contract.dynamodb_local import UnavailableError, running
+from tests.contract.faults import Wire
+from tests.contract.tables import make_table
+from tests.contract.timers import NOW_MS
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+
+RETENTION_DAYS = 30
+
+
+@dataclass
+class Table:
+    """A table over the wire, for what only DynamoDB's adapters are asked."""
+
+    client: DynamoDBClient
+    name: str
+    wire: Wire
+
+    def items(self) -> list[dict[str, Any]]:
+        """Return every item."""
+        pages = self.client.get_paginator("scan").paginate(TableName=self.name, ConsistentRead=True)
+        return [item for page in pages for item in page["Items"]]
+
+    def item(self, prefix: str) -> dict[str, Any]:
+        """Return the one item whose partition key begins so."""
+        (item,) = (item for item in self.items() if item["pk"]["S"].startswith(prefix))
+        return item
+
+
+@dataclass
+class Stores:
+    """One member of the family of stores.
+
+    Attributes:
+        table: The table below; none in memory.
+        new_tenant: Names a tenant that nothing was stored for.
+    """
+
+    timers: TimerStore
+    dead_letters: DeadLetterStore
+    keys: KeyStore
+    parked: ParkedRecordStore
+    clock: VirtualClock
+    table: Table | None
+    new_tenant: Callable[[], str]
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting_between_botocores_tries(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda _: None))
+
+
+@pytest.fixture
+def moto(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    with mock_aws():
+        yield
+
+
+@pytest.fixture(scope="session")
+def dynamodb_local_endpoint() -> Iterator[str]:
+    try:
+        with running() as endpoint:
+            yield endpoint
+    except UnavailableError as reason:
+        pytest.skip(f"no DynamoDB Local: {reason}")
+
+
+@pytest.fixture
+def moto_table(moto: None) -> Table:
+    client = aws.client("dynamodb", {})
+    wire = Wire(client, moto=True)
+    make_table(client, "timers")
+    return Table(client, "timers", wire)
+
+
+@pytest.fixture
+def dynamodb_local_table(dynamodb_local_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Table]:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "local")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "local")
+    monkeypatch.setattr("boto3.DEFAULT_SESSION", None)
+    client = aws.client("dynamodb", {"AWS_ENDPOINT_URL": dynamodb_local_endpoint})
+    name = f"timers-{next(_numbers)}"
+    make_table(client, name)
+    yield Table(client, name, Wire(client, moto=False))
+    client.delete_table(TableName=name)
+    client.close()
+
+
+_numbers = count(1)
+
+
+def new_tenant() -> str:
+    return f"tenant-{next(_numbers)}"
+
+
+def _memory() -> Stores:
+    return Stores(
+        timers=MemoryTimerStore(),
+        dead_letters=MemoryDeadLetterStore(),
+        keys=MemoryKeyStore(),
+        parked=MemoryParkedRecordStore(),
+        clock=VirtualClock(NOW_MS),
+        table=None,
+        new_tenant=new_tenant,
+    )
+
+
+def _dynamo(table: Table) -> Stores:
+    clock = VirtualClock(NOW_MS)
+    return Stores(
+        timers=DynamoTimerStore(table.client, table.name, retention_days=RETENTION_DAYS, clock=clock),
+        dead_letters=DynamoDeadLetterStore(table.client, table.name),
+        keys=DynamoKeyStore(table.client, table.name),
+        parked=DynamoParkedRecordStore(table.client, table.name, clock),
+        clock=clock,
+        table=table,
+        new_tenant=new_tenant,
+    )
+
+
+Member = Literal["memory", "moto", "dynamodb_local"]
+
+
+def _member(request: pytest.FixtureRequest) -> Stores:
+    name: Member = request.param
+    return _memory() if name == "memory" else _dynamo(request.getfixturevalue(f"{name}_table"))
+
+
+@pytest.fixture(params=["memory", "moto", "dynamodb_local"])
+def stores(request: pytest.FixtureRequest) -> Stores:
+    """Every member of the family."""
+    return _member(request)
+
+
+@pytest.fixture(params=["moto", "dynamodb_local"])
+def dynamo(request: pytest.FixtureRequest) -> Stores:
+    """The members that are a table."""
+    return _member(request)
+
+
+@pytest.fixture
+def table(dynamo: Stores) -> Table:
+    assert dynamo.table is not None
+    return dynamo.table

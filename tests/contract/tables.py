@@ -1,0 +1,32 @@
+"""The table of the template, made wherever a test needs it: tests and deployment read one description."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from samtranslator.yaml_helper import yaml_parse
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@cache
+def description() -> dict[str, Any]:
+    template = yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8"))
+    properties: dict[str, Any] = template["Resources"]["TimersTable"]["Properties"]
+    return properties
+
+
+def make_table(client: DynamoDBClient, name: str) -> None:
+    """Make the table as CloudFormation would; backups and encryption are no part of what an emulator does."""
+    properties = description()
+    same = ("BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes")
+    client.create_table(
+        TableName=name,
+        **{key: properties[key] for key in same},
+        StreamSpecification={"StreamEnabled": True, **properties["StreamSpecification"]},
+    )

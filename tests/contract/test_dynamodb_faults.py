@@ -1,0 +1,196 @@
+"""What the table's stores make of lost answers, refusals and silence."""
+
+from __future__ import annotations
+
+import pytest
+from botocore.exceptions import ClientError
+
+from minoots_kernel.application.ports import TimerKey
+from minoots_kernel.domain.errors import AlreadyExistsError, DependencyUnavailableError, VersionMismatchError
+from minoots_kernel.domain.transitions import Arm, Cancel, apply
+from tests.contract.conftest import Stores, Table
+from tests.contract.timers import NOW_MS, a_timer, ended, fired
+
+pytestmark = pytest.mark.contract
+
+TRIES = 3
+
+
+def test_a_creation_whose_answer_was_lost_counts_as_done(dynamo: Stores, table: Table) -> None:
+    timer = a_timer(dynamo.new_tenant())
+    table.wire.lose_answer("PutItem")
+
+    dynamo.timers.create(timer)
+
+    assert table.wire.calls.count("PutItem") == 2
+    assert dynamo.timers.get(TimerKey(timer.tenant_id, timer.id)) == timer
+
+
+def test_a_creation_whose_answer_was_lost_counts_as_done_though_the_timer_moved_on(
+    dynamo: Stores, table: Table
+) -> None:
+    timer = a_timer(dynamo.new_tenant())
+    armed = apply(timer, Arm(1), NOW_MS).timer
+    table.wire.lose_answer("PutItem", meanwhile=lambda: dynamo.timers.replace(timer, armed))
+
+    dynamo.timers.create(timer)
+
+    assert dynamo.timers.get(TimerKey(timer.tenant_id, timer.id)) == armed
+
+
+def test_a_creation_refused_at_its_second_try_for_anothers_timer_is_refused(dynamo: Stores, table: Table) -> None:
+    timer = a_timer(dynamo.new_tenant())
+    dynamo.timers.create(timer)
+    table.wire.break_off("PutItem")
+
+    with pytest.raises(AlreadyExistsError):
+        dynamo.timers.create(timer)
+
+
+def test_a_change_whose_answer_was_lost_counts_as_done(dynamo: Stores, table: Table) -> None:
+    timer = a_timer(dynamo.new_tenant())
+    dynamo.timers.create(timer)
+    table.wire.lose_answer("UpdateItem")
+
+    dynamo.timers.replace(timer, fired(timer))
+
+    assert table.wire.calls.count("UpdateItem") == 2
+    assert dynamo.timers.get(TimerKey(timer.tenant_id, timer.id)) == fired(timer)
+
+
+def test_a_change_that_another_overtook_at_its_second_try_is_a_mismatch(dynamo: Stores, table: Table) -> None:
+    timer = a_timer(dynamo.new_tenant())
+    dynamo.timers.create(timer)
+    dynamo.timers.replace(timer, apply(timer, Cancel("ops"), NOW_MS).timer)
+    table.wire.break_off("UpdateItem")
+
+    with pytest.raises(VersionMismatchError):
+        dynamo.timers.replace(timer, fired(timer))
+
+
+def test_the_same_change_made_by_two_is_won_by_one(dynamo: Stores, table: Table) -> None:
+    timer = a_timer(dynamo.new_tenant())
+    dynamo.timers.create(timer)
+    dynamo.timers.replace(timer, fired(timer))
+    table.wire.break_off("UpdateItem")
+
+    with pytest.raises(VersionMismatchError):
+        dynamo.timers.replace(timer, fired(timer))  # what is stored is the same, but it is not ours
+
+
+def test_a_mismatch_at_the_first_try_needs_no_second_look(dynamo: Stores, table: Table) -> None:
+    timer = a_timer(dynamo.new_tenant())
+    dynamo.timers.create(timer)
+    dynamo.timers.replace(timer, fired(timer))
+    table.wire.calls.clear()
+
+    with pytest.raises(VersionMismatchError):
+        dynamo.timers.replace(timer, fired(timer))
+
+    assert table.wire.calls == ["UpdateItem"]
+
+
+REFUSALS = [
+    ("com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException", 400),
+    ("com.amazon.coral.availability#ThrottlingException", 400),
+    ("RequestLimitExceeded", 400),
+    ("InternalServerError", 500),
+    ("ServiceUnavailable", 503),
+]
+
+
+@pytest.mark.parametrize(("code", "status"), REFUSALS)
+def test_one_refusal_is_tried_again_unseen(dynamo: Stores, table: Table, code: str, status: int) -> None:
+    timer = a_timer(dynamo.new_tenant())
+    table.wire.refuse("PutItem", code, status)
+
+    dynamo.timers.create(timer)
+
+    assert dynamo.timers.get(TimerKey(timer.tenant_id, timer.id)) == timer
+
+
+@pytest.mark.parametrize(("code", "status"), REFUSALS)
+def test_refusal_after_refusal_is_said_to_be_the_stores(dynamo: Stores, table: Table, code: str, status: int) -> None:
+    table.wire.refuse("GetItem", code, status, times=TRIES)
+
+    with pytest.raises(DependencyUnavailableError) as raised:
+        dynamo.timers.get(TimerKey("demo", "x"))
+
+    assert isinstance(raised.value.__cause__, ClientError)
+
+
+@pytest.mark.parametrize("operation", ["PutItem", "UpdateItem", "GetItem", "Query"])
+def test_silence_is_said_to_be_the_stores(dynamo: Stores, table: Table, operation: str) -> None:
+    timer = a_timer(dynamo.new_tenant())
+    if operation != "PutItem":
+        dynamo.timers.create(timer)
+    table.wire.break_off(operation, times=TRIES * 8)
+
+    with pytest.raises(DependencyUnavailableError):
+        {
+            "PutItem": lambda: dynamo.timers.create(timer),
+            "UpdateItem": lambda: dynamo.timers.replace(timer, fired(timer)),
+            "GetItem": lambda: dynamo.timers.get(TimerKey(timer.tenant_id, timer.id)),
+            "Query": lambda: dynamo.timers.page(timer.tenant_id, statuses=frozenset(), limit=5),
+        }[operation]()
+
+
+@pytest.mark.parametrize("code", ["AccessDeniedException", "ValidationException", "ResourceNotFoundException"])
+def test_a_mistake_of_ours_is_not_hidden(dynamo: Stores, table: Table, code: str) -> None:
+    table.wire.refuse("GetItem", code)
+
+    with pytest.raises(ClientError, match=code):
+        dynamo.timers.get(TimerKey("demo", "x"))
+
+
+def test_a_large_payload_is_there_before_its_timer(dynamo: Stores, table: Table) -> None:
+    timer = a_timer(dynamo.new_tenant(), metadata={"text": "x" * 1000})
+    seen: list[list[str]] = []
+
+    def look() -> None:
+        seen.append(sorted(item["pk"]["S"][0] for item in table.items()))
+
+    table.wire.lose_answer("PutItem", meanwhile=look)
+    dynamo.timers.create(timer)
+
+    assert seen == [["P"]]
+    assert sorted(item["pk"]["S"][0] for item in table.items()) == ["P", "T"]
+
+
+def test_a_timer_that_outlived_its_payload_can_still_be_read(
+    dynamo: Stores, table: Table, caplog: pytest.LogCaptureFixture
+) -> None:
+    timer = a_timer(dynamo.new_tenant(), metadata={"text": "x" * 1000})
+    dynamo.timers.create(timer)
+    payload = table.item("P#")
+    table.client.delete_item(TableName=table.name, Key={"pk": payload["pk"], "sk": payload["sk"]})
+
+    read = dynamo.timers.get(TimerKey(timer.tenant_id, timer.id))
+    listed = dynamo.timers.page(timer.tenant_id, statuses=frozenset(), limit=5).items
+
+    assert read is not None
+    assert (read.name, read.spec.metadata, read.status) == (timer.name, {}, timer.status)
+    assert listed == (read,)
+    assert "payload is gone" in caplog.text
+
+
+def test_an_ended_timer_expires_after_the_retention(dynamo: Stores, table: Table) -> None:
+    timer = a_timer(dynamo.new_tenant())
+    dynamo.timers.create(timer)
+    dynamo.timers.replace(timer, fired(timer))
+    assert "expiresAt" not in table.item("T#")
+    dynamo.clock.advance_to(timer.fire_at_ms + 5000)
+
+    dynamo.timers.replace(fired(timer), ended(fired(timer)))
+
+    assert int(table.item("T#")["expiresAt"]["N"]) == (timer.fire_at_ms + 5000) // 1000 + 30 * 86_400
+
+
+def test_a_payload_outlives_the_longest_run_of_its_timer(dynamo: Stores, table: Table) -> None:
+    policy = {"maxAttempts": 100, "backoffMaxMs": 604_800_000}
+    actions = [{"id": "a", "kind": "webhook", "parameters": {"url": "https://example.com", "body": "x" * 600}}]
+    timer = a_timer(dynamo.new_tenant(), actionBundle={"actions": actions, "retryPolicy": policy})
+
+    dynamo.timers.create(timer)
+
+    assert int(table.item("P#")["expiresAt"]["N"]) > timer.fire_at_ms // 1000 + (99 * 7 + 30 + 29) * 86_400
