@@ -126,17 +126,22 @@ class LocalFunction:
             return self._condition.wait_for(lambda: len(self._idle) == self._environments, timeout_s)
 
     def _take(self) -> Handler:
+        """An idle environment, or a new one, or the first that falls idle."""
         with self._condition:
             while not self._idle:
                 if self._environments < self._most:
                     self._environments += 1
-                    try:
-                        return self._build(self.env)
-                    except BaseException:
-                        self._environments -= 1
-                        raise
+                    break
                 self._condition.wait()
-            return self._idle.pop()
+            else:
+                return self._idle.pop()
+        try:
+            return self._build(self.env)
+        except BaseException:
+            with self._condition:
+                self._environments -= 1
+                self._condition.notify_all()
+            raise
 
     def _give_back(self, handler: Handler) -> None:
         with self._condition:

@@ -127,7 +127,7 @@ class LeanQueue(Queue):
     def receive(self, count: int, visibility_timeout_s: int) -> list[Message]:
         """Up to `count` messages, now hidden; those received too often go to the dead-letter queue."""
         self._promote()
-        received: list[Message] = []
+        received: list[_Entry] = []
         while self._ready and len(received) < count:
             _, version, entry = heapq.heappop(self._ready)
             if version != entry.version:
@@ -139,9 +139,12 @@ class LeanQueue(Queue):
                 self._remove(entry)
                 self.dead_letter_queue.add_message(message)  # type: ignore[union-attr]
             else:
-                self._hand_over(entry, visibility_timeout_s)
-                received.append(message)
-        return received
+                message.mark_received(visibility_timeout=visibility_timeout_s)
+                self._by_receipt[str(message.receipt_handle)] = entry
+                received.append(entry)
+        for entry in received:  # afterwards: with no visibility timeout it is ready again at once
+            self._place(entry)
+        return [entry.message for entry in received]
 
     def delete_message(self, receipt_handle: str) -> None:
         """Delete by any receipt handle that the message ever had; again is no error.
@@ -226,13 +229,6 @@ class LeanQueue(Queue):
     def _drop_stale(heap: list[tuple[int, int, _Entry]]) -> None:
         while heap and heap[0][1] != heap[0][2].version:
             heapq.heappop(heap)
-
-    def _hand_over(self, entry: _Entry, visibility_timeout_s: int) -> None:
-        entry.message.mark_received(visibility_timeout=visibility_timeout_s)
-        receipt = entry.message.receipt_handle
-        if receipt:
-            self._by_receipt[receipt] = entry
-        self._place(entry)
 
     def _remove(self, entry: _Entry) -> None:
         del self._entries[entry.number]
