@@ -1,0 +1,5 @@
+"""``python -m minoots`` is the command line."""
+
+from minoots.cli import main
+
+main()

@@ -1,0 +1,146 @@
+"""Rich drawings of replies."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Final
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from minoots.cli.words import countdown, due, lateness, note, printable
+from minoots_contract.instants import format_instant
+
+if TYPE_CHECKING:
+    from minoots_contract.timers import ActionReply, AttemptReply, DeadLetterReply, TimerReply
+
+__all__ = ["board", "dead_letter_table", "timer_details", "timer_table"]
+
+_STYLES: Final = {
+    "scheduled": "cyan",
+    "armed": "blue",
+    "paused": "magenta",
+    "fired": "yellow",
+    "settled": "green",
+    "failed": "bold red",
+    "cancelled": "dim",
+}
+
+
+def timer_table(timers: Sequence[TimerReply], *, now_ms: int) -> RenderableType:
+    """Draw a listing of timers, or say that there are none."""
+    if not timers:
+        return Text("No timers.")
+    table = _table("ID", "NAME", "STATUS", "DUE", "NOTE")
+    for timer in timers:
+        table.add_row(timer.id, _text(timer.name), _status(timer), due(timer.fire_at, now_ms), _text(note(timer)))
+    return table
+
+
+def board(timers: Sequence[TimerReply], *, now_ms: int, caption: str | None = None) -> RenderableType:
+    """Draw the timers that are watched, with running countdowns; the caption says what is the matter, if anything."""
+    table = _table("ID", "NAME", "STATUS", "COUNTDOWN", "NOTE")
+    for timer in timers:
+        row = (_text(timer.name), _status(timer), countdown(timer, now_ms), _text(note(timer)))
+        table.add_row(timer.id, *row)
+    below = Text(caption or ("" if timers else "Nothing to watch yet. Ctrl-C ends."), style="dim")
+    return Group(table, below) if below else table
+
+
+def timer_details(timer: TimerReply, *, now_ms: int) -> RenderableType:
+    """Draw all there is to know about one timer."""
+    facts = _facts(
+        [
+            ("id", timer.id),
+            ("name", _text(timer.name)),
+            ("status", _status(timer)),
+            ("due", _instant(timer.fire_at, now_ms)),
+            ("fired", _fired(timer, now_ms)),
+            ("why", _text(timer.failure_reason or timer.cancel_reason or "")),
+            ("created", f"{format_instant(timer.created_at)} by {printable(timer.requested_by)}"),
+            ("labels", _text(" ".join(f"{key}={value}" for key, value in timer.labels.items()))),
+            ("metadata", _text(json.dumps(timer.metadata, ensure_ascii=False) if timer.metadata else "")),
+            ("webhooks", _text("\n".join(_targets(timer)))),
+        ]
+    )
+    parts: list[RenderableType] = [facts]
+    if timer.actions:
+        parts += ["", _actions(timer.actions, now_ms)]
+    if timer.timeline:
+        parts += ["", _facts([(entry.event, format_instant(entry.at)) for entry in timer.timeline])]
+    return Group(*parts)
+
+
+def dead_letter_table(letters: Sequence[DeadLetterReply], *, now_ms: int) -> RenderableType:
+    """Draw a listing of dead letters, or say that there are none."""
+    if not letters:
+        return Text("No dead letters.")
+    table = _table("TIMER", "ACTION", "TARGET", "TRIES", "GAVE UP", "REASON")
+    for letter in letters:
+        target = f"{letter.request.get('method', '')} {letter.request.get('url', letter.kind)}".strip()
+        tries, gave_up = str(len(letter.attempts)), due(letter.dead_at, now_ms)
+        table.add_row(letter.timer_id, letter.action_id, _text(target), tries, gave_up, _text(letter.reason))
+    return table
+
+
+def _table(*headings: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", show_edge=False)
+    for index, heading in enumerate(headings):
+        # An id is there to be copied whole; the last column takes what room is left and wraps.
+        table.add_column(heading, no_wrap=index == 0, min_width=36 if index == 0 else None, overflow="fold")
+    return table
+
+
+def _facts(facts: Iterable[tuple[str, RenderableType]]) -> Table:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for label, value in facts:
+        if value:
+            grid.add_row(label, value)
+    return grid
+
+
+def _actions(actions: Sequence[ActionReply], now_ms: int) -> Table:
+    table = _table("DELIVERY", "ACTION", "STATE", "TRIES", "LAST")
+    for action in actions:
+        last = _attempt(action.attempts[-1], now_ms) if action.attempts else ""
+        if action.next_attempt_at is not None:
+            last = ", ".join([*([last] if last else []), f"next {due(action.next_attempt_at, now_ms)}"])
+        table.add_row(action.delivery_id, action.id, action.state, str(len(action.attempts)), _text(last))
+    return table
+
+
+def _attempt(attempt: AttemptReply, now_ms: int) -> str:
+    answer = f"HTTP {attempt.status_code}" if attempt.status_code is not None else ""
+    took = f"{attempt.ended_at - attempt.started_at} ms"
+    said = " ".join(part for part in (attempt.outcome, answer, attempt.error or "") if part)
+    return f"{said} after {took}, {due(attempt.ended_at, now_ms)}"
+
+
+def _targets(timer: TimerReply) -> Iterator[str]:
+    for action in timer.action_bundle.actions if timer.action_bundle else ():
+        yield f"{action.id}: {action.parameters.get('method', 'POST')} {action.parameters.get('url', '')}"
+
+
+def _fired(timer: TimerReply, now_ms: int) -> str:
+    if timer.fired_at is None:
+        return ""
+    late = "" if timer.lateness_ms is None else f", {lateness(timer.lateness_ms)}"
+    return f"{_instant(timer.fired_at, now_ms)}{late}"
+
+
+def _instant(instant_ms: int, now_ms: int) -> str:
+    return f"{format_instant(instant_ms)} ({due(instant_ms, now_ms)})"
+
+
+def _status(timer: TimerReply) -> Text:
+    return Text(timer.status, style=_STYLES.get(timer.status, ""))
+
+
+def _text(text: str) -> Text:
+    # As Text: Rich reads markup in plain strings, and a name may well be "[red]".
+    return Text(printable(text))

@@ -1,0 +1,198 @@
+"""``minoots timers``: create, read, cancel and watch."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from minoots.cli.failures import EXIT_INTERRUPTED
+from minoots.cli.invocation import Invocation, JsonFlag, invocation
+from minoots.cli.listing import first, page_size
+from minoots.cli.values import duration, instant, json_object, json_value, pairs
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from minoots.cli.watching import Watched
+    from minoots_contract.timers import TimerReply
+
+__all__ = ["Status", "timers"]
+
+timers = typer.Typer(name="timers", no_args_is_help=True, help="Create, read, cancel and watch timers.")
+
+
+class Status(StrEnum):
+    """The contract's statuses, here again because the contract's own load Pydantic (a test holds them equal)."""
+
+    SCHEDULED = "scheduled"
+    ARMED = "armed"
+    PAUSED = "paused"
+    FIRED = "fired"
+    SETTLED = "settled"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+TimerId = Annotated[str, typer.Argument(metavar="ID", help="The timer's id.", show_default=False)]
+
+
+@timers.command()
+def create(  # noqa: PLR0913, PLR0917 - the options of a command are its parameters
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(help="One line for people.", show_default=False)],
+    in_: Annotated[
+        str | None,
+        typer.Option("--in", callback=duration, metavar="DURATION", help="From now: 30s, 1h30m, 2w, PT1H30M."),
+    ] = None,
+    at: Annotated[
+        str | None,
+        typer.Option("--at", callback=instant, metavar="INSTANT", help="Or at an instant: 2026-12-01T09:00:00Z."),
+    ] = None,
+    webhook: Annotated[str | None, typer.Option(metavar="URL", help="Call this URL when it fires.")] = None,
+    method: Annotated[str | None, typer.Option(help="The webhook's method; POST without it.")] = None,
+    header: Annotated[
+        list[str] | None, typer.Option(metavar="NAME:VALUE", help="A header for the webhook; may be repeated.")
+    ] = None,
+    body: Annotated[
+        str | None, typer.Option(metavar="JSON", help="The webhook's body, instead of the timer's own envelope.")
+    ] = None,
+    max_attempts: Annotated[
+        int | None, typer.Option(min=1, help="Tries of the webhook altogether; one without it.")
+    ] = None,
+    label: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="A label; may be repeated.")] = None,
+    metadata: Annotated[str | None, typer.Option(metavar="JSON", help="A JSON object to keep with the timer.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Create a timer, due --in a duration or --at an instant."""
+    if (in_ is None) == (at is None):
+        raise typer.BadParameter("give one of the two", param_hint="--in or --at")
+    bundle = _bundle(webhook, method=method, headers=header, body=body, max_attempts=max_attempts)
+    about = json_object(metadata, "--metadata")
+    labels = pairs(label, "=", "--label")
+    run = invocation(ctx, as_json)
+    with run.client() as client:
+        timer = client.timers.create(
+            name, duration=in_, fire_at=at, action_bundle=bundle, metadata=about, labels=labels
+        )
+    _show_timer(run, timer)
+
+
+@timers.command()
+def get(ctx: typer.Context, timer_id: TimerId, as_json: JsonFlag = False) -> None:
+    """Show one timer with its actions and its story."""
+    run = invocation(ctx, as_json)
+    with run.client() as client:
+        timer = client.timers.get(timer_id)
+    _show_timer(run, timer)
+
+
+@timers.command("list")
+def list_(
+    ctx: typer.Context,
+    status: Annotated[list[Status] | None, typer.Option(help="Only timers in this status; may be repeated.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most this many.")] = 20,
+    every: Annotated[bool, typer.Option("--all", help="All of them, however many.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """List timers, newest first."""
+    run = invocation(ctx, as_json)
+    with run.client() as client:
+        found = client.timers.list(
+            status=[one.value for one in status] if status else None, page_size=page_size(limit, every)
+        )
+        shown, more = first(found, None if every else limit)
+    document = {"timers": [timer.wire() for timer in shown], "more": more}
+
+    def draw(console: Console) -> None:
+        from minoots.cli.tables import timer_table
+
+        console.print(timer_table(shown, now_ms=run.seams.clock.now_ms()))
+        if more:
+            console.print("There are more: --limit N or --all shows them.", style="dim")
+
+    run.show(document, draw)
+
+
+@timers.command()
+def cancel(
+    ctx: typer.Context,
+    timer_id: TimerId,
+    reason: Annotated[str | None, typer.Option(help="One line for people.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Cancel a timer that has not fired; cancelling twice does no harm."""
+    run = invocation(ctx, as_json)
+    with run.client() as client:
+        timer = client.timers.cancel(timer_id, reason=reason)
+    _show_timer(run, timer)
+
+
+@timers.command()
+def watch(
+    ctx: typer.Context,
+    timer_ids: Annotated[
+        list[str] | None, typer.Argument(metavar="[ID]...", help="Which; all active ones without.", show_default=False)
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Count timers down until all those named have ended; without ids, watch the active ones until Ctrl-C."""
+    run = invocation(ctx, as_json)
+    with run.client() as client:
+        from minoots.cli.watching import ActiveTimers, NamedTimers  # not at the top: it loads the client
+
+        clock = run.seams.clock
+        watched = NamedTimers(client, clock, timer_ids) if timer_ids else ActiveTimers(client, clock)
+        interrupted = _follow(run, watched)
+    if run.as_json:
+        run.show({"timers": [timer.wire() for timer in watched.timers]}, lambda console: None)
+    # Ctrl-C is how a watch over everything ends; a watch over named timers was cut short by it.
+    if interrupted and timer_ids:
+        raise typer.Exit(EXIT_INTERRUPTED)
+
+
+def _follow(run: Invocation, watched: Watched) -> bool:
+    try:
+        if run.as_json:
+            from minoots.cli.watching import follow
+
+            follow(watched, run.seams.clock, lambda trouble: None)
+        else:
+            from minoots.cli.live import follow_on
+
+            follow_on(run.console(), watched, run.seams.clock)
+    except KeyboardInterrupt:
+        return True
+    return False
+
+
+def _show_timer(run: Invocation, timer: TimerReply) -> None:
+    def draw(console: Console) -> None:
+        from minoots.cli.tables import timer_details
+
+        console.print(timer_details(timer, now_ms=run.seams.clock.now_ms()))
+
+    run.show(timer.wire(), draw)
+
+
+def _bundle(
+    url: str | None, *, method: str | None, headers: list[str] | None, body: str | None, max_attempts: int | None
+) -> dict[str, Any] | None:
+    given = {"--method": method, "--header": headers, "--body": body, "--max-attempts": max_attempts}
+    if url is None:
+        alone = [option for option, value in given.items() if value]
+        if alone:
+            raise typer.BadParameter("this needs --webhook URL", param_hint=" ".join(alone))
+        return None
+    parameters = {
+        "url": url,
+        "method": method and method.upper(),
+        "headers": pairs(headers, ":", "--header"),
+        "body": json_value(body, "--body"),
+    }
+    present = {name: value for name, value in parameters.items() if value is not None}
+    bundle: dict[str, Any] = {"actions": [{"id": "webhook", "kind": "webhook", "parameters": present}]}
+    if max_attempts is not None:
+        bundle["retryPolicy"] = {"maxAttempts": max_attempts}
+    return bundle

@@ -1,0 +1,86 @@
+"""Option values: read, checked, and refused in words that say what to write instead."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import typer
+
+from minoots_contract.durations import InvalidDurationError, parse_duration
+from minoots_contract.instants import InvalidInstantError, parse_instant
+
+__all__ = ["duration", "instant", "json_object", "json_value", "pairs"]
+
+
+def duration(text: str | None) -> str | None:
+    """Check a duration such as ``1h30m`` and return it as written.
+
+    Raises:
+        typer.BadParameter: If it is none.
+    """
+    try:
+        if text is not None:
+            parse_duration(text)
+    except InvalidDurationError as error:
+        raise typer.BadParameter(str(error)) from error
+    return text
+
+
+def instant(text: str | None) -> str | None:
+    """Check an RFC 3339 instant and return it as written.
+
+    Raises:
+        typer.BadParameter: If it is none.
+    """
+    try:
+        if text is not None:
+            parse_instant(text)
+    except InvalidInstantError as error:
+        raise typer.BadParameter(str(error)) from error
+    return text
+
+
+def json_value(text: str | None, option: str) -> Any:
+    """Read JSON; None without text.
+
+    Raises:
+        typer.BadParameter: If it is no JSON.
+    """
+    try:
+        return None if text is None else json.loads(text)
+    except ValueError as error:
+        raise typer.BadParameter(
+            f"this is not JSON ({error}); text needs quotes of its own: '\"hello\"'", param_hint=option
+        ) from error
+
+
+def json_object(text: str | None, option: str) -> dict[str, Any] | None:
+    """Read a JSON object; None without text.
+
+    Raises:
+        typer.BadParameter: If it is anything else.
+    """
+    value = json_value(text, option)
+    if value is not None and not isinstance(value, dict):
+        raise typer.BadParameter('this is JSON but no object: write \'{"key": "value"}\'', param_hint=option)
+    return value
+
+
+def pairs(texts: Sequence[str] | None, separator: str, option: str) -> dict[str, str] | None:
+    """Read repeated ``name<separator>value`` options; None without any.
+
+    Raises:
+        typer.BadParameter: If one has no name or no separator, or a name comes twice.
+    """
+    found: dict[str, str] = {}
+    for text in texts or ():
+        name, present, value = text.partition(separator)
+        name = name.strip()
+        if not present or not name:
+            raise typer.BadParameter(f"'{text}': write name{separator}value", param_hint=option)
+        if name in found:
+            raise typer.BadParameter(f"'{name}' is given twice", param_hint=option)
+        found[name] = value.strip()
+    return found or None

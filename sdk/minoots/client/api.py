@@ -1,0 +1,85 @@
+"""`Client`: what a program holds on to."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+from minoots.client.dead_letters import DeadLetters
+from minoots.client.retry import RetryPolicy
+from minoots.client.session import Call, Session
+from minoots.client.timers import Timers
+from minoots.clock import Clock, SystemClock
+from minoots_contract.timers import HealthReply
+
+__all__ = ["Client"]
+
+
+class Client:
+    """A connection to one MINOOTS API with one key. Thread-safe; close it, or use it in a ``with``.
+
+    Attributes:
+        timers: Create, read, cancel and await timers.
+        dead_letters: Actions that exhausted their attempts.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        api_key: str,
+        *,
+        transport: httpx.BaseTransport | None = None,
+        timeout: float | httpx.Timeout = 30.0,
+        max_retries: int = 2,
+        requested_by: str = "sdk",
+        clock: Clock | None = None,
+    ) -> None:
+        """Make a client; nothing is sent yet.
+
+        Args:
+            base_url: Where the API is, such as ``http://localhost:4000``; a path prefix (a stage) is kept.
+            api_key: Sent as ``X-API-Key``; it names the tenant.
+            transport: Carries the requests instead of the network, as in ``httpx.MockTransport(handler)``.
+            timeout: Seconds for each phase of a request, or httpx's own settings.
+            max_retries: Further tries of a call that is safe to repeat, as `minoots.client.retry` tells.
+            requested_by: Who creates and cancels, unless a call says otherwise.
+            clock: Time for retries and `Timers.wait`.
+
+        Raises:
+            ValueError: If the URL or the key cannot be right.
+        """
+        self._session = Session(
+            base_url,
+            api_key,
+            transport=transport,
+            timeout=timeout,
+            retry=RetryPolicy(max_retries=max_retries),
+            clock=clock or SystemClock(),
+        )
+        self.timers = Timers(self._session, requested_by)
+        self.dead_letters = DeadLetters(self._session)
+
+    def health(self) -> HealthReply:
+        """Ask whether the API is up.
+
+        Raises:
+            MinootsClientError: If it is not.
+        """
+        return self._session.send(Call("GET", "/healthz"), HealthReply)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()

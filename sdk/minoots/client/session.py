@@ -1,0 +1,170 @@
+"""One HTTP exchange with the API: headers, retries, errors and typed replies."""
+
+from __future__ import annotations
+
+import logging
+import ssl
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+import httpx
+from pydantic import ValidationError
+
+from minoots import __version__
+from minoots.client.errors import (
+    APIConnectionError,
+    APIStatusError,
+    APITimeoutError,
+    MinootsClientError,
+    UnexpectedReplyError,
+    status_error,
+)
+from minoots.client.retry import RetryPolicy, parse_retry_after
+from minoots.clock import Clock
+from minoots_contract.model import WireModel
+from minoots_contract.problems import Problem
+
+__all__ = ["Call", "Session"]
+
+Reply = TypeVar("Reply", bound=WireModel)
+
+_log = logging.getLogger("minoots")
+
+# The request never left: no connection was made, or none was free.
+_NEVER_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+# `x-request-id` is ours; the other is what API Gateway writes on answers of its own.
+_REQUEST_ID_HEADERS: Final = ("x-request-id", "apigw-requestid")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request, before it is one.
+
+    Attributes:
+        method: The HTTP method.
+        path: Below the base URL, with a slash first.
+        params: Query parameters; absent ones are None, a sequence is repeated.
+        body: Sent as JSON when given.
+        repeatable: Whether doing it twice is the same as doing it once.
+    """
+
+    method: str
+    path: str
+    params: Mapping[str, str | int | Sequence[str] | None] | None = None
+    body: Mapping[str, Any] | None = None
+    repeatable: bool = True
+
+
+class Session:
+    """Sends calls and reads the answers into the contract's models."""
+
+    def __init__(
+        self,
+        base_url: str,
+        api_key: str,
+        *,
+        transport: httpx.BaseTransport | None,
+        timeout: float | httpx.Timeout,
+        retry: RetryPolicy,
+        clock: Clock,
+    ) -> None:
+        self._retry = retry
+        self.clock = clock
+        self.base_url = _checked_url(base_url)
+        self._http = httpx.Client(
+            base_url=self.base_url,
+            headers={
+                "X-API-Key": _checked_key(api_key),
+                "Accept": "application/json, application/problem+json",
+                "User-Agent": f"minoots-python/{__version__}",
+            },
+            timeout=timeout,
+            transport=transport,
+            verify=_trust(self.base_url),
+        )
+
+    def send(self, call: Call, reply: type[Reply]) -> Reply:
+        """Make a call, again if that is safe and may help, and read its answer.
+
+        Raises:
+            MinootsClientError: One of the tree in `minoots.client.errors`.
+        """
+        retries_made = 0
+        while True:
+            try:
+                return self._send_once(call, reply)
+            except MinootsClientError as error:
+                delay_s = self._retry.delay_s(error, retries_made=retries_made, repeatable=call.repeatable)
+                if delay_s is None:
+                    raise
+                _log.debug("%s %s again in %.2f s: %s", call.method, call.path, delay_s, error)
+            self.clock.sleep(delay_s)
+            retries_made += 1
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def _send_once(self, call: Call, reply: type[Reply]) -> Reply:
+        params = {key: value for key, value in (call.params or {}).items() if value is not None}
+        try:
+            response = self._http.request(call.method, call.path, params=params or None, json=call.body)
+        except httpx.RequestError as error:
+            raise self._connection_error(error) from error
+        if not response.is_success:
+            raise self._status_error(response)
+        try:
+            # A newer service may send more than this release knows: what is unknown is left out.
+            return reply.model_validate_json(response.content, extra="ignore")
+        except ValidationError as error:
+            raise UnexpectedReplyError(
+                f"{response.url} answered {response.status_code}, but not with a {reply.__name__}: "
+                "is it MINOOTS, and is this client recent enough?"
+            ) from error
+
+    def _connection_error(self, error: httpx.RequestError) -> APIConnectionError:
+        kind = APITimeoutError if isinstance(error, httpx.TimeoutException) else APIConnectionError
+        reason = str(error) or type(error).__name__
+        return kind(
+            f"no answer from {self.base_url}: {reason}",
+            outcome_unknown=not isinstance(error, _NEVER_SENT),
+        )
+
+    def _status_error(self, response: httpx.Response) -> APIStatusError:
+        headers = response.headers
+        return status_error(
+            response.status_code,
+            _problem(response),
+            request_id=next((headers[name] for name in _REQUEST_ID_HEADERS if name in headers), None),
+            retry_after_s=parse_retry_after(headers.get("retry-after"), now_ms=self.clock.now_ms()),
+        )
+
+
+def _problem(response: httpx.Response) -> Problem | None:
+    try:
+        return Problem.model_validate_json(response.content, extra="ignore")
+    except ValidationError:
+        return None
+
+
+def _checked_url(base_url: str) -> str:
+    try:
+        url = httpx.URL(base_url)
+    except httpx.InvalidURL as error:
+        raise ValueError(f"'{base_url}' is not a URL: {error}") from error
+    if url.scheme not in {"http", "https"} or not url.host:
+        raise ValueError(f"'{base_url}' is not a URL of the form http(s)://host[:port][/path]")
+    return base_url.rstrip("/")
+
+
+def _checked_key(api_key: str) -> str:
+    if not api_key or not all("!" <= character <= "~" for character in api_key):
+        raise ValueError("an API key is printable ASCII without blanks")
+    return api_key
+
+
+def _trust(base_url: str) -> ssl.SSLContext | bool:
+    # Reading the authorities' certificates costs some 50 ms. A plain-HTTP client speaks no TLS (redirects are not
+    # followed), so it gets a context that trusts nobody.
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if base_url.startswith("http:") else True
