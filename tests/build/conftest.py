@@ -13,7 +13,7 @@ import pytest
 
 from minoots_local.template.reader import read_template
 from tests.build.cloud import ROOT, Cloud
-from tests.build.emulator import Function, Runtime, running
+from tests.build.emulator import ARCHITECTURE, Function, Runtime, running
 from tests.build.processes import environment, run, started, wait_until
 
 TOOLS = Path(sys.executable).parent
@@ -57,6 +57,8 @@ def _of_pyenv() -> str | None:
 @pytest.fixture(scope="session")
 def runtime(tmp_path_factory: pytest.TempPathFactory) -> Runtime:
     """What the Lambda runtime brings beside the artefacts, in the versions of the lock."""
+    if sys.platform != "linux":
+        pytest.skip("the Lambda runtime emulator is a Linux program: no artefact was started")
     python = find_python_313()
     if python is None:
         pytest.skip("the artefacts are for Python 3.13, and this machine has no python3.13: none of them was started")
@@ -104,7 +106,7 @@ def start(build: Callable[[str], Path], runtime: Runtime, cloud: Cloud) -> Start
 
     What it then asks of AWS must be what its role allows.
     """
-    built = build("x86_64")
+    built = build(ARCHITECTURE)
 
     @contextmanager
     def start_function(function: str, **variables: str) -> Iterator[Function]:

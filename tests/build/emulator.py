@@ -1,6 +1,7 @@
 """Runs a built function under the Lambda runtime interface emulator that the SAM CLI carries."""
 
 import json
+import platform
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,7 +13,9 @@ import samcli.local.rapid
 
 from tests.build.processes import environment, free_port, listens, started, wait_until
 
-BINARY = Path(next(iter(samcli.local.rapid.__path__))) / "aws-lambda-rie-x86_64"
+# The artefacts of this machine's own architecture are those that can be started.
+ARCHITECTURE = "arm64" if platform.machine() in {"aarch64", "arm64"} else "x86_64"
+BINARY = Path(next(iter(samcli.local.rapid.__path__))) / f"aws-lambda-rie-{ARCHITECTURE}"
 
 
 @dataclass(frozen=True, slots=True)

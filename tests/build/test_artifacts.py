@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.build.emulator import Runtime, running
+from tests.build.emulator import ARCHITECTURE, Runtime, running
 
 pytestmark = pytest.mark.build
 
@@ -68,7 +68,7 @@ def test_the_artefacts_stay_small(build: Callable[[str], Path], architecture: st
 def test_every_dependency_loads_from_the_layers_on_lambdas_python(
     build: Callable[[str], Path], runtime: Runtime
 ) -> None:
-    built = build("x86_64")
+    built = build(ARCHITECTURE)
     layers = [built / "ContractLayer", built / "KernelLayer"]
     modules = ["minoots_contract", "minoots_kernel", "pydantic_core", "httpx", "aws_lambda_powertools", "uuid_utils"]
     probe = Path(__file__).parent / "probe"
