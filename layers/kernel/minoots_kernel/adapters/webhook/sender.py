@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import weakref
 from typing import Final
 
 import httpx
@@ -34,6 +35,7 @@ class HttpWebhookSender:
         # httpx has no public way to hand its pool a network backend; httpcore's pool, which it wraps, has.
         transport._pool._network_backend = GuardedBackend(guard)
         self._client = httpx.Client(transport=transport, follow_redirects=False, trust_env=False)
+        weakref.finalize(self, self._client.close)
 
     def send(self, request: WebhookRequest) -> int:
         """Send one request; see the port."""

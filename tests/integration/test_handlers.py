@@ -1,0 +1,153 @@
+"""The real handlers, built with the template's settings, on the events that AWS sends them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.integration.conftest import Cloud, event, images
+from tests.support.receiver import receiver
+
+pytestmark = pytest.mark.integration
+
+FAR, PLAIN, WEBHOOK = (f"019aa649-1a00-7c3e-8f21-5d0b6a9c1e1{n}" for n in range(3))
+
+
+def test_the_control_plane_creates_reads_lists_and_cancels(cloud: Cloud) -> None:
+    control_plane = cloud.function("ControlPlaneFunction")
+    created = control_plane.invoke(event("control_plane", "create"))
+    timer = json.loads(created["body"])
+    read = control_plane.invoke({**event("control_plane", "get"), "rawPath": f"/timers/{timer['id']}"})
+    listed = control_plane.invoke(event("control_plane", "list"))
+    cancelled = control_plane.invoke({**event("control_plane", "cancel"), "rawPath": f"/timers/{timer['id']}/cancel"})
+
+    assert [answer["statusCode"] for answer in (created, read, listed, cancelled)] == [201, 200, 200, 200]
+    assert created["headers"]["location"] == f"/timers/{timer['id']}"
+    assert json.loads(read["body"]) == timer
+    assert json.loads(listed["body"]) == {"timers": [timer]}
+    assert json.loads(cancelled["body"])["cancelReason"] == "no beans left"
+    assert cloud.status(timer["id"]) == "cancelled"
+
+
+def test_the_control_plane_answers_strangers_with_problems_and_health_to_all(cloud: Cloud) -> None:
+    control_plane = cloud.function("ControlPlaneFunction")
+    refused = control_plane.invoke(event("control_plane", "create_no_key"))
+    missing = control_plane.invoke(event("control_plane", "get"))
+    health = control_plane.invoke(event("control_plane", "healthz"))
+
+    assert (refused["statusCode"], missing["statusCode"], health["statusCode"]) == (401, 404, 200)
+    assert refused["headers"]["content-type"] == missing["headers"]["content-type"] == "application/problem+json"
+    assert json.loads(health["body"]) == {"status": "ok", "service": "minoots-control-plane"}
+    assert cloud.items("T#") == []
+
+
+def test_arming_schedules_far_timers_and_queues_near_ones(cloud: Cloud) -> None:
+    for image in images("kernel_arm", "batch"):
+        cloud.store(image)
+    answer = cloud.invoke("KernelArmFunction", event("kernel_arm", "batch"))
+    [schedule] = cloud.schedules()
+
+    assert answer == {"batchItemFailures": []}
+    assert {message["timerId"] for message in cloud.messages("WakeQueue")} == {PLAIN, WEBHOOK}
+    assert schedule["Name"] == f"{FAR}-g1"
+    assert json.loads(schedule["Target"]["Input"])["dueAt"] == 4_070_908_800_000
+    assert schedule["ScheduleExpression"].startswith("at(2098-12-31T23:")
+    assert cloud.status(FAR) == "armed"
+    assert cloud.status(PLAIN) == "scheduled"
+
+
+def test_cancelling_an_armed_timer_removes_its_schedule(cloud: Cloud) -> None:
+    for image in images("kernel_arm", "insert_far"):
+        cloud.store(image)
+    cloud.invoke("KernelArmFunction", event("kernel_arm", "insert_far"))
+    assert len(cloud.schedules()) == 1
+    cloud.invoke("KernelArmFunction", event("kernel_arm", "cancelled"))
+    assert cloud.schedules() == []
+
+
+@pytest.mark.parametrize(
+    ("function", "folder"), [("KernelArmFunction", "kernel_arm"), ("EventFabricFunction", "event_fabric")]
+)
+def test_a_poison_record_is_parked_whole_and_does_not_block_the_shard(cloud: Cloud, function: str, folder: str) -> None:
+    answer = cloud.invoke(function, event(folder, "poison"))
+    [parked] = cloud.items("X#")
+
+    assert answer == {"batchItemFailures": []}
+    assert parked["pk"]["S"] == f"X#{folder}"
+    assert json.loads(parked["record"]["S"]) == event(folder, "poison")["Records"][0]
+
+
+def test_a_due_wake_up_fires_and_hands_the_action_over_once(cloud: Cloud) -> None:
+    for image in images("kernel_arm", "batch"):
+        cloud.store(image)
+    batch = event("kernel_fire", "batch")
+    answer = cloud.invoke("KernelFireFunction", batch)
+
+    # The plain timer came twice and fired once; the one that nobody can see is to be tried again.
+    assert answer == {"batchItemFailures": [{"itemIdentifier": batch["Records"][3]["messageId"]}]}
+    assert (cloud.status(PLAIN), cloud.status(WEBHOOK)) == ("settled", "fired")
+    assert cloud.messages("ActionQueue") == [
+        {"tenantId": "demo", "timerId": WEBHOOK, "actionId": "notify", "attempt": 1}
+    ]
+
+
+def test_an_early_wake_up_is_sent_again_and_a_malformed_one_reported(cloud: Cloud) -> None:
+    early = cloud.invoke("KernelFireFunction", event("kernel_fire", "early"))
+    malformed = event("kernel_fire", "malformed")
+    reported = cloud.invoke("KernelFireFunction", malformed)
+
+    assert early == {"batchItemFailures": []}
+    assert [message["timerId"] for message in cloud.messages("WakeQueue")] == [FAR]
+    assert reported == {"batchItemFailures": [{"itemIdentifier": malformed["Records"][0]["messageId"]}]}
+
+
+def test_a_wake_up_of_a_later_attempt_goes_to_the_action_queue(cloud: Cloud) -> None:
+    cloud.invoke("KernelFireFunction", event("kernel_fire", "next_attempt"))
+    assert cloud.messages("ActionQueue") == [
+        {"tenantId": "demo", "timerId": WEBHOOK, "actionId": "notify", "attempt": 2}
+    ]
+
+
+def test_the_sweep_wakes_what_is_overdue_and_a_rebuild_what_is_pending(cloud: Cloud) -> None:
+    for image in images("kernel_arm", "batch"):
+        cloud.store(image)
+    swept = cloud.invoke("KernelSweepFunction", event("kernel_sweep", "scheduled"))
+    woken = cloud.messages("WakeQueue")
+    rebuilt = cloud.invoke("KernelSweepFunction", event("kernel_sweep", "rebuild"))
+
+    assert swept["repaired"] == {"unfired": 2}
+    assert {message["timerId"] for message in woken} == {PLAIN, WEBHOOK}
+    assert rebuilt["repaired"] == {"rearmed": 3}
+    assert [schedule["Name"] for schedule in cloud.schedules()] == [f"{FAR}-g1"]
+
+
+def test_an_attempt_is_made_and_settles_the_timer(cloud: Cloud) -> None:
+    [item] = images("event_fabric", "fired")
+    with receiver() as hook:
+        item["spec"]["S"] = item["spec"]["S"].replace("https://hooks.example.com/minoots", hook.url)
+        cloud.store(item)
+        answer = cloud.invoke("OrchestratorFunction", event("orchestrator", "attempt"))
+        again = cloud.invoke("OrchestratorFunction", event("orchestrator", "attempt"))
+
+    assert answer == again == {"batchItemFailures": []}
+    assert cloud.status(WEBHOOK) == "settled"
+    [arrival] = hook.arrivals
+    assert arrival.body == {"report": "nightly"}
+    assert arrival.delivery == f"{WEBHOOK}.notify"
+
+
+@pytest.mark.parametrize(
+    ("case", "types"),
+    [("created", ["created"]), ("fired", ["fired"]), ("fired_and_settled", ["fired", "settled"]), ("removed", [])],
+)
+def test_the_fabric_publishes_cloud_events(cloud: Cloud, case: str, types: list[str]) -> None:
+    answer = cloud.invoke("EventFabricFunction", event("event_fabric", case))
+    details = [json.loads(one["Detail"]) for one in cloud.published]
+
+    assert answer == {"batchItemFailures": []}
+    assert [detail["type"] for detail in details] == [f"io.minoots.timer.{name}.v1" for name in types]
+    assert len({detail["id"] for detail in details}) == len(types)
+    for detail in details:
+        assert detail["specversion"] == "1.0"
+        assert detail["dedupekey"].startswith(f"timer:demo:{detail['subject']}:{detail['stateversion']}")
