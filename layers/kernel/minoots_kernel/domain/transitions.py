@@ -210,7 +210,7 @@ def _record_attempt(timer: Timer, command: RecordAttempt, now_ms: int) -> Transi
         actions = _release(actions, timer.spec.bundle.concurrency if timer.spec.bundle else 1, now_ms)
     events: tuple[str, ...] = ("attempt_failed",) if command.attempt.outcome == "failed" else ()
     if not all(action.status.terminal for action in actions):
-        return _moved(timer, now_ms, events, actions=actions, next_check_at_ms=_next_check(timer, ended))
+        return _moved(timer, now_ms, events, actions=actions, next_check_at_ms=_next_check(timer, actions))
     return _end(timer, actions, now_ms, events)
 
 
@@ -266,13 +266,19 @@ def _after_attempt(timer: Timer, state: ActionState, command: RecordAttempt, now
     return replace(tried, next_attempt_at_ms=now_ms + delay)
 
 
-def _next_check(timer: Timer, ended: ActionState) -> int | None:
-    """Leave the sweep's time alone unless the next attempt lies beyond it: a change costs two index writes."""
-    if ended.next_attempt_at_ms is None or timer.next_check_at_ms is None:
-        return timer.next_check_at_ms
-    if ended.next_attempt_at_ms < timer.next_check_at_ms:
-        return timer.next_check_at_ms
-    return ended.next_attempt_at_ms + REDISPATCH_AFTER_MS
+def _next_check(timer: Timer, actions: tuple[ActionState, ...]) -> int:
+    """Leave the sweep's time alone as long as it catches a loss: a change costs two index writes.
+
+    The action that is expected first decides: a long wait of one must not hide the loss of another.
+    """
+    expected_ms = min(
+        max(action.next_attempt_at_ms or 0, action.dispatched_at_ms or 0)
+        for action in actions
+        if action.status is ActionStatus.DISPATCHED
+    )
+    latest_ms = expected_ms + REDISPATCH_AFTER_MS
+    check_ms = timer.next_check_at_ms
+    return check_ms if check_ms is not None and expected_ms <= check_ms <= latest_ms else latest_ms
 
 
 def _end(timer: Timer, actions: tuple[ActionState, ...], now_ms: int, events: tuple[str, ...]) -> Transition:
