@@ -45,15 +45,16 @@ def webhook_request(timer: Timer, action_id: str, parameters: WebhookParameters,
         now_ms: When the attempt starts, epoch milliseconds.
 
     Returns:
-        The request; without a `body` parameter it carries the timer's own envelope.
+        The request; without a `body` parameter it carries the timer's own envelope. The caller's own content type,
+        user agent or idempotency key takes the place of the service's: a second field of the name would be invalid.
     """
     state = timer.action(action_id)
     identity = delivery_id(timer.id, action_id)
+    given = {name.lower() for name in parameters.headers}
+    defaults = {"content-type": "application/json", "user-agent": USER_AGENT, "idempotency-key": identity}
     headers = {
+        **{name: value for name, value in defaults.items() if name not in given},
         **parameters.headers,
-        "content-type": "application/json",
-        "user-agent": USER_AGENT,
-        "idempotency-key": identity,
         "webhook-id": identity,
         "webhook-timestamp": str(now_ms // 1000),
         "minoots-timer-id": timer.id,
