@@ -1,0 +1,223 @@
+"""Every life that a timer can lead, against what must hold of all of them."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Literal
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from minoots_kernel.domain.errors import NotDueError, StaleHintError, StateConflictError, UnknownHintError
+from minoots_kernel.domain.timer import ActionStatus, Status, Timer
+from minoots_kernel.domain.transitions import (
+    MOVES,
+    Arm,
+    Cancel,
+    Command,
+    Fire,
+    Recheck,
+    RecordAttempt,
+    Transition,
+    apply,
+)
+from tests.unit.domain.builders import NOW_MS, outcome, scheduled
+
+HINT_ERRORS = (NotDueError, StaleHintError, StateConflictError, UnknownHintError)
+PENDING = {Status.SCHEDULED, Status.ARMED}
+ENDED = {Status.SETTLED, Status.FAILED, Status.CANCELLED}
+Answer = type[Exception] | Literal["change", "nothing"]
+
+
+def expected_of_hint(timer: Timer, generation: int) -> type[Exception] | None:
+    if generation < timer.generation:
+        return StaleHintError
+    return UnknownHintError if generation > timer.generation else None
+
+
+def expected(timer: Timer, command: Command, now_ms: int) -> Answer:  # noqa: PLR0911  one answer a command
+    """What a command must come to, told from the rules and not from the code."""
+    match command:
+        case Arm(generation):
+            wrong = expected_of_hint(timer, generation)
+            return wrong or ("change" if timer.status is Status.SCHEDULED else StaleHintError)
+        case Fire(generation):
+            if wrong := expected_of_hint(timer, generation):
+                return wrong
+            if timer.status not in PENDING:
+                return StaleHintError
+            return "change" if now_ms >= timer.fire_at_ms else NotDueError
+        case Cancel():
+            again = "nothing" if timer.status is Status.CANCELLED else StateConflictError
+            return "change" if timer.status in PENDING else again
+        case RecordAttempt(action_id, attempt):
+            state = timer.action(action_id)
+            mine = state is not None and state.status is ActionStatus.DISPATCHED and attempt.number == state.tries + 1
+            return "change" if mine else StaleHintError
+        case _:
+            return StaleHintError if timer.status in ENDED else "change"
+
+
+class TimerLife(RuleBasedStateMachine):
+    timer: Timer
+    concurrency = 1
+    max_attempts = 1
+
+    @initialize(
+        actions=st.integers(0, 4),
+        concurrency=st.integers(1, 5),
+        max_attempts=st.integers(1, 3),
+        duration_ms=st.integers(1, 100_000),
+    )
+    def begin(self, actions: int, concurrency: int, max_attempts: int, duration_ms: int) -> None:
+        self.concurrency, self.max_attempts = concurrency, max_attempts
+        self.now_ms = NOW_MS
+        self.fires = 0
+        self.timer = scheduled(
+            *(f"a{n}" for n in range(actions)),
+            duration=duration_ms,
+            concurrency=concurrency,
+            maxAttempts=max_attempts,
+            backoffInitialMs=1000,
+        )
+
+    def do(self, command: Command) -> None:
+        before, copy = self.timer, deepcopy(self.timer)
+        answers: list[Transition | Exception] = []
+        for _ in range(2):  # the same call gives the same answer
+            try:
+                answers.append(apply(before, command, self.now_ms))
+            except HINT_ERRORS as error:
+                answers.append(error)
+        assert before == copy, "the timer that was given has changed"
+        first, second = answers
+        should = expected(before, command, self.now_ms)
+        if isinstance(first, Exception):
+            assert type(first) is type(second) is should
+            return
+        assert first == second
+        assert should == ("nothing" if first.timer is before else "change")
+        self.timer = first.timer
+        self.check_change(before, first)
+
+    def check_change(self, before: Timer, transition: Transition) -> None:
+        timer = transition.timer
+        assert transition.before is before
+        if timer is before:
+            assert transition.events == ()
+            return
+        assert before.status not in ENDED
+        assert timer.version == before.version + 1
+        assert timer.status is before.status or timer.status in MOVES[before.status]
+        assert timer.timeline == before.timeline + transition.events
+        assert {(moment.at_ms, moment.version) for moment in transition.events} <= {(self.now_ms, timer.version)}
+        assert {state.id for state in transition.released} == {
+            state.id
+            for state, old in zip(timer.actions, before.actions, strict=True)
+            if old.status is ActionStatus.WAITING and state.status is not ActionStatus.WAITING
+        }
+        for old, new in zip(before.actions, timer.actions, strict=True):
+            assert new == old or not old.status.terminal, "an action that had ended was changed"
+            assert new.tries in {old.tries, old.tries + 1}
+        self.fires += sum(moment.event == "fired" for moment in transition.events)
+
+    @rule(ms=st.integers(0, 60_000))
+    def time_passes(self, ms: int) -> None:
+        self.now_ms += ms
+
+    @rule()
+    def the_due_time_comes(self) -> None:
+        self.now_ms = max(self.now_ms, self.timer.fire_at_ms)
+
+    @rule(off=st.sampled_from([0, 0, 0, -1, 1]))
+    def arm(self, off: int) -> None:
+        self.do(Arm(self.timer.generation + off))
+
+    @rule(off=st.sampled_from([0, 0, 0, 0, -1, 1]))
+    def a_wake_up_comes(self, off: int) -> None:
+        self.do(Fire(self.timer.generation + off))
+
+    @rule()
+    def cancel(self) -> None:
+        self.do(Cancel("somebody", "no more"))
+
+    @precondition(lambda self: self.timer.actions)
+    @rule(data=st.data(), off=st.sampled_from([0, 0, 0, 0, -1, 1]), good=st.booleans(), permanent=st.booleans())
+    def an_attempt_ends(self, data: st.DataObject, off: int, good: bool, permanent: bool) -> None:
+        state = data.draw(st.sampled_from(self.timer.actions))
+        result: Literal["succeeded", "failed"] = "succeeded" if good else "failed"
+        wish = data.draw(st.none() | st.integers(0, 100_000))
+        number = state.tries + 1 + off
+        self.do(outcome(state.id, number, self.now_ms, result, permanent=permanent, retry_after_ms=wish))
+
+    @rule()
+    def an_attempt_of_a_stranger_ends(self) -> None:
+        self.do(outcome("stranger", 1, self.now_ms))
+
+    @rule(ms=st.integers(1, 100_000))
+    def the_sweep_looks(self, ms: int) -> None:
+        self.do(Recheck(self.now_ms + ms))
+
+    @invariant()
+    def fires_once_and_never_early(self) -> None:
+        fired_at = self.timer.fired_at_ms
+        assert self.fires == (0 if fired_at is None else 1)
+        assert fired_at is None or fired_at >= self.timer.fire_at_ms
+        assert self.timer.lateness_ms == (None if fired_at is None else fired_at - self.timer.fire_at_ms)
+
+    @invariant()
+    def actions_run_in_order_and_not_too_many_at_once(self) -> None:
+        states = [state.status for state in self.timer.actions]
+        assert states.count(ActionStatus.DISPATCHED) <= self.concurrency
+        begun = [status is not ActionStatus.WAITING for status in states]
+        assert begun == sorted(begun, reverse=True), "an action was released before one that comes earlier"
+        if self.timer.status is Status.FIRED:
+            under_way = states.count(ActionStatus.DISPATCHED)
+            assert under_way == min(self.concurrency, under_way + states.count(ActionStatus.WAITING))
+            assert under_way, "nothing is left that could end this timer"
+        elif self.timer.status in PENDING | {Status.CANCELLED}:
+            assert not any(begun)
+
+    @invariant()
+    def the_status_says_how_the_actions_ended(self) -> None:
+        timer = self.timer
+        states = [state.status for state in timer.actions]
+        fired = timer.fired_at_ms is not None
+        all_ended = fired and all(status.terminal for status in states)
+        any_failed = ActionStatus.FAILED in states
+        assert (timer.status is Status.SETTLED) == (all_ended and not any_failed)
+        assert (timer.status is Status.FAILED) == (all_ended and any_failed)
+        assert (timer.failure_reason is not None) == (timer.status is Status.FAILED)
+
+    @invariant()
+    def no_action_gets_more_attempts_than_it_may(self) -> None:
+        for state in self.timer.actions:
+            assert state.tries <= self.max_attempts
+            assert [attempt.number for attempt in state.attempts] == list(range(1, state.tries + 1))
+            waits = state.status is ActionStatus.DISPATCHED and state.tries > 0
+            assert (state.next_attempt_at_ms is not None) == waits
+            assert state.next_attempt_at_ms is None or state.next_attempt_at_ms >= state.attempts[-1].ended_at_ms + 500
+
+    @invariant()
+    def the_sweep_looks_at_what_lives_and_at_nothing_else(self) -> None:
+        assert (self.timer.next_check_at_ms is None) == (self.timer.status in ENDED)
+
+    @invariant()
+    def the_timeline_tells_what_the_fields_say(self) -> None:
+        timer = self.timer
+        told = {moment.event: moment.at_ms for moment in timer.timeline if moment.event != "attempt_failed"}
+        ended = told.keys() & {"settled", "failed", "cancelled"}
+        assert timer.timeline[0].event == "created"
+        assert told["created"] == timer.created_at_ms
+        for event in ("armed", "fired", "settled", "cancelled"):
+            assert told.get(event) == getattr(timer, f"{event}_at_ms")
+        assert len(ended) == (timer.status in ENDED)
+        assert timer.ended_at_ms == (told[ended.pop()] if ended else None)
+        assert [moment.version for moment in timer.timeline] == sorted(moment.version for moment in timer.timeline)
+        assert timer.timeline[-1].version <= timer.version
+        assert timer.generation == 1 + (timer.status is Status.CANCELLED)
+
+
+TestTimerLife = TimerLife.TestCase
+TestTimerLife.settings = settings(settings(), max_examples=150, stateful_step_count=40)
