@@ -15,8 +15,11 @@ def main() -> None:
     """Run the command line and exit with its code."""
     try:
         from minoots.cli.app import app  # needs the extra, which a library user may not have
+
+        app()
+    except KeyboardInterrupt:  # before the commands are there to take it
+        sys.exit(130)
     except ModuleNotFoundError as error:
         if error.name not in {"typer", "rich"}:
             raise
         sys.exit(f'The command line needs its extra: pip install "minoots[cli]" (no {error.name} here).')
-    app()

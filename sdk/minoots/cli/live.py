@@ -31,14 +31,14 @@ class Board:
     def __init__(self, watched: Watched, clock: Clock) -> None:
         self._watched = watched
         self._clock = clock
-        self._trouble: str | None = None
+        self._caption: str | None = "Asking ..."
 
     def tell(self, trouble: str | None) -> None:
         """Keep what is the matter, to be shown below the timers."""
-        self._trouble = trouble
+        self._caption = trouble
 
     def __rich__(self) -> RenderableType:
-        return board(self._watched.timers, now_ms=self._clock.now_ms(), caption=self._trouble)
+        return board(self._watched.timers, now_ms=self._clock.now_ms(), caption=self._caption)
 
 
 def follow_on(console: Console, watched: Watched, clock: Clock) -> None:

@@ -28,6 +28,8 @@ _STYLES: Final = {
     "failed": "bold red",
     "cancelled": "dim",
 }
+# So that the columns beside it stand still while it runs.
+_COUNTDOWN_WIDTH: Final = 14
 
 
 def timer_table(timers: Sequence[TimerReply], *, now_ms: int) -> RenderableType:
@@ -44,7 +46,7 @@ def board(timers: Sequence[TimerReply], *, now_ms: int, caption: str | None = No
     """Draw the timers that are watched, with running countdowns; the caption says what is the matter, if anything."""
     table = _table("ID", "NAME", "STATUS", "COUNTDOWN", "NOTE")
     for timer in timers:
-        row = (_text(timer.name), _status(timer), countdown(timer, now_ms), _text(note(timer)))
+        row = (_text(timer.name), _status(timer), countdown(timer, now_ms).ljust(_COUNTDOWN_WIDTH), _text(note(timer)))
         table.add_row(timer.id, *row)
     below = Text(caption or ("" if timers else "Nothing to watch yet. Ctrl-C ends."), style="dim")
     return Group(table, below) if below else table

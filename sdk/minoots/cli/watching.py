@@ -53,20 +53,20 @@ class _Rhythm:
         self.seen: dict[str, TimerReply] = {}
         self.next_look_s = dict.fromkeys(ids, clock.monotonic_s())
 
-    def note(self, timer: TimerReply) -> None:
-        """Keep what was seen of a timer."""
-        self.seen[timer.id] = timer
+    def note(self, timer_id: str, timer: TimerReply) -> None:
+        """Keep what was seen of a timer, under the id that it was asked for."""
+        self.seen[timer_id] = timer
         if has_ended(timer):
-            self.next_look_s.pop(timer.id, None)
+            self.next_look_s.pop(timer_id, None)
         else:
             pause_s = next_look_s(timer, now_ms=self._clock.now_ms())
-            self.next_look_s[timer.id] = self._clock.monotonic_s() + pause_s
+            self.next_look_s[timer_id] = self._clock.monotonic_s() + pause_s
 
     def look(self) -> None:
         """Ask about each timer whose time has come."""
         for timer_id, when_s in list(self.next_look_s.items()):
             if when_s <= self._clock.monotonic_s():
-                self.note(self._client.timers.get(timer_id))
+                self.note(timer_id, self._client.timers.get(timer_id))
 
     def pause_s(self, longest_s: float = LONGEST_S) -> float:
         """Return the seconds until the first of them is worth a look."""
@@ -130,7 +130,7 @@ class ActiveTimers:
         now_s = self._clock.monotonic_s()
         if self._next_listing_s is None or self._next_listing_s <= now_s:
             for timer in self._listing():
-                self._rhythm.note(timer)
+                self._rhythm.note(timer.id, timer)
             self._next_listing_s = now_s + _LISTING_EVERY_S
         self._rhythm.look()
         self._forget()

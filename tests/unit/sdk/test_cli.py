@@ -13,6 +13,7 @@ import typer
 from typer.testing import CliRunner, Result
 
 from minoots import __version__
+from minoots.cli import main
 from minoots.cli.app import app
 from minoots.cli.invocation import Seams
 from minoots.cli.timers import Status
@@ -325,6 +326,20 @@ def test_local_without_its_extra_says_how_to_get_it(
     monkeypatch.setattr("minoots.cli.local.import_module", import_module)
     result = run(["local", "up"])
     assert (result.exit_code == 2 and "minoots[local]" in result.stderr) is is_extra
+
+
+@pytest.mark.parametrize(("missing", "is_extra"), [("typer", True), ("rich", True), ("minoots.cli.app", False)])
+def test_the_command_line_without_its_extra_says_how_to_get_it(
+    monkeypatch: pytest.MonkeyPatch, missing: str, is_extra: bool
+) -> None:
+    def fail() -> None:
+        raise ModuleNotFoundError(f"No module named '{missing}'", name=missing)
+
+    monkeypatch.setattr("minoots.cli.app.app", fail)
+    with pytest.raises(
+        SystemExit if is_extra else ModuleNotFoundError, match=r"minoots\[cli\]" if is_extra else missing
+    ):
+        main()
 
 
 def modules_after(statement: str) -> set[str]:

@@ -189,6 +189,8 @@ def test_the_board_says_what_is_the_matter() -> None:
     clock = HandClock()
     with client_on(FakeApi(clock), clock) as client:
         board = Board(ActiveTimers(client, clock), clock)
+    assert "Asking" in drawn(board)
+    board.tell(None)
     assert "Ctrl-C" in drawn(board)
     board.tell("connection refused - trying again")
     assert "connection refused - trying again" in drawn(board)

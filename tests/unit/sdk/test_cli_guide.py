@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import re
+import shlex
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import httpx
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from minoots.cli.app import app
+from minoots.cli.invocation import Seams
+from tests.unit.sdk.fakes import HandClock, dead_letter, timer
+
+GUIDE = Path(__file__).parents[3] / "docs" / "guides" / "cli.md"
+COMMANDS = re.findall(r"^\$ minoots (.+)$", GUIDE.read_text(), flags=re.MULTILINE)
+
+
+def answer(request: httpx.Request) -> httpx.Response:
+    if request.url.path == "/dead-letters":
+        return httpx.Response(200, json={"deadLetters": [dead_letter()]})
+    listing = request.method == "GET" and request.url.path == "/timers"
+    ended = timer(status="settled")
+    return httpx.Response(200, json={"timers": [ended]} if listing else ended)
+
+
+def test_the_guide_has_commands() -> None:
+    assert len(COMMANDS) >= 10
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_in_the_guide_does_what_it_is_shown_for(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    stack = ModuleType("minoots_local.cli")
+    stack.app = typer.Typer()  # type: ignore[attr-defined]
+    stack.app.command("up")(lambda: None)
+    monkeypatch.setitem(sys.modules, "minoots_local.cli", stack)
+    clock = HandClock()
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    clock.on_sleep = interrupt
+    seams = Seams(transport=httpx.MockTransport(answer), clock=clock)
+    result = CliRunner(env={"MINOOTS_API_KEY": "mnt_example"}).invoke(app, shlex.split(command), obj=seams)
+    assert (result.exit_code, result.stderr) == (0, "")
