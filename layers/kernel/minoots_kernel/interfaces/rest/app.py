@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, NoReturn
 
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 
 from minoots_contract.problems import ErrorCode, FieldProblem, Problem
 from minoots_kernel.application.authenticate import Authenticate
-from minoots_kernel.domain.errors import MinootsError
+from minoots_kernel.domain.errors import InvalidTimerError, MinootsError
 from minoots_kernel.interfaces.rest.bodies import parse_json, read_text
 from minoots_kernel.interfaces.rest.problems import (
     STATUS,
@@ -34,13 +34,22 @@ class _RouteNotFoundError(MinootsError):
 class _MethodNotAllowedError(MinootsError):
     code = ErrorCode.METHOD_NOT_ALLOWED
 
+    def __init__(self, allowed: list[str]) -> None:
+        super().__init__(f"Use {' or '.join(allowed)} here.")
+        self.allowed = allowed
+
 
 def make_resolver(use_cases: UseCases) -> ConcurrentHttpResolver:
     """Make the resolver with every route."""
     app = ConcurrentHttpResolver(enable_validation=True, json_body_deserializer=parse_json)
-    # Raised through, so that one place writes every problem.
+    app.exception_handler(Exception)(_raise)
     add_routes(app, use_cases)
     return app
+
+
+def _raise(error: Exception) -> NoReturn:
+    """Let an error through Powertools, which would answer some in its own words: `ControlPlane` answers all."""
+    raise error
 
 
 class ControlPlane:
@@ -68,31 +77,39 @@ class ControlPlane:
             logger.exception("request failed", extra={"requestId": request_id})
             problem = self._describe(ErrorCode.INTERNAL, "Tell us the request id.", event, request_id)
             return problem_response(problem, {"x-request-id": request_id})
-        response.setdefault("headers", {})["x-request-id"] = request_id
+        response["headers"]["x-request-id"] = request_id
         return response
 
     def _answer(self, event: Mapping[str, Any], context: object) -> dict[str, Any]:
         http = event["requestContext"]["http"]
         method, path = str(http["method"]).upper(), str(event.get("rawPath", "/"))
         principal = None if path in PUBLIC_PATHS else self._authenticate(_api_key(event.get("headers") or {}))
-        self._check_route(method, path)
+        self._check_route(method, path, event.get("queryStringParameters") or {})
         text = read_text(event)
         clean = {**event, "body": text, "isBase64Encoded": False}
         clean["headers"] = {**(event.get("headers") or {}), "content-type": "application/json"}
-        return self._app.resolve(clean, context, principal=principal)
+        response = self._app.resolve(clean, context, principal=principal)
+        response["headers"] = {name.lower(): value for name, value in response["headers"].items()}
+        return response
 
-    def _check_route(self, method: str, path: str) -> None:
+    def _check_route(self, method: str, path: str, query: Iterable[str]) -> None:
         routes = [*self._app._static_routes, *self._app._dynamic_routes]
-        allowed = sorted({route.method for route in routes if route.rule.match(path)})
-        if not allowed:
+        matching = {route.method: route for route in routes if route.rule.match(path)}
+        if not matching:
             raise _RouteNotFoundError(f"There is nothing at {path[:200]}.")
-        if method not in allowed:
-            raise _MethodNotAllowedError(f"Use {' or '.join(allowed)} here.", (("method", ", ".join(allowed)),))
+        if method not in matching:
+            raise _MethodNotAllowedError(sorted(matching))
+        # A parameter that is misspelt would otherwise go unnoticed and the whole listing come back.
+        known = {parameter.alias for parameter in matching[method].dependant.query_params}
+        unknown = sorted(set(query) - known)
+        if unknown:
+            fields = tuple((name[:64], "this query parameter is not known here") for name in unknown[:10])
+            raise InvalidTimerError("The query has a parameter that is not known here.", fields)
 
     def _problem(self, event: Mapping[str, Any], request_id: str, error: MinootsError) -> dict[str, Any]:
         headers = {"x-request-id": request_id}
         if isinstance(error, _MethodNotAllowedError):
-            headers["allow"] = error.fields[0][1]  # RFC 9110, 15.5.6
+            headers["allow"] = ", ".join(error.allowed)  # RFC 9110, 15.5.6
         if STATUS[error.code] >= STATUS[ErrorCode.INTERNAL]:
             logger.error("request failed", exc_info=error, extra={"requestId": request_id})
         return problem_response(self._describe(error.code, error.detail, event, request_id, fields_of(error)), headers)
