@@ -67,13 +67,15 @@ Duration = Annotated[
 
 _INSTANT_SCHEMA = WithJsonSchema({"type": "string", "format": "date-time"})
 
-RequestedInstant = Annotated[int, BeforeValidator(_instant), _INSTANT_SCHEMA]
+_WRITTEN = PlainSerializer(format_instant, return_type=str, when_used="json")
+
+RequestedInstant = Annotated[int, BeforeValidator(_instant), _WRITTEN, _INSTANT_SCHEMA]
 """An instant that a caller writes: RFC 3339 text with an offset and nothing else; epoch milliseconds in Python."""
 
 Instant = Annotated[
     int,
     BeforeValidator(lambda value: value if type(value) is int else _instant(value)),
-    PlainSerializer(format_instant, return_type=str, when_used="json"),
+    _WRITTEN,
     _INSTANT_SCHEMA,
 ]
 """An instant that the service writes: epoch milliseconds in Python, RFC 3339 in UTC on the wire."""
