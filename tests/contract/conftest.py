@@ -8,6 +8,7 @@ from itertools import count
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Literal
 
+import boto3
 import pytest
 from moto import mock_aws
 
@@ -77,11 +78,18 @@ def _no_waiting_between_botocores_tries(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda _: None))
 
 
+@pytest.fixture(scope="session")
+def boto_session() -> boto3.Session:
+    """One session for all clients: it reads the services' descriptions once."""
+    return boto3.Session("local", "local", region_name=aws.DEFAULT_REGION)
+
+
 @pytest.fixture
-def moto(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def moto(monkeypatch: pytest.MonkeyPatch, boto_session: boto3.Session) -> Iterator[None]:
     for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     with mock_aws():
+        monkeypatch.setattr("boto3.DEFAULT_SESSION", boto_session)
         yield
 
 
@@ -103,10 +111,10 @@ def moto_table(moto: None) -> Table:
 
 
 @pytest.fixture
-def dynamodb_local_table(dynamodb_local_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Table]:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "local")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "local")
-    monkeypatch.setattr("boto3.DEFAULT_SESSION", None)
+def dynamodb_local_table(
+    dynamodb_local_endpoint: str, monkeypatch: pytest.MonkeyPatch, boto_session: boto3.Session
+) -> Iterator[Table]:
+    monkeypatch.setattr("boto3.DEFAULT_SESSION", boto_session)
     client = aws.client("dynamodb", {"AWS_ENDPOINT_URL": dynamodb_local_endpoint})
     name = f"timers-{next(_numbers)}"
     make_table(client, name)

@@ -9,6 +9,7 @@ from threading import RLock
 from typing import Any
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.compat import HTTPHeaders
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 from moto.core.models import botocore_stubber
 
@@ -16,6 +17,13 @@ Send = Callable[[AWSPreparedRequest], AWSResponse]
 
 MOTO_LOCK = RLock()
 """moto checks a condition and writes in separate steps; DynamoDB does both at once."""
+
+
+def body_of(request: AWSPreparedRequest) -> dict[str, Any]:
+    """Return the body of a request in a JSON protocol."""
+    assert isinstance(request.body, bytes | str)
+    body: dict[str, Any] = json.loads(request.body)
+    return body
 
 
 class Wire:
@@ -31,13 +39,15 @@ class Wire:
         self._faults: list[tuple[str, Send]] = []
         self.calls: list[str] = []
         service = client.meta.service_model.service_id.hyphenize()
+        # botocore asks every handler, whatever an earlier one answered: moto's own would do each call a second time.
+        client.meta.events.unregister("before-send", botocore_stubber)
         client.meta.events.register_first(f"before-send.{service}", self._before_send)
 
     def lose_answer(self, operation: str, meanwhile: Callable[[], None] = lambda: None) -> None:
         """Let the next call of an operation happen, run `meanwhile`, and let the caller never hear of either."""
 
         def fault(request: AWSPreparedRequest) -> AWSResponse:
-            self._send(request)
+            self.send(request)
             meanwhile()
             raise ReadTimeoutError(endpoint_url=request.url)
 
@@ -56,10 +66,28 @@ class Wire:
 
         def fault(request: AWSPreparedRequest) -> AWSResponse:
             body = json.dumps({"__type": code, "message": "injected"}).encode()
-            headers = {"content-type": "application/x-amz-json-1.0", "x-amzn-errortype": code}
+            headers = HTTPHeaders()
+            headers["content-type"] = "application/x-amz-json-1.0"
+            headers["x-amzn-errortype"] = code
             return AWSResponse(request.url, status, headers, _Raw(body))
 
         self._faults += [(operation, fault)] * times
+
+    def refuse_entries(self, operation: str, refused: Callable[[dict[str, Any]], bool]) -> None:
+        """Let the next call of a batch operation of SQS go through without some of its entries, and say so."""
+
+        def fault(request: AWSPreparedRequest) -> AWSResponse:
+            body = body_of(request)
+            failed = [entry for entry in body["Entries"] if refused(entry)]
+            body["Entries"] = [entry for entry in body["Entries"] if not refused(entry)]
+            request.body = json.dumps(body).encode()
+            request.headers["Content-Length"] = str(len(request.body))
+            answer = self.send(request)
+            reply = json.loads(answer.content)
+            reply["Failed"] = [{"Id": one["Id"], "Code": "InternalError", "SenderFault": False} for one in failed]
+            return self.answer(request, reply, answer.headers)
+
+        self._faults.append((operation, fault))
 
     def _before_send(self, request: AWSPreparedRequest, event_name: str, **_: Any) -> AWSResponse:
         operation = event_name.rpartition(".")[2]
@@ -68,9 +96,18 @@ class Wire:
             if name == operation:
                 del self._faults[index]
                 return fault(request)
-        return self._send(request)
+        return self.send(request)
 
-    def _send(self, request: AWSPreparedRequest) -> AWSResponse:
+    def intercept(self, operation: str, fault: Send) -> None:
+        """Let a function answer the next call of an operation."""
+        self._faults.append((operation, fault))
+
+    def answer(self, request: AWSPreparedRequest, reply: dict[str, Any], headers: Any = None) -> AWSResponse:
+        """Make an answer of a JSON protocol."""
+        return AWSResponse(request.url, 200, headers or HTTPHeaders(), _Raw(json.dumps(reply).encode()))
+
+    def send(self, request: AWSPreparedRequest) -> AWSResponse:
+        """Let the service answer."""
         if not self._moto:
             response: AWSResponse = self._client._endpoint.http_session.send(request)
             return response

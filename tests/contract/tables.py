@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from samtranslator.yaml_helper import yaml_parse
+from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -24,9 +24,11 @@ def description() -> dict[str, Any]:
 def make_table(client: DynamoDBClient, name: str) -> None:
     """Make the table as CloudFormation would; backups and encryption are no part of what an emulator does."""
     properties = description()
-    same = ("BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes")
     client.create_table(
         TableName=name,
-        **{key: properties[key] for key in same},
-        StreamSpecification={"StreamEnabled": True, **properties["StreamSpecification"]},
+        BillingMode=properties["BillingMode"],
+        AttributeDefinitions=properties["AttributeDefinitions"],
+        KeySchema=properties["KeySchema"],
+        GlobalSecondaryIndexes=properties["GlobalSecondaryIndexes"],
+        StreamSpecification=properties["StreamSpecification"] | {"StreamEnabled": True},
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from botocore.exceptions import ClientError
 
@@ -126,13 +128,15 @@ def test_silence_is_said_to_be_the_stores(dynamo: Stores, table: Table, operatio
         dynamo.timers.create(timer)
     table.wire.break_off(operation, times=TRIES * 8)
 
+    calls: dict[str, Callable[[], object]] = {
+        "PutItem": lambda: dynamo.timers.create(timer),
+        "UpdateItem": lambda: dynamo.timers.replace(timer, fired(timer)),
+        "GetItem": lambda: dynamo.timers.get(TimerKey(timer.tenant_id, timer.id)),
+        "Query": lambda: dynamo.timers.page(timer.tenant_id, statuses=frozenset(), limit=5),
+    }
+
     with pytest.raises(DependencyUnavailableError):
-        {
-            "PutItem": lambda: dynamo.timers.create(timer),
-            "UpdateItem": lambda: dynamo.timers.replace(timer, fired(timer)),
-            "GetItem": lambda: dynamo.timers.get(TimerKey(timer.tenant_id, timer.id)),
-            "Query": lambda: dynamo.timers.page(timer.tenant_id, statuses=frozenset(), limit=5),
-        }[operation]()
+        calls[operation]()
 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "ValidationException", "ResourceNotFoundException"])

@@ -55,7 +55,7 @@ def test_each_consumer_parks_for_itself(stores: Stores) -> None:
 
 
 def test_a_record_without_an_id_is_kept_too(stores: Stores) -> None:
-    record = {"dynamodb": {"NewImage": {}}}
+    record: dict[str, Any] = {"dynamodb": {"NewImage": {}}}
     stores.parked.put("kernel-arm", record, "odd")
     stores.parked.put("kernel-arm", record, "odd again")
 

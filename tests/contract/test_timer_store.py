@@ -245,7 +245,8 @@ def test_a_shard_of_the_sweeps_index_has_the_earliest_first_whatever_the_pages(s
 
     found: list[TimerKey] = []
     for shard in range(stores.timers.check_shards):
-        position, in_shard = None, []
+        position: str | None = None
+        in_shard: list[TimerKey] = []
         while True:
             page = stores.timers.due_for_check(shard, 1 << 62, 3, position)
             in_shard += page.items
