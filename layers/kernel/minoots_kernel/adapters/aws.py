@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, overload
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
 from botocore.parsers import ResponseParserError
 
 from minoots_kernel.domain.errors import DependencyUnavailableError
@@ -95,8 +95,8 @@ def is_unavailable(error: BaseException) -> bool:
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         code = error_code(error).rpartition("#")[2].rpartition(".")[2]  # SQS says `AWS.SimpleQueueService.<code>`
         return code in _REFUSALS or status == 429 or status >= 500
-    # HTTPClientError is the root of refused, closed and timed-out connections; a proxy's page is no parsable answer.
-    return isinstance(error, HTTPClientError | ResponseParserError)
+    # ConnectionError: none was made. HTTPClientError: it broke, or timed out. A proxy's page is no parsable answer.
+    return isinstance(error, ConnectionError | HTTPClientError | ResponseParserError)
 
 
 class answering:

@@ -1,1 +1,1 @@
-"""The stores, over one DynamoDB table. Import each from its module: a function pays at its start for what it imports."""
+"""The stores, over one DynamoDB table. Import each from its module: what a function imports delays its start."""

@@ -81,15 +81,13 @@ class Table:
             else:
                 values[f":{index}"] = value
                 sets.append(f"{alias} = :{index}")
-        expression = f"SET {', '.join(sets)}" if sets else ""
-        if removes:
-            expression += f" REMOVE {', '.join(removes)}"
+        clauses = [f"{verb} {', '.join(parts)}" for verb, parts in (("SET", sets), ("REMOVE", removes)) if parts]
         try:
             with answering(WHO):
                 self._client.update_item(
                     TableName=self._name,
                     Key=key,
-                    UpdateExpression=expression,
+                    UpdateExpression=" ".join(clauses),
                     ConditionExpression="#version = :was",
                     ExpressionAttributeNames={**names, "#version": "version"},
                     ExpressionAttributeValues=values,

@@ -1,0 +1,133 @@
+"""What the life of a timer costs in write units, index included: most of a timer's bill."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import ceil
+from typing import Any
+
+import pytest
+
+from minoots_kernel.adapters.dynamodb.keys import timer_key
+from minoots_kernel.domain.timer import Timer
+from minoots_kernel.domain.transitions import Arm, Cancel, Recheck, apply
+from tests.contract.conftest import Stores, Table
+from tests.contract.timers import NOW_MS, a_timer, common_timer, ended, fired
+
+pytestmark = pytest.mark.contract
+
+INDEX_KEY = ("checkShard", "nextCheckAt")
+
+
+def size(item: dict[str, Any]) -> int:
+    """Return an item's size as DynamoDB counts it: names and values in UTF-8, a byte per two digits of a number."""
+    total = 0
+    for name, value in item.items():
+        ((kind, content),) = value.items()
+        total += len(name) + (len(content.encode()) if kind == "S" else (len(content) + 1) // 2 + 1)
+    return total
+
+
+def units(before: dict[str, Any] | None, after: dict[str, Any]) -> int:
+    """Return what a write costs: a unit per kilobyte of the larger item, and one per index entry put or removed."""
+    entries = [tuple(map(repr, map((item or {}).get, INDEX_KEY))) for item in (before, after)]
+    present = [item is not None and INDEX_KEY[1] in item for item in (before, after)]
+    index = 0 if entries[0] == entries[1] else sum(present)
+    return ceil(max(size(before or {}), size(after)) / 1024) + index
+
+
+class Meter:
+    """Counts by its own arithmetic, and lets the table count too."""
+
+    def __init__(self, stores: Stores, table: Table) -> None:
+        self.stores = stores
+        self.table = table
+        self.counted: list[float] = []
+        events: Any = table.client.meta.events
+        for operation in ("PutItem", "UpdateItem"):
+            events.register(f"provide-client-params.dynamodb.{operation}", self._ask)
+            events.register(f"after-call.dynamodb.{operation}", self._count)
+
+    def _ask(self, params: dict[str, Any], **_: Any) -> dict[str, Any]:
+        return {**params, "ReturnConsumedCapacity": "INDEXES"}
+
+    def _count(self, parsed: dict[str, Any], **_: Any) -> None:
+        self.counted.append(parsed.get("ConsumedCapacity", {}).get("CapacityUnits", 0))
+
+    def item(self, timer: Timer) -> dict[str, Any] | None:
+        key = timer_key(timer.tenant_id, timer.id)
+        return self.table.client.get_item(TableName=self.table.name, Key=key, ConsistentRead=True).get("Item")
+
+    def live(self, timer: Timer, *steps: Callable[[Timer], Timer]) -> tuple[list[int], list[int]]:
+        """Store a timer and its steps; return the units and the item's size after each."""
+        self.stores.timers.create(timer)
+        items = [None, self.item(timer)]
+        for step in steps:
+            after = step(timer)
+            self.stores.timers.replace(timer, after)
+            timer = after
+            items.append(self.item(timer))
+        costs = [units(items[n], items[n + 1] or {}) for n in range(len(items) - 1)]
+        return costs, [size(item or {}) for item in items[1:]]
+
+
+@pytest.fixture
+def meter(dynamo: Stores, table: Table) -> Meter:
+    return Meter(dynamo, table)
+
+
+def agreed(meter: Meter, costs: list[int]) -> bool:
+    """Tell whether Amazon's own emulator counts the same; moto only guesses, and is not asked."""
+    return meter.table.name == "timers" or [float(cost) for cost in costs] == meter.counted
+
+
+def armed(timer: Timer) -> Timer:
+    return apply(timer, Arm(1), NOW_MS + 5).timer
+
+
+def cancelled(timer: Timer) -> Timer:
+    return apply(timer, Cancel("ops", "no longer needed"), NOW_MS + 5).timer
+
+
+def rechecked(timer: Timer) -> Timer:
+    return apply(timer, Recheck(timer.fire_at_ms + 99_000), NOW_MS + 5).timer
+
+
+LIVES: dict[str, tuple[list[Callable[[Timer], Timer]], list[int]]] = {
+    "near: fires and settles": ([fired, ended], [2, 1, 2]),
+    "far: is armed, fires and settles": ([armed, fired, ended], [2, 1, 1, 2]),
+    "is cancelled": ([cancelled], [2, 2]),
+    "is checked again": ([rechecked], [2, 3]),
+}
+
+
+@pytest.mark.parametrize(("steps", "expected"), LIVES.values(), ids=LIVES.keys())
+def test_the_common_timer_costs_so_many_write_units(
+    meter: Meter, steps: list[Callable[[Timer], Timer]], expected: list[int]
+) -> None:
+    costs, _ = meter.live(common_timer(), *steps)
+
+    assert costs == expected
+    assert agreed(meter, costs)
+
+
+def test_a_timer_without_an_action_costs_four(meter: Meter) -> None:
+    costs, _ = meter.live(a_timer(actionBundle=None), fired)
+
+    assert costs == [2, 2]
+    assert agreed(meter, costs)
+
+
+def test_the_common_timer_is_below_a_kilobyte_all_its_life(meter: Meter) -> None:
+    _, sizes = meter.live(common_timer(), armed, fired, ended)
+
+    assert max(sizes) < 1024
+    assert sizes == sorted(sizes)
+
+
+def test_a_large_payload_is_paid_for_once(meter: Meter) -> None:
+    costs, sizes = meter.live(common_timer(metadata={"text": "x" * 20_000}), fired, ended)
+
+    assert costs == [2, 1, 2]
+    assert max(sizes) < 1024
+    assert meter.counted[1:] == costs or meter.table.name == "timers"
