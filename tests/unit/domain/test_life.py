@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from minoots_kernel.domain.errors import NotDueError, StaleHintError, StateConflictError, UnknownHintError
-from minoots_kernel.domain.timer import ActionStatus, Status, Timer
+from minoots_kernel.domain.timer import ActionState, ActionStatus, Status, Timer
 from minoots_kernel.domain.transitions import (
     MOVES,
     Arm,
@@ -82,6 +82,10 @@ class TimerLife(RuleBasedStateMachine):
             backoffInitialMs=1000,
         )
 
+    @property
+    def under_way(self) -> list[ActionState]:
+        return [state for state in self.timer.actions if state.status is ActionStatus.DISPATCHED]
+
     def do(self, command: Command) -> None:
         before, copy = self.timer, deepcopy(self.timer)
         answers: list[Transition | Exception] = []
@@ -126,9 +130,11 @@ class TimerLife(RuleBasedStateMachine):
     def time_passes(self, ms: int) -> None:
         self.now_ms += ms
 
-    @rule()
-    def the_due_time_comes(self) -> None:
-        self.now_ms = max(self.now_ms, self.timer.fire_at_ms)
+    @precondition(lambda self: self.timer.status in PENDING)
+    @rule(off=st.sampled_from([-1, 0, 1]))
+    def the_due_time_is_near(self, off: int) -> None:
+        self.now_ms = max(self.now_ms, self.timer.fire_at_ms + off)
+        self.do(Fire(self.timer.generation))
 
     @rule(off=st.sampled_from([0, 0, 0, -1, 1]))
     def arm(self, off: int) -> None:
@@ -142,14 +148,20 @@ class TimerLife(RuleBasedStateMachine):
     def cancel(self) -> None:
         self.do(Cancel("somebody", "no more"))
 
-    @precondition(lambda self: self.timer.actions)
-    @rule(data=st.data(), off=st.sampled_from([0, 0, 0, 0, -1, 1]), good=st.booleans(), permanent=st.booleans())
-    def an_attempt_ends(self, data: st.DataObject, off: int, good: bool, permanent: bool) -> None:
-        state = data.draw(st.sampled_from(self.timer.actions))
+    @precondition(lambda self: self.under_way)
+    @rule(
+        which=st.integers(0, 3), good=st.booleans(), permanent=st.booleans(), wish=st.none() | st.integers(0, 100_000)
+    )
+    def an_attempt_ends(self, which: int, good: bool, permanent: bool, wish: int | None) -> None:
+        state = self.under_way[which % len(self.under_way)]
         result: Literal["succeeded", "failed"] = "succeeded" if good else "failed"
-        wish = data.draw(st.none() | st.integers(0, 100_000))
-        number = state.tries + 1 + off
-        self.do(outcome(state.id, number, self.now_ms, result, permanent=permanent, retry_after_ms=wish))
+        self.do(outcome(state.id, state.tries + 1, self.now_ms, result, permanent=permanent, retry_after_ms=wish))
+
+    @precondition(lambda self: self.timer.actions)
+    @rule(which=st.integers(0, 3), off=st.sampled_from([-1, 0, 1]), good=st.booleans())
+    def an_attempt_ends_that_may_be_another(self, which: int, off: int, good: bool) -> None:
+        state = self.timer.actions[which % len(self.timer.actions)]
+        self.do(outcome(state.id, state.tries + 1 + off, self.now_ms, "succeeded" if good else "failed"))
 
     @rule()
     def an_attempt_of_a_stranger_ends(self) -> None:
@@ -220,4 +232,4 @@ class TimerLife(RuleBasedStateMachine):
 
 
 TestTimerLife = TimerLife.TestCase
-TestTimerLife.settings = settings(settings(), max_examples=150, stateful_step_count=40)
+TestTimerLife.settings = settings(settings(), max_examples=120, stateful_step_count=30)
