@@ -14,7 +14,10 @@ def image_of(item: Item) -> Image:
 
 def item_of(image: Image, hash_key: str, range_key: str | None) -> Item:
     """The moto item of an image."""
-    return Item(DynamoType(image[hash_key]), DynamoType(image[range_key]) if range_key else None, image)
+    item = Item(DynamoType(image[hash_key]), DynamoType(image[range_key]) if range_key else None, {})
+    # In one go: moto measures the whole item again with each attribute that is set.
+    item.attrs.update({name: DynamoType(value) for name, value in image.items()})
+    return item
 
 
 def _plain(value: DynamoType) -> dict[str, Any]:

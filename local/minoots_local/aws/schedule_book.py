@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from moto.scheduler import urls as scheduler_urls
-from moto.scheduler.exceptions import ScheduleGroupNotFound, ValidationException
+from moto.scheduler.exceptions import ScheduleExists, ScheduleGroupNotFound, ValidationException
 from moto.scheduler.models import EventBridgeSchedulerBackend, Schedule
 
 _AT = re.compile(r"at\((\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})\)")
@@ -63,11 +63,17 @@ class ScheduleBook(EventBridgeSchedulerBackend):
         is fired at once.
         """
         self._check(kwargs)
-        return self._told(super().create_schedule(**kwargs))
+        try:
+            schedule = super().create_schedule(**kwargs)
+        except ScheduleExists as conflict:
+            conflict.code = 409  # moto says 400
+            raise
+        return self._told(schedule)
 
     def update_schedule(self, **kwargs: Any) -> Schedule:  # type: ignore[override]
         """Replace a schedule's definition."""
         self._check(kwargs)
+        kwargs["state"] = kwargs.get("state") or "ENABLED"  # moto leaves it out
         return self._told(super().update_schedule(**kwargs))
 
     def delete_schedule(self, group_name: str | None, name: str) -> None:

@@ -46,8 +46,10 @@ class ScheduleClock:
         self._book = book
         self._sqs = sqs
         self._clock = clock
-        self._due: list[tuple[int, int, Schedule, str]] = []
+        self._due: list[tuple[int, int, Schedule]] = []
         self._counter = 0
+        # ARN -> the one entry of the heap that still counts
+        self._newest: dict[str, int] = {}
         self._player = Player("schedules", clock, self._round)
         book.listeners.append(self._changed)
 
@@ -65,25 +67,27 @@ class ScheduleClock:
 
     def _changed(self, schedule: Schedule) -> None:
         """Under the lock: take a new or changed schedule in. Old entries are found stale when due."""
+        self._newest.pop(schedule.arn, None)
         if not self._book.is_current(schedule) or schedule.state != "ENABLED":
             return
         due = at_ms(schedule.schedule_expression, schedule.schedule_expression_timezone)
         if due is None:  # pragma: no cover - the book takes no other
             return
         self._counter += 1
-        heapq.heappush(self._due, (due, self._counter, schedule, schedule.schedule_expression))
+        self._newest[schedule.arn] = self._counter
+        heapq.heappush(self._due, (due, self._counter, schedule))
         if self._due[0][1] == self._counter:
             self._player.bell.ring()
 
     def _round(self) -> float | None:
         with self._gate.lock:
             while self._due:
-                due, _, schedule, expression = self._due[0]
+                due, number, schedule = self._due[0]
                 if due > self._clock.now_ms():
                     return float(due)
                 heapq.heappop(self._due)
-                current = self._book.is_current(schedule)
-                if current and schedule.schedule_expression == expression:
+                if self._newest.get(schedule.arn) == number:
+                    del self._newest[schedule.arn]
                     self._fire(schedule)
         return None
 
