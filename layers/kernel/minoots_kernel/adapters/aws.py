@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Literal, overload
 
@@ -33,6 +34,9 @@ _CONFIG: Final = Config(
     # Every request here has a fixed shape that the conformance suites exercise; checking each costs CPU per call.
     parameter_validation=False,
 )
+
+_making: Final = Lock()
+"""Clients are safe to share between threads; making them is not."""
 
 _REFUSALS: Final = frozenset(
     {
@@ -76,12 +80,13 @@ def client(service: Literal["dynamodb", "events", "scheduler", "sqs"], env: Mapp
         service: The service's name in boto3.
         env: Settings, of which `AWS_REGION` (default us-east-1) and `AWS_ENDPOINT_URL` are read.
     """
-    return boto3.client(
-        service,
-        region_name=env.get("AWS_REGION") or DEFAULT_REGION,
-        endpoint_url=env.get("AWS_ENDPOINT_URL") or None,
-        config=_CONFIG,
-    )
+    with _making:
+        return boto3.client(
+            service,
+            region_name=env.get("AWS_REGION") or DEFAULT_REGION,
+            endpoint_url=env.get("AWS_ENDPOINT_URL") or None,
+            config=_CONFIG,
+        )
 
 
 def error_code(error: ClientError) -> str:

@@ -11,7 +11,7 @@ into them and a map would cost more bytes and more work:
 - `timeline`: `[[event, at, version], ...]`.
 
 Decoding builds the contract's models without validating them: what was valid when it was accepted stays readable when
-the rules grow stricter, and it costs a tenth.
+the rules grow stricter.
 """
 
 from __future__ import annotations
