@@ -26,6 +26,13 @@ def source() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
+def alarms_source() -> dict[str, Any]:
+    """The nested template with the alarms."""
+    template: dict[str, Any] = yaml_parse((ROOT / "alarms.yaml").read_text(encoding="utf-8"))
+    return template
+
+
+@pytest.fixture(scope="session")
 def resources(source: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """The expanded template's resources, by logical id; layers keep the ids they are written with."""
     template = copy.deepcopy(source)

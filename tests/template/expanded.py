@@ -25,6 +25,8 @@ DEAD_LETTER_QUEUES = [
     "FabricFailureQueue",
 ]
 
+RUNBOOKS = ROOT / "docs" / "runbooks"
+
 Resources = dict[str, Any]
 
 

@@ -84,18 +84,6 @@ def test_every_queue_is_either_consumed_or_a_dead_letter_queue(resources: Resour
     assert set(of_type(resources, "AWS::SQS::Queue")) == consumed | set(DEAD_LETTER_QUEUES)
 
 
-@pytest.mark.parametrize("queue", DEAD_LETTER_QUEUES)
-def test_anything_in_a_dead_letter_queue_raises_an_alarm(resources: Resources, queue: str) -> None:
-    (alarm,) = [
-        one["Properties"]
-        for one in of_type(resources, "AWS::CloudWatch::Alarm").values()
-        if target(one["Properties"]["Dimensions"][0]["Value"]) == queue
-    ]
-    assert alarm["Namespace"] == "AWS/SQS"
-    assert alarm["MetricName"] == "ApproximateNumberOfMessagesVisible"
-    assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("GreaterThanThreshold", 0)
-
-
 def test_without_bus_events_nothing_of_the_fabric_is_left(resources: Resources) -> None:
     conditional = {name for name, one in resources.items() if one.get("Condition") == "PublishesEvents"}
     assert conditional == {name for name in resources if name.startswith(("EventFabric", "FabricFailure"))}
@@ -106,6 +94,7 @@ def test_the_sections_are_in_the_house_order(source: Resources) -> None:
     assert sections == ["Parameters", "Conditions", "Globals", "Resources", "Outputs"]
 
 
-def test_every_parameter_and_output_says_what_it_is_for(source: Resources) -> None:
-    for name, described in [*source["Parameters"].items(), *source["Outputs"].items()]:
+def test_every_parameter_and_output_says_what_it_is_for(source: Resources, alarms_source: Resources) -> None:
+    described_ones = [source["Parameters"], source["Outputs"], alarms_source["Parameters"]]
+    for name, described in [one for section in described_ones for one in section.items()]:
         assert described.get("Description"), name

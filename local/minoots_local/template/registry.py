@@ -224,6 +224,8 @@ TYPES: Mapping[str, ResourceType] = {
             attributes={"Arn": _named("cloudwatch", "alarm:")},
         ),
         _inert("AWS::CloudWatch::Dashboard", "DashboardBody DashboardName"),
+        # Alarms, as a stack of their own: what a nested stack holds is not played, so it must hold nothing that runs.
+        _inert("AWS::CloudFormation::Stack", "Parameters Tags TemplateURL TimeoutInMinutes"),
         ResourceType(
             "AWS::Serverless::LayerVersion",
             harmless=_words(
