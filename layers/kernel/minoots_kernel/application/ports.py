@@ -1,7 +1,8 @@
 """What the use cases need of the world. Every adapter of a port passes the port's one conformance suite.
 
 All calls may raise `DependencyUnavailableError` when the other side does not answer or refuses for load; the same call
-may then succeed later, and, for writes, may have happened.
+may then succeed later, and, for writes, may have happened. A call that sends many messages raises only if none was
+accepted; what is left over when the other side fails midway is returned as refused.
 """
 
 from __future__ import annotations
@@ -100,6 +101,7 @@ class TimerStore(Protocol):
 
         Raises:
             AlreadyExistsError: If the id is taken by another write.
+            InvalidTimerError: If the timer is larger than the store can hold.
         """
         ...
 
@@ -127,6 +129,9 @@ class TimerStore(Protocol):
             statuses: Only timers in one of these; all when empty.
             limit: Most timers to return, at least 1.
             position: `next_position` of the page before.
+
+        Raises:
+            InvalidTimerError: If the position is none that a page ever named.
         """
         ...
 
@@ -143,7 +148,7 @@ class DeadLetterStore(Protocol):
         ...
 
     def page(self, tenant_id: str, *, limit: int, position: str | None = None) -> Page[DeadLetter]:
-        """List a tenant's dead letters by descending id, eventually consistent."""
+        """List a tenant's dead letters by descending id, eventually consistent; as `TimerStore.page`."""
         ...
 
 

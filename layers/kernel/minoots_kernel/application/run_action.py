@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, replace
 
+from pydantic import ValidationError
+
 from minoots_kernel.application.arm_timers import send_wake_up
 from minoots_kernel.application.change import change_timer
 from minoots_kernel.application.ports import (
@@ -126,7 +128,12 @@ class RunAction:
         action = timer.spec.action(action_id)
         if action is None:
             raise PermanentActionError("the timer has no such action")
-        return self.webhooks.send(webhook_request(timer, action_id, action.webhook(), now_ms))
+        try:
+            parameters = action.webhook()
+        except ValidationError as error:
+            # Stored under older, laxer rules: it will not become valid by trying again.
+            raise PermanentActionError("the action's parameters are no longer valid") from error
+        return self.webhooks.send(webhook_request(timer, action_id, parameters, now_ms))
 
     def _follow_up(self, timer: Timer, state: ActionState, attempt: int) -> None:
         """The message of an attempt came back after its outcome was written: send what follows once more."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from minoots_kernel.adapters.aws import client
 from minoots_kernel.adapters.clock import SystemClock
 from minoots_kernel.adapters.dynamodb.dead_letter_store import DynamoDeadLetterStore
 from minoots_kernel.adapters.dynamodb.key_store import DynamoKeyStore
@@ -28,7 +27,7 @@ def build(env: Mapping[str, str]) -> Handler:
     """Make the handler of HTTP API events."""
     settings = Settings.from_env(env, "table", "wake_queue_url")
     clock, store = SystemClock(), parts.timer_store(settings, env)
-    dynamodb = client("dynamodb", env)
+    dynamodb = parts.client("dynamodb", env)
     use_cases = UseCases(
         create_timer=CreateTimer(store, parts.wake_queue(settings, env), clock, Uuid7Ids()),
         get_timer=GetTimer(store),

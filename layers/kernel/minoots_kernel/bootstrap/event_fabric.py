@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from minoots_kernel.adapters.aws import client
 from minoots_kernel.adapters.clock import SystemClock
 from minoots_kernel.adapters.dynamodb.images import read_change
 from minoots_kernel.adapters.dynamodb.parked_record_store import DynamoParkedRecordStore
 from minoots_kernel.adapters.eventbridge import EventBridgeBus
 from minoots_kernel.application.publish_events import PublishEvents
+from minoots_kernel.bootstrap import parts
 from minoots_kernel.bootstrap.lazy import Handler
 from minoots_kernel.config import Settings
 from minoots_kernel.interfaces.streams import StreamConsumer
@@ -23,7 +23,7 @@ def build(env: Mapping[str, str]) -> Handler:
     settings = Settings.from_env(env, "table", "event_bus")
     clock = SystemClock()
     publish = PublishEvents(
-        EventBridgeBus(client("events", env), settings.event_bus), outcomes_only=settings.bus_events == "outcomes"
+        EventBridgeBus(parts.client("events", env), settings.event_bus), outcomes_only=settings.bus_events == "outcomes"
     )
-    parked = DynamoParkedRecordStore(client("dynamodb", env), settings.table, clock)
+    parked = DynamoParkedRecordStore(parts.client("dynamodb", env), settings.table, clock)
     return observed(settings, lambda _metrics: StreamConsumer("event_fabric", read_change, publish, parked, clock))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from minoots_kernel.adapters.aws import client
 from minoots_kernel.adapters.clock import SystemClock
 from minoots_kernel.adapters.dynamodb.images import read_change
 from minoots_kernel.adapters.dynamodb.parked_record_store import DynamoParkedRecordStore
@@ -25,6 +24,6 @@ def build(env: Mapping[str, str]) -> Handler:
     clock = SystemClock()
     schedules = parts.schedules(settings, env)
     arm = ArmTimers(parts.timer_store(settings, env), parts.wake_queue(settings, env), schedules, clock)
-    parked = DynamoParkedRecordStore(client("dynamodb", env), settings.table, clock)
+    parked = DynamoParkedRecordStore(parts.client("dynamodb", env), settings.table, clock)
     handle = ArmChanges(arm, DisarmTimer(schedules))
     return observed(settings, lambda _metrics: StreamConsumer("kernel_arm", read_change, handle, parked, clock))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from minoots_kernel.adapters.aws import client
 from minoots_kernel.adapters.clock import SystemClock
 from minoots_kernel.adapters.dynamodb.dead_letter_store import DynamoDeadLetterStore
 from minoots_kernel.adapters.webhook.guard import AddressGuard
@@ -28,7 +27,7 @@ def build(env: Mapping[str, str]) -> Handler:
     """Make the handler of action queue events."""
     settings = Settings.from_env(env, "table", "wake_queue_url", "action_queue_url", *parts.SCHEDULING)
     store, clock = parts.timer_store(settings, env), SystemClock()
-    dead_letters = DynamoDeadLetterStore(client("dynamodb", env), settings.table)
+    dead_letters = DynamoDeadLetterStore(parts.client("dynamodb", env), settings.table)
     wake_queue, action_queue = parts.wake_queue(settings, env), parts.action_queue(settings, env)
     schedules = parts.schedules(settings, env)
     webhooks = HttpWebhookSender(AddressGuard(settings.allowed_private_hosts))

@@ -3,18 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Literal, overload
 
-from minoots_kernel.adapters.aws import client
+from minoots_kernel.adapters import aws
 from minoots_kernel.adapters.clock import SystemClock
 from minoots_kernel.adapters.dynamodb.timer_store import DynamoTimerStore
 from minoots_kernel.adapters.scheduler import SchedulerWakeSchedules
 from minoots_kernel.adapters.sqs import SqsActionQueue, SqsWakeQueue
 from minoots_kernel.config import Settings
 
-__all__ = ["SCHEDULING", "action_queue", "schedules", "timer_store", "wake_queue"]
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+    from mypy_boto3_events.client import EventBridgeClient
+    from mypy_boto3_scheduler.client import EventBridgeSchedulerClient
+    from mypy_boto3_sqs.client import SQSClient
+
+__all__ = ["SCHEDULING", "action_queue", "client", "schedules", "timer_store", "wake_queue"]
+
+Service = Literal["dynamodb", "events", "scheduler", "sqs"]
+
+_making = Lock()
 
 SCHEDULING = ("wake_queue_arn", "schedule_group", "schedule_role_arn", "schedule_dlq_arn")
 """The settings that a function needs to make schedules."""
+
+
+@overload
+def client(service: Literal["dynamodb"], env: Mapping[str, str]) -> DynamoDBClient: ...
+@overload
+def client(service: Literal["events"], env: Mapping[str, str]) -> EventBridgeClient: ...
+@overload
+def client(service: Literal["scheduler"], env: Mapping[str, str]) -> EventBridgeSchedulerClient: ...
+@overload
+def client(service: Literal["sqs"], env: Mapping[str, str]) -> SQSClient: ...
+def client(service: Service, env: Mapping[str, str]) -> Any:
+    """Return the process's client of a service.
+
+    Clients are safe to share between threads and dear to make (a tenth of a second, ten megabytes), and the local stack
+    builds each function many times over.
+    """
+    with _making:
+        return _client(service, env.get("AWS_REGION"), env.get("AWS_ENDPOINT_URL"))
+
+
+@cache
+def _client(service: Service, region: str | None, endpoint: str | None) -> Any:
+    env = {"AWS_REGION": region or "", "AWS_ENDPOINT_URL": endpoint or ""}
+    return aws.client(service, env)
 
 
 def timer_store(settings: Settings, env: Mapping[str, str]) -> DynamoTimerStore:

@@ -8,8 +8,8 @@ from typing import Any
 from pydantic import Field, TypeAdapter, ValidationError
 
 from minoots_contract.model import Line, TenantId, WireModel
-from minoots_kernel.adapters.aws import client
 from minoots_kernel.adapters.dynamodb.key_store import DynamoKeyStore
+from minoots_kernel.bootstrap import parts
 from minoots_kernel.config import ConfigurationError, Settings
 from minoots_kernel.domain.tenancy import Principal, digest_key
 
@@ -42,7 +42,7 @@ def seed_api_keys(env: Mapping[str, str], entries: Sequence[Mapping[str, Any]]) 
     except ValidationError as error:
         where = "; ".join(f"entry {'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
         raise ConfigurationError(f"the API keys are not valid: {where}") from error
-    store = DynamoKeyStore(client("dynamodb", env), Settings.from_env(env, "table").table)
+    store = DynamoKeyStore(parts.client("dynamodb", env), Settings.from_env(env, "table").table)
     for key in keys:
         store.put(digest_key(key.key), Principal(tenant_id=key.user_id, subject=key.user_id, tier=key.tier))
     return len(keys)

@@ -21,7 +21,7 @@ from minoots_kernel.adapters.dynamodb.keys import (
 from minoots_kernel.adapters.dynamodb.listing import MergedListing
 from minoots_kernel.adapters.dynamodb.table import ConditionFailedError, Table
 from minoots_kernel.application.ports import Clock, Page, TimerKey
-from minoots_kernel.domain.errors import AlreadyExistsError, VersionMismatchError
+from minoots_kernel.domain.errors import AlreadyExistsError, InvalidTimerError, VersionMismatchError
 from minoots_kernel.domain.timer import Status, Timer
 
 if TYPE_CHECKING:
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 __all__ = ["DynamoTimerStore"]
 
 logger = logging.getLogger(__name__)
+
+MAX_PAYLOAD_BYTES: Final = 390_000
+"""Largest spec as JSON: an item of DynamoDB may have 400 KB, its keys included."""
 
 PAYLOAD_GRACE_S: Final = 30 * DAY_S
 """How much longer than its timer a payload may be kept: its time is set once, before any delay is known."""
@@ -65,8 +68,12 @@ class DynamoTimerStore:
 
         Raises:
             AlreadyExistsError: If the id is taken by another write.
+            InvalidTimerError: If metadata, labels and actions are together larger than an item may be.
         """
         spec_json = spec_to_json(timer.spec)
+        if len(spec_json.encode()) > MAX_PAYLOAD_BYTES:
+            why = f"metadata, labels and actions may have {MAX_PAYLOAD_BYTES} bytes together, with numbers written out"
+            raise InvalidTimerError("The timer is too large.", (("metadata", why),))
         nonce = _nonce()
         item = timer_to_item(timer, spec_json) | {"creator": {"S": nonce}}
         if "payload" in item:
