@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
 from minoots_contract.timers import CreateTimerRequest
+from minoots_kernel.adapters.aws import client
 from minoots_kernel.adapters.dynamodb.timer_store import DynamoTimerStore
 from minoots_kernel.adapters.memory import VirtualClock
 from minoots_kernel.domain.creation import new_timer
@@ -18,8 +19,8 @@ def test_a_spec_that_grows_past_an_item_when_written_out_is_refused_by_name() ->
     metadata: dict[str, Any] = {"numbers": [1e15] * 60_000}
     request = CreateTimerRequest.model_validate({"requestedBy": "t", "duration": "1h", "metadata": metadata})
     timer = new_timer(request, timer_id="t", tenant_id="demo", now_ms=1)
-    no_client = cast("Any", None)  # any call would fail the test
-    store = DynamoTimerStore(no_client, "table", retention_days=1, clock=VirtualClock(1))
+    # No AWS stands behind this client: any call would fail the test.
+    store = DynamoTimerStore(client("dynamodb", {}), "table", retention_days=1, clock=VirtualClock(1))
     with pytest.raises(InvalidTimerError) as refused:
         store.create(timer)
     assert [field for field, _ in refused.value.fields] == ["metadata"]
