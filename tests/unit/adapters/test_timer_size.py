@@ -14,7 +14,9 @@ from minoots_kernel.domain.creation import new_timer
 from minoots_kernel.domain.errors import InvalidTimerError
 
 
-def test_a_spec_that_grows_past_an_item_when_written_out_is_refused_by_name() -> None:
+def test_a_spec_that_grows_past_an_item_when_written_out_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     # Four bytes each in the request, eighteen in storage: within the body's limit, past the item's.
     metadata: dict[str, Any] = {"numbers": [1e15] * 60_000}
     request = CreateTimerRequest.model_validate({"requestedBy": "t", "duration": "1h", "metadata": metadata})
