@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from minoots_kernel.adapters.memory import Sent
+from minoots_kernel.application.create_timer import DIRECT_WITHIN_MS
+from minoots_kernel.application.ports import TimerKey
+from minoots_kernel.domain.errors import DependencyUnavailableError, ForbiddenError, InvalidTimerError
+from minoots_kernel.domain.timer import Status
+from tests.unit.application.world import DEMO, Crash, World, crashing, wake_up
+from tests.unit.domain.builders import NOW_MS, request
+
+
+def test_a_created_timer_is_stored_as_it_is_answered() -> None:
+    world = World()
+    timer = world.new("a")
+    assert world.store.get(TimerKey("demo", timer.id)) == timer
+    assert (timer.tenant_id, timer.status, timer.version) == ("demo", Status.SCHEDULED, 1)
+
+
+def test_ids_are_fresh_and_ascending() -> None:
+    world = World()
+    ids = [world.new().id for _ in range(5)]
+    assert ids == sorted(set(ids))
+
+
+@pytest.mark.parametrize(("duration_ms", "delay_s"), [(1, 0), (1_000, 0), (2_500, 2), (DIRECT_WITHIN_MS, 4)])
+def test_a_timer_due_soon_gets_its_wake_up_from_the_request_itself(duration_ms: int, delay_s: int) -> None:
+    world = World()
+    timer = world.new(duration=duration_ms)
+    assert world.wake_queue.sent == [Sent(wake_up(timer), NOW_MS + delay_s * 1000)]
+
+
+def test_a_timer_due_later_is_left_to_the_stream() -> None:
+    world = World()
+    world.new(duration=DIRECT_WITHIN_MS + 1)
+    assert world.wake_queue.sent == []
+
+
+def test_ones_own_tenant_may_be_named() -> None:
+    assert World().create(DEMO, request(tenantId="demo")).tenant_id == "demo"
+
+
+def test_another_tenant_is_forbidden_by_name_and_nothing_is_stored() -> None:
+    world = World()
+    with pytest.raises(ForbiddenError) as refused:
+        world.create(DEMO, request(tenantId="other", duration=1))
+    assert [field for field, _ in refused.value.fields] == ["tenantId"]
+    assert world.store.timers == []
+    assert world.wake_queue.sent == []
+
+
+def test_a_due_time_that_has_passed_is_refused_and_nothing_is_stored() -> None:
+    world = World()
+    with pytest.raises(InvalidTimerError):
+        world.create(DEMO, request(fireAt="2020-01-01T00:00:00Z"))
+    assert world.store.timers == []
+
+
+def test_a_direct_wake_up_that_is_refused_does_not_fail_the_create() -> None:
+    world = World()
+    world.wake_queue.refuses = lambda _: True
+    assert world.now(world.new(duration=1)).status is Status.SCHEDULED
+
+
+def test_direct_wake_up_failure_does_not_fail_the_create() -> None:
+    world = World()
+    broken = crashing(world.wake_queue, "send", error=DependencyUnavailableError("no answer"))
+    timer = replace(world.create, wake_queue=broken)(DEMO, request(duration=1))
+    assert world.now(timer) == timer
+
+
+def test_a_store_that_does_not_answer_fails_the_create_and_sends_no_wake_up() -> None:
+    world = World()
+    broken = crashing(world.store, "create", error=DependencyUnavailableError("no answer"))
+    with pytest.raises(DependencyUnavailableError):
+        replace(world.create, store=broken)(DEMO, request(duration=1))
+    assert world.wake_queue.sent == []
+
+
+def test_a_crash_right_after_the_write_leaves_a_timer_that_the_stream_arms_and_that_fires() -> None:
+    world = World()
+    with pytest.raises(Crash):
+        replace(world.create, wake_queue=crashing(world.wake_queue, "send"))(DEMO, request(duration=1))
+    (timer,) = world.store.timers
+    world.play(NOW_MS + 1_000)
+    assert world.now(timer).status is Status.SETTLED

@@ -1,0 +1,189 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from minoots_kernel.application.ports import Page, TimerKey
+from minoots_kernel.domain.errors import DependencyUnavailableError, TransientActionError
+from minoots_kernel.domain.messages import ActionMessage
+from minoots_kernel.domain.timer import Status
+from minoots_kernel.domain.transitions import CHECK_AFTER_MS, REDISPATCH_AFTER_MS
+from tests.unit.application.world import Crash, StreamedStore, World, crashing, wake_up
+from tests.unit.domain.builders import NOW_MS
+
+DUE_MS = NOW_MS + 30_000
+
+
+def test_a_timer_that_nobody_armed_is_woken_by_the_sweep() -> None:
+    world = World()
+    timer = world.new()
+    world.clock.advance_to(timer.fire_at_ms + CHECK_AFTER_MS)
+    report = world.sweep()
+    assert (report.checked, report.repaired, report.failed, report.complete) == (1, {"unfired": 1}, 0, True)
+    assert world.wake_ups_due() == [wake_up(timer)]
+    assert world.now(timer).next_check_at_ms == world.clock.now_ms() + CHECK_AFTER_MS
+    assert world.now(timer).status is Status.SCHEDULED, "the sweep fires nothing itself"
+    assert world.metrics.counts["SweepRepairs"] == 1
+
+
+def test_what_is_on_its_way_is_left_alone() -> None:
+    world = World()
+    for duration in ("1s", "30s", "1d"):
+        world.new("a", duration=duration)
+    world.clock.advance(CHECK_AFTER_MS)
+    assert world.sweep().checked == 0
+    assert world.store.changes[3:] == []
+
+
+def test_a_lost_action_message_is_sent_again_and_only_when_it_must_be_lost() -> None:
+    world = World()
+    timer = world.new_fired("a", "b", concurrency=2)
+    world.actions_due()
+    world.clock.advance_to(DUE_MS + CHECK_AFTER_MS)
+    assert world.sweep().repaired == {}
+    world.clock.advance_to(DUE_MS + CHECK_AFTER_MS + REDISPATCH_AFTER_MS)
+    assert world.sweep().repaired == {"undispatched": 1}
+    assert world.actions_due() == [ActionMessage("demo", timer.id, name, 1) for name in "ab"]
+    assert world.sweep().checked == 0, "looked at again only later"
+
+
+def test_a_lost_next_attempt_is_sent_again_after_its_time() -> None:
+    world = World()
+    timer = world.new_fired("a", maxAttempts=2)
+    world.receiver.answers.append(TransientActionError("busy", 503, retry_after_ms=600_000))
+    world.run(*world.actions_due())
+    world.clock.advance_to(DUE_MS + 500_000)
+    assert world.sweep().checked == 0
+    world.clock.advance_to(DUE_MS + 601_000 + REDISPATCH_AFTER_MS)
+    world.actions_due()
+    assert world.sweep().repaired == {"undispatched": 1}
+    assert world.actions_due() == [ActionMessage("demo", timer.id, "a", 2)]
+
+
+def test_a_stale_index_repairs_nothing() -> None:
+    class StaleIndex(StreamedStore):
+        def due_for_check(self, shard: int, until_ms: int, limit: int, position: str | None = None) -> Page[TimerKey]:
+            return Page(tuple(TimerKey(timer.tenant_id, timer.id) for timer in self.timers)) if shard == 0 else Page(())
+
+    world = World()
+    stale = StaleIndex()
+    timer, gone = world.new("a"), world.new()
+    for one in (timer, gone):
+        stale.create(one)
+    world.clock.advance_to(DUE_MS)
+    world.fire(wake_up(gone))
+    stale.replace(gone, world.now(gone))
+    report = replace(world.sweep, store=stale)()
+    assert (report.checked, report.repaired, report.failed) == (2, {}, 0)
+    assert world.wake_queue.messages == []
+
+
+def test_an_index_that_names_a_timer_that_is_gone_does_no_harm() -> None:
+    class Forgetful(StreamedStore):
+        def get(self, key: TimerKey) -> None:
+            return None
+
+    world = World()
+    store = Forgetful()
+    store.create(world.new())
+    world.clock.advance_to(DUE_MS + CHECK_AFTER_MS)
+    report = replace(world.sweep, store=store)()
+    assert (report.checked, report.failed, report.repaired) == (1, 0, {})
+
+
+def test_one_timer_that_cannot_be_repaired_does_not_keep_the_others_from_it() -> None:
+    world = World()
+    timers = [world.new() for _ in range(20)]
+    world.wake_queue.refuses = lambda hint: hint.timer_id == timers[7].id
+    world.clock.advance_to(DUE_MS + CHECK_AFTER_MS)
+    report = world.sweep()
+    assert (report.checked, report.failed, report.repaired) == (20, 1, {"unfired": 19})
+    world.wake_queue.refuses = lambda _: False
+    assert world.sweep().repaired == {"unfired": 1}
+
+
+def test_many_timers_are_repaired_page_by_page() -> None:
+    world = World()
+    timers = [world.new(duration=1_000 + n % 7) for n in range(950)]
+    world.wake_ups_due()
+    world.clock.advance_to(DUE_MS + CHECK_AFTER_MS)
+    world.wake_ups_due()
+    report = world.sweep()
+    assert report.repaired == {"unfired": 950}
+    assert {hint.timer_id for hint in world.wake_ups_due()} == {timer.id for timer in timers}
+
+
+def test_a_sweep_that_runs_out_of_time_says_so_and_the_next_goes_on() -> None:
+    world = World()
+    for _ in range(10):
+        world.new()
+    world.clock.advance_to(DUE_MS + CHECK_AFTER_MS)
+    assert not world.sweep(world.clock.now_ms()).complete
+    assert world.sweep(world.clock.now_ms() + 1).checked == 10
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_a_sweep_that_crashes_between_its_repair_and_its_note_repairs_again(after: bool) -> None:
+    world = World()
+    timer = world.new()
+    world.clock.advance_to(DUE_MS + CHECK_AFTER_MS)
+    with pytest.raises(Crash):
+        replace(world.sweep, wake_queue=crashing(world.wake_queue, "send", after=after))()
+    world.wake_ups_due()
+    assert world.sweep().repaired == {"unfired": 1}
+    assert world.wake_ups_due() == [wake_up(timer)]
+
+
+def test_a_store_that_does_not_answer_fails_one_visit_and_not_the_sweep() -> None:
+    world = World()
+    for _ in range(3):
+        world.new()
+    world.clock.advance_to(DUE_MS + CHECK_AFTER_MS)
+    down = DependencyUnavailableError("no answer")
+    report = replace(world.sweep, store=crashing(world.store, "get", error=down))()
+    assert (report.checked, report.failed, report.repaired) == (3, 1, {"unfired": 2})
+
+
+def test_rebuilding_sends_every_hint_of_every_living_timer_afresh() -> None:
+    world = World()
+    waiting = world.new_fired("w", maxAttempts=2)
+    world.receiver.answers.append(TransientActionError("busy", 503, retry_after_ms=7_200_000))
+    world.run(*world.actions_due())
+    near, far = world.new(duration="60s"), world.new(duration="1d")
+    under_way = world.new_fired("a", "b")
+    world.cancel_it(world.new())
+    world.new_fired()
+    for lost in (world.wake_queue, world.action_queue):
+        lost._sent.clear()
+    world.schedules._schedules.clear()
+    before = {timer.id: timer for timer in world.store.timers}
+
+    report = world.sweep.rebuild()
+    assert report.repaired == {"rearmed": 2, "redispatched": 2}
+    assert world.wake_queue.messages == [wake_up(near)]
+    assert [schedule.wake_up for schedule in world.schedules.schedules.values()] == [wake_up(far)]
+    assert {
+        (sent.message.timer_id, sent.message.action_id, sent.message.attempt) for sent in world.action_queue.sent
+    } == {
+        (under_way.id, "a", 1),
+        (waiting.id, "w", 2),
+    }
+    assert {timer.id: timer for timer in world.store.timers} == before, "rebuilding writes nothing"
+
+
+def test_what_was_rebuilt_ends_as_if_nothing_had_been_lost() -> None:
+    world = World()
+    waiting = world.new_fired("w", maxAttempts=2)
+    world.receiver.answers.append(TransientActionError("busy", 503, retry_after_ms=1_000_000))
+    world.run(*world.actions_due())
+    far = world.new("x", duration="1h")
+    world.store.changes.clear()
+    world.action_queue._sent.clear()
+    world.schedules._schedules.clear()
+    world.sweep.rebuild()
+    world.play(far.fire_at_ms + 1_000)
+    assert world.receiver.deliveries == ["w#1", "w#2", "x#1"]
+    assert {world.now(timer).status for timer in (waiting, far)} == {Status.SETTLED}
+    assert world.now(far).lateness_ms == 0
+    assert world.receiver.requests[1][0] >= DUE_MS + 1_000_000

@@ -1,0 +1,252 @@
+"""The kernel over the memory adapters, with whatever AWS does between its functions played by hand."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from minoots_contract.timers import CancelTimerRequest
+from minoots_kernel.adapters.memory import (
+    MemoryActionQueue,
+    MemoryDeadLetterStore,
+    MemoryMetrics,
+    MemoryTimerStore,
+    MemoryWakeQueue,
+    MemoryWakeSchedules,
+    SequentialIds,
+    VirtualClock,
+)
+from minoots_kernel.application.arm_timers import ArmTimers, DisarmTimer
+from minoots_kernel.application.cancel_timer import CancelTimer
+from minoots_kernel.application.create_timer import CreateTimer
+from minoots_kernel.application.fire_timer import FireOutcome, FireTimer
+from minoots_kernel.application.ports import Delayed, TimerKey
+from minoots_kernel.application.run_action import RunAction
+from minoots_kernel.application.sweep_timers import SweepTimers
+from minoots_kernel.domain.errors import ActionError, MinootsError, UnknownHintError
+from minoots_kernel.domain.events import TimerChange
+from minoots_kernel.domain.messages import ActionMessage, WakeUp
+from minoots_kernel.domain.tenancy import Principal
+from minoots_kernel.domain.timer import Timer
+from minoots_kernel.domain.webhooks import WebhookRequest
+from minoots_kernel.interfaces.arming import ArmChanges
+from tests.unit.domain.builders import NOW_MS, bundle, request
+
+DEMO = Principal("demo", "ann")
+WAKE_VISIBILITY_MS = 60_000
+ACTION_VISIBILITY_MS = 360_000
+SWEEP_EVERY_MS = 60_000
+
+
+class Crash(BaseException):
+    """The process is gone; nothing catches this."""
+
+
+class Faults:
+    """Counts the calls of every port and raises at one of them, before or after it is done; at none by default."""
+
+    def __init__(self, at: int = 0, *, after: bool = False, error: BaseException | None = None) -> None:
+        self.calls: list[str] = []
+        self._at, self._after = at, after
+        self._error = error or Crash()
+
+    def around(self, port: Any) -> Any:
+        return _Around(self, port)
+
+    def call(self, name: str, function: Callable[..., Any], arguments: Any, named: Any) -> Any:
+        self.calls.append(name)
+        strikes = len(self.calls) == self._at
+        if strikes and not self._after:
+            raise self._error
+        result = function(*arguments, **named)
+        if strikes:
+            raise self._error
+        return result
+
+
+class _Around:
+    def __init__(self, faults: Faults, port: Any) -> None:
+        self._faults, self._port = faults, port
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._port, name)
+        if not callable(value) or name == "due_for_check":  # the sweep asks without end, and asks again
+            return value
+        label = f"{type(self._port).__name__}.{name}"
+        return lambda *arguments, **named: self._faults.call(label, value, arguments, named)
+
+
+def crashing(port: Any, method: str, *, after: bool = False, error: BaseException | None = None) -> Any:
+    """A port whose first call of a method raises, before or after it is done."""
+    faults = Faults(1, after=after, error=error)
+    around = _Around(faults, port)
+
+    class OneMethod:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(around if name == method else port, name)
+
+    return OneMethod()
+
+
+class StreamedStore(MemoryTimerStore):
+    """A store that keeps what its stream would tell."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.changes: list[TimerChange] = []
+
+    def create(self, timer: Timer) -> None:
+        super().create(timer)
+        self.changes.append(TimerChange(None, timer))
+
+    def replace(self, before: Timer, after: Timer) -> None:
+        super().replace(before, after)
+        self.changes.append(TimerChange(before, after))
+
+
+class Receiver:
+    """Whoever gets the webhooks.
+
+    Attributes:
+        answers: What it answers, in order; afterwards as planned.
+        plan: What it answers to an attempt of a delivery (`a#1`), however often it comes; 200 to others.
+    """
+
+    def __init__(self, clock: VirtualClock) -> None:
+        self.answers: deque[int | ActionError | Callable[[], int]] = deque()
+        self.plan: dict[str, ActionError] = {}
+        self.requests: list[tuple[int, WebhookRequest]] = []
+        self._clock = clock
+
+    @property
+    def deliveries(self) -> list[str]:
+        """Delivery and attempt of each request: `a#1` for an action's first."""
+        return [
+            f"{request.headers['webhook-id'].rpartition('.')[2]}#{request.headers['minoots-attempt']}"
+            for _, request in self.requests
+        ]
+
+    def send(self, request: WebhookRequest) -> int:
+        self.requests.append((self._clock.now_ms(), request))
+        answer = self.answers.popleft() if self.answers else self.plan.get(self.deliveries[-1], 200)
+        if isinstance(answer, ActionError):
+            raise answer
+        return answer if isinstance(answer, int) else answer()
+
+
+class World:
+    """Every use case, over one set of ports.
+
+    Args:
+        faults: Around every port but the clock and the metrics.
+        redelivers: Whether a message whose handling ended badly comes back after its visibility timeout.
+    """
+
+    def __init__(self, faults: Faults | None = None, *, redelivers: bool = True) -> None:
+        around = faults.around if faults else lambda port: port
+        self.redelivers = redelivers
+        self.clock = VirtualClock(NOW_MS)
+        self.store, self.receiver = StreamedStore(), Receiver(self.clock)
+        self.wake_queue, self.action_queue = MemoryWakeQueue(self.clock), MemoryActionQueue(self.clock)
+        self.schedules, self.dead_letters, self.metrics = (
+            MemoryWakeSchedules(),
+            MemoryDeadLetterStore(),
+            MemoryMetrics(),
+        )
+        store, schedules = around(self.store), around(self.schedules)
+        wake_queue, action_queue = around(self.wake_queue), around(self.action_queue)
+        self.create = CreateTimer(store, wake_queue, self.clock, SequentialIds())
+        self.cancel = CancelTimer(store, self.clock)
+        self.arm = ArmTimers(store, wake_queue, schedules, self.clock)
+        self.fire = FireTimer(store, wake_queue, action_queue, self.clock, self.metrics)
+        self.run = RunAction(
+            store,
+            around(self.dead_letters),
+            wake_queue,
+            schedules,
+            action_queue,
+            around(self.receiver),
+            self.clock,
+            self.metrics,
+        )
+        self.sweep = SweepTimers(store, wake_queue, action_queue, schedules, self.clock, self.metrics)
+        self._arm_changes = ArmChanges(self.arm, DisarmTimer(schedules))
+        self._invisible: list[tuple[int, int, Callable[[], object]]] = []
+
+    def new(self, *ids: str, duration: str | int = "30s", **changes: Any) -> Timer:
+        """Create a timer with an action of each id; `changes` are its bundle's."""
+        wanted = {"actionBundle": bundle(*ids, **changes)} if ids else {}
+        return self.create(DEMO, request(duration=duration, **wanted))
+
+    def new_fired(self, *ids: str, **changes: Any) -> Timer:
+        """Create a timer and let it fire on time."""
+        timer = self.new(*ids, **changes)
+        self.clock.advance_to(timer.fire_at_ms)
+        assert self.fire(wake_up(timer)) is FireOutcome.FIRED
+        return self.now(timer)
+
+    def now(self, timer: Timer) -> Timer:
+        """The timer as it stands."""
+        found = self.store.get(TimerKey(timer.tenant_id, timer.id))
+        assert found is not None
+        return found
+
+    def cancel_it(self, timer: Timer, reason: str | None = None) -> Timer:
+        return self.cancel(DEMO, timer.id, CancelTimerRequest(requested_by="ann", reason=reason))
+
+    def actions_due(self) -> list[ActionMessage]:
+        """Take the action messages that can be received by now."""
+        return [sent.message for sent in self.action_queue.take_due()]
+
+    def wake_ups_due(self) -> list[WakeUp]:
+        return [sent.message for sent in self.wake_queue.take_due()]
+
+    def play(self, until_ms: int) -> None:
+        """Let time pass: stream, schedules, queues and the sweep do their part, failed messages come back."""
+        next_sweep_ms = (self.clock.now_ms() // SWEEP_EVERY_MS + 1) * SWEEP_EVERY_MS
+        while self.clock.now_ms() <= until_ms:
+            if self.clock.now_ms() >= next_sweep_ms:
+                next_sweep_ms += SWEEP_EVERY_MS
+                self._handle(self.sweep, None)
+            while self._deliver():
+                pass
+            times = [sent.due_at_ms for sent in [*self.wake_queue.sent, *self.action_queue.sent]]
+            times += [at_ms for at_ms, _, _ in self._invisible]
+            times += [schedule.at_ms for schedule in self.schedules.schedules.values()]
+            self.clock.advance_to(min([*times, next_sweep_ms]))
+
+    def _deliver(self) -> bool:
+        """Hand over whatever is due now; whether there was anything."""
+        now_ms = self.clock.now_ms()
+        changes, self.store.changes = self.store.changes, []
+        if changes:
+            self._handle(lambda: self._arm_all(changes), 1_000)
+        due = [one for one in self._invisible if one[0] <= now_ms]
+        self._invisible = [one for one in self._invisible if one[0] > now_ms]
+        for _, visibility_ms, handle in due:
+            self._handle(handle, visibility_ms)
+        schedules = self.schedules.take_due(now_ms)
+        self.wake_queue.send([Delayed(schedule.wake_up) for schedule in schedules])
+        wake_ups, attempts = self.wake_ups_due(), self.actions_due()
+        for hint in wake_ups:
+            self._handle(lambda hint=hint: self.fire(hint), WAKE_VISIBILITY_MS)
+        for message in attempts:
+            self._handle(lambda message=message: self.run(message), ACTION_VISIBILITY_MS)
+        return bool(changes or due or schedules or wake_ups or attempts)
+
+    def _arm_all(self, changes: Sequence[TimerChange]) -> None:
+        if self._arm_changes(changes):
+            raise UnknownHintError("some changes have to come again")
+
+    def _handle(self, handle: Callable[[], object], visibility_ms: int | None) -> None:
+        try:
+            handle()
+        except (Crash, MinootsError, UnknownHintError):
+            if visibility_ms is not None and self.redelivers:
+                self._invisible.append((self.clock.now_ms() + visibility_ms, visibility_ms, handle))
+
+
+def wake_up(timer: Timer, **changes: Any) -> WakeUp:
+    hint = {"generation": timer.generation, "due_at_ms": timer.fire_at_ms} | changes
+    return WakeUp(timer.tenant_id, timer.id, **hint)
