@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from moto.events.models import EventPattern
+from moto.events.models import UNDEFINED, EventPattern
 
 from minoots_local.errors import TemplateError
 
@@ -36,11 +36,27 @@ class Pattern:
         if not isinstance(pattern, dict):
             raise TemplateError(f"{where}: a pattern is an object")
         _check(pattern, where)
-        self._pattern = EventPattern(json.dumps(pattern), pattern)
+        self._pattern = pattern
+        self._rules = EventPattern(json.dumps(pattern), pattern)
 
     def matches(self, event: Mapping[str, Any]) -> bool:
         """Whether an event matches."""
-        return bool(self._pattern.matches_event(event))  # type: ignore[arg-type]
+        return self._matches(event, self._pattern)
+
+    def _matches(self, node: Any, pattern: Mapping[str, Any]) -> bool:
+        # moto would copy and flatten the whole event; only what the pattern names is looked at here.
+        for key, wanted in pattern.items():
+            if key == "$or":
+                if not any(self._matches(node, part) for part in wanted):
+                    return False
+                continue
+            found = node.get(key, UNDEFINED) if isinstance(node, dict) else UNDEFINED
+            if isinstance(wanted, dict):
+                if not self._matches(found, wanted):
+                    return False
+            elif not self._rules._does_item_match_filters(found, wanted):
+                return False
+        return True
 
 
 def _check(node: Mapping[str, Any], where: str) -> None:

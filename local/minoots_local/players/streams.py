@@ -113,10 +113,13 @@ class StreamMapping:
         self._writes.note_position(self._table, self.name, number)
 
     def _filtered(self, records: list[StreamRecord]) -> list[dict[str, Any]]:
-        events = [record.as_event(self._arn) for record in records]
+        return [record.as_event(self._arn) for record in records if self._wants(record)]
+
+    def _wants(self, record: StreamRecord) -> bool:
         if not self._patterns:
-            return events
-        return [event for event in events if any(p.matches(event) for p in self._patterns)]
+            return True
+        essence = record.essence
+        return any(pattern.matches(essence) for pattern in self._patterns)
 
     def _window_left_ms(self, batch: Sequence[dict[str, Any]]) -> float:
         if len(batch) >= self._batch_size or self._window_ms <= 0:
