@@ -26,7 +26,7 @@ class LineFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Lay a record out as `12:30:01.250 INFO    queues    message key=value`."""
         when = datetime.fromtimestamp(record.created, UTC).astimezone().strftime("%H:%M:%S.%f")
-        who = record.name.removeprefix(f"{ROOT}.")
+        who = record.name.rsplit(".", 1)[-1]
         extras = " ".join(
             f"{key}={_shown(value)}"
             for key, value in vars(record).items()
@@ -54,4 +54,5 @@ def configure(level: str, stream: TextIO | None = None) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
-    logging.getLogger("minoots").setLevel(level.upper())
+    for ours in (ROOT, "minoots_kernel"):
+        logging.getLogger(ours).setLevel(level.upper())
