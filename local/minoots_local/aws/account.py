@@ -17,7 +17,8 @@ from moto.sqs.models import Message, sqs_backends
 from minoots_local.aws.event_buses import Buses
 from minoots_local.aws.gate import AwsGate, opened
 from minoots_local.aws.images import item_of
-from minoots_local.aws.lean_queue import LeanQueue, LeanSqsBackend
+from minoots_local.aws.lean_queue import LeanQueue
+from minoots_local.aws.lean_sqs import LeanSqsBackend
 from minoots_local.aws.lean_table import LeanDynamoBackend
 from minoots_local.aws.schedule_book import ScheduleBook
 from minoots_local.aws.write_path import outbox_of

@@ -5,9 +5,8 @@ looks only at its partition, and each write, once its call has succeeded, goes t
 table's `Outbox`, from which the journal and the stream are fed.
 """
 
-from bisect import bisect_left, bisect_right, insort
+from bisect import bisect_left, insort
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from moto.dynamodb import urls as dynamodb_urls
@@ -16,12 +15,11 @@ from moto.dynamodb.models.dynamo_type import DynamoType, Item
 from moto.dynamodb.models.table import StreamShard, Table
 
 from minoots_local.aws.images import Image, image_of
+from minoots_local.aws.slices import Page, RangeCondition, comparable, typed
 from minoots_local.aws.streams import StreamRecord, TableStream, TableWrite
 
 Key = tuple[str, ...]
 
-# moto names comparisons by symbol or by the names of the older request form.
-_SYMBOLS = {"EQ": "=", "LT": "<", "LE": "<=", "GT": ">", "GE": ">="}
 _QUERY_OPTIONS = frozenset({"consistent_read", "filter_expression", "hash_key_conditions", "range_key_conditions"})
 
 
@@ -165,14 +163,14 @@ class LeanTable(Table):
 
     def _entries(self, image: Image) -> list[tuple[tuple[str, Any], tuple[Any, ...]]]:
         """Where an item is sorted in: its partition, and each index whose keys it carries."""
-        hash_value = _comparable(image[self.hash_key_attr])
-        range_value = _comparable(image[self.range_key_attr]) if self.range_key_attr else ""
+        hash_value = comparable(image[self.hash_key_attr])
+        range_value = comparable(image[self.range_key_attr]) if self.range_key_attr else ""
         found = [(("", hash_value), (range_value, hash_value, range_value))]
         for index in (*self.global_indexes, *self.indexes):
             names = [key["AttributeName"] for key in index.schema]
             if len(names) <= 2 and all(name in image for name in names):
-                first = _comparable(image[names[0]])
-                second = _comparable(image[names[1]]) if len(names) == 2 else range_value
+                first = comparable(image[names[0]])
+                second = comparable(image[names[1]]) if len(names) == 2 else range_value
                 found.append(((index.name, first), (second, hash_value, range_value)))
         return found
 
@@ -196,8 +194,8 @@ class LeanTable(Table):
             self._narrowed = self._slice(
                 index_name or "",
                 wanted,
-                _Range(range_comparison, range_objs),
-                _Page(limit, exclusive_start_key, forward=scan_index_forward is not False),
+                RangeCondition(range_comparison, range_objs),
+                Page(limit, exclusive_start_key, forward=scan_index_forward is not False),
             )
         try:
             found: tuple[list[Item], int, dict[str, Any] | None] = super().query(
@@ -220,7 +218,7 @@ class LeanTable(Table):
         """Every item, or during a query those that can be in its answer."""
         return super().all_items() if self._narrowed is None else self._narrowed
 
-    def _slice(self, index_name: str, wanted: DynamoType, condition: "_Range", page: "_Page") -> list[Item]:
+    def _slice(self, index_name: str, wanted: DynamoType, condition: "RangeCondition", page: "Page") -> list[Item]:
         entries = self._sorted.get((index_name, wanted.cast_value), [])
         low, high = condition.bounds(entries)
         if page.start and (at := self._position(index_name, entries, page.start)) is not None:
@@ -248,61 +246,15 @@ class LeanTable(Table):
             first = names[1]
         if any(name not in start for name in (first, *names)):
             return None
-        target = tuple(_comparable(start[name]) for name in (first, *names))
+        target = tuple(comparable(start[name]) for name in (first, *names))
         return max(0, bisect_left(entries, target) - 1)
 
     def _item(self, entry: tuple[Any, ...]) -> Item:
-        found: Any = self.items[DynamoType(_typed(self.hash_key_type, entry[1]))]
+        found: Any = self.items[DynamoType(typed(self.hash_key_type, entry[1]))]
         if self.range_key_attr is not None:
-            found = found[DynamoType(_typed(self.range_key_type or "S", entry[2]))]
+            found = found[DynamoType(typed(self.range_key_type or "S", entry[2]))]
         assert isinstance(found, Item)
         return found
-
-
-@dataclass(frozen=True, slots=True)
-class _Range:
-    """The condition on a query's range key."""
-
-    comparison: str | None
-    values: list[DynamoType]
-
-    def bounds(self, entries: list[tuple[Any, ...]]) -> tuple[int, int]:
-        """First and one past the last entry that can satisfy the condition."""
-        if not self.comparison or not self.values:
-            return 0, len(entries)
-        first, last = self.values[0].cast_value, self.values[-1].cast_value
-
-        def of(entry: tuple[Any, ...]) -> Any:
-            return entry[0]
-
-        low = bisect_left(entries, first, key=of)
-        bounds: dict[str, Callable[[], tuple[int, int]]] = {
-            "=": lambda: (low, bisect_right(entries, first, key=of)),
-            "<": lambda: (0, low),
-            "<=": lambda: (0, bisect_right(entries, first, key=of)),
-            ">": lambda: (bisect_right(entries, first, key=of), len(entries)),
-            ">=": lambda: (low, len(entries)),
-            "BETWEEN": lambda: (low, bisect_right(entries, last, key=of)),
-            "BEGINS_WITH": lambda: (low, bisect_left(entries, f"{first}\U0010ffff", key=of)),
-        }
-        return bounds[_SYMBOLS.get(self.comparison.upper(), self.comparison.upper())]()
-
-
-@dataclass(frozen=True, slots=True)
-class _Page:
-    """How much of a query is wanted, and from where on."""
-
-    limit: int
-    start: dict[str, Any] | None
-    forward: bool
-
-
-def _comparable(value: Any) -> Any:
-    return DynamoType(value).cast_value
-
-
-def _typed(kind: str, value: Any) -> dict[str, Any]:
-    return {kind: str(value) if kind == "N" else value}
 
 
 class LeanDynamoBackend(DynamoDBBackend):

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 from moto.sqs.models import sqs_backends
 
-from minoots_local.aws.lean_queue import LeanSqsBackend
+from minoots_local.aws.lean_sqs import LeanSqsBackend
 from minoots_local.template.model import ACCOUNT, REGION
 
 START = 1_800_000_000.0
