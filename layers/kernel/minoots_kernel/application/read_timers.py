@@ -11,6 +11,9 @@ from minoots_kernel.domain.timer import Status, Timer
 
 __all__ = ["GetTimer", "ListTimers"]
 
+MAX_ID = 64
+"""Longest id that a timer may have; a longer one is looked up nowhere, whatever a store would say to it."""
+
 
 @dataclass(frozen=True, slots=True)
 class GetTimer:
@@ -24,9 +27,9 @@ class GetTimer:
         Raises:
             NotFoundError: If the tenant has no such timer, whoever else may have one.
         """
-        timer = self.store.get(TimerKey(principal.tenant_id, timer_id))
+        timer = self.store.get(TimerKey(principal.tenant_id, timer_id)) if len(timer_id) <= MAX_ID else None
         if timer is None:
-            raise NotFoundError(f"There is no timer '{timer_id}'.")
+            raise NotFoundError(f"There is no timer '{timer_id[:MAX_ID]}'.")
         return timer
 
 

@@ -97,9 +97,8 @@ def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(made) != len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise MalformedBodyError(
-            f"The name '{twice[:64]!a}' stands twice in one object.", ((twice[:64], "given twice"),)
-        )
+        shown = twice[:64].encode("utf-8", "backslashreplace").decode()  # it may have half of a surrogate pair
+        raise MalformedBodyError(f"The name '{shown}' stands twice in one object.", ((shown, "given twice"),))
     return made
 
 

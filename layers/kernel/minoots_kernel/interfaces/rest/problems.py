@@ -12,6 +12,12 @@ __all__ = ["PROBLEM_JSON", "STATUS", "field_problems", "problem_of", "problem_re
 
 PROBLEM_JSON: Final = "application/problem+json"
 
+MAX_FIELDS: Final = 50
+"""Most fields that one problem names; a body of ten thousand faults gets no answer of a megabyte."""
+
+MAX_PATH: Final = 200
+"""Longest path of a field, in characters; the caller's own names are part of it."""
+
 STATUS: Final[dict[ErrorCode, int]] = {
     ErrorCode.INVALID_REQUEST: 400,
     ErrorCode.MALFORMED_BODY: 400,
@@ -74,7 +80,7 @@ def field_problems(errors: Sequence[Mapping[str, Any]]) -> list[FieldProblem]:
 
     What the caller sent is never repeated: it may be a secret.
     """
-    return [FieldProblem(field=_path(error), message=_message(error)) for error in errors]
+    return [FieldProblem(field=_path(error), message=_message(error)) for error in errors[:MAX_FIELDS]]
 
 
 def _path(error: Mapping[str, Any]) -> str:
@@ -84,7 +90,7 @@ def _path(error: Mapping[str, Any]) -> str:
         path += f"[{part}]" if isinstance(part, int) else f".{part}"
     named = error.get("ctx", {}).get("field")
     path = f"{path}.{named}" if named else path
-    return path.removeprefix(".") or "body"
+    return path.removeprefix(".")[:MAX_PATH] or "body"
 
 
 def _message(error: Mapping[str, Any]) -> str:

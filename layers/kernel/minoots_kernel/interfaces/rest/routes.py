@@ -34,7 +34,7 @@ __all__ = ["PUBLIC_PATHS", "UseCases", "add_routes"]
 PUBLIC_PATHS = frozenset({"/healthz"})
 """Paths that need no key."""
 
-TimerId = Annotated[str, Path(description="The timer's id.", max_length=64)]
+TimerId = Annotated[str, Path(description="The timer's id.")]
 Limit = Annotated[int, Query(ge=1, le=200, description="Most entries to return.")]
 Cursor = Annotated[
     Annotated[str, StringConstraints(max_length=1024)] | None,
