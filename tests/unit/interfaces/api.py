@@ -1,0 +1,95 @@
+"""The control plane over the memory adapters, called with events as an HTTP API sends them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from minoots_kernel.adapters.memory import MemoryKeyStore, MemoryTimerStore
+from minoots_kernel.application.authenticate import Authenticate
+from minoots_kernel.application.list_dead_letters import ListDeadLetters
+from minoots_kernel.application.read_timers import GetTimer, ListTimers
+from minoots_kernel.domain.tenancy import Principal, digest_key
+from minoots_kernel.interfaces.rest.app import ControlPlane
+from minoots_kernel.interfaces.rest.routes import UseCases
+from tests.unit.application.world import World
+
+KEY, OTHER_KEY = "mnt_example", "mnt_other"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A reply; header names are lower case."""
+
+    status: int
+    headers: dict[str, str]
+    text: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.text)
+
+    @property
+    def fields(self) -> list[str]:
+        """The fields that a problem names."""
+        return [error["field"] for error in self.json.get("errors", [])]
+
+
+def event(
+    method: str,
+    path: str,
+    *,
+    body: object = None,
+    text: str | None = None,
+    query: dict[str, str] | None = None,
+    headers: dict[str, str] | None = None,
+    base64: bool = False,
+) -> dict[str, Any]:
+    """An HTTP API event, payload format 2.0; `body` is sent as JSON, `text` as it stands."""
+    content = text if text is not None else None if body is None else json.dumps(body)
+    made: dict[str, Any] = {
+        "version": "2.0",
+        "routeKey": "$default",
+        "rawPath": path,
+        "rawQueryString": urlencode(query or {}),
+        "headers": {"content-type": "application/json", **(headers or {})},
+        "requestContext": {
+            "http": {"method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "203.0.113.7"},
+            "requestId": "request-1",
+            "stage": "$default",
+        },
+        "isBase64Encoded": base64,
+    }
+    return made | ({"queryStringParameters": query} if query else {}) | ({"body": content} if content else {})
+
+
+class Api(World):
+    """A world whose use cases are reached over REST too; tenants `demo` and `other` have a key each."""
+
+    def __init__(self, store: MemoryTimerStore | None = None) -> None:
+        super().__init__()
+        reads = store or self.store
+        self.keys = MemoryKeyStore()
+        for key, tenant in ((KEY, "demo"), (OTHER_KEY, "other")):
+            self.keys.put(digest_key(key), Principal(tenant, tenant))
+        self.use_cases = UseCases(
+            self.create, GetTimer(reads), ListTimers(reads), self.cancel, ListDeadLetters(self.dead_letters)
+        )
+        self.control_plane = ControlPlane(Authenticate(self.keys, self.clock, 60_000), self.use_cases)
+
+    def call(self, method: str, path: str, *, key: str | None = KEY, **request: Any) -> Answer:
+        headers = ({"x-api-key": key} if key is not None else {}) | (request.pop("headers", None) or {})
+        return self.send(event(method, path, headers=headers, **request))
+
+    def send(self, made: dict[str, Any]) -> Answer:
+        reply = self.control_plane(made, None)
+        headers = {name.lower(): str(value) for name, value in reply["headers"].items()}
+        for name, values in reply.get("multiValueHeaders", {}).items():
+            headers[name.lower()] = ", ".join(values)
+        assert not reply["isBase64Encoded"]
+        return Answer(reply["statusCode"], headers, reply["body"])
+
+    def post(self, **body: Any) -> Answer:
+        return self.call("POST", "/timers", body={"requestedBy": "cli"} | body)

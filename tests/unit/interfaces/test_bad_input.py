@@ -1,0 +1,281 @@
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+
+from minoots_contract.problems import ERRORS, PROBLEM_TYPE_PREFIX, ErrorCode
+from minoots_kernel.interfaces.rest.bodies import MAX_BODY_BYTES, MAX_DEPTH
+from minoots_kernel.interfaces.rest.cursors import encode_cursor
+from minoots_kernel.interfaces.rest.openapi import document
+from minoots_kernel.interfaces.rest.problems import STATUS
+from tests.unit.domain.builders import NOW_MS, bundle
+from tests.unit.interfaces.api import OTHER_KEY, Answer, Api
+
+GOOD = {"requestedBy": "cli", "duration": "30s"}
+INVALID, MALFORMED = ErrorCode.INVALID_REQUEST, ErrorCode.MALFORMED_BODY
+Row = tuple[str, dict[str, Any], ErrorCode, str | None]
+
+
+def create(**changes: Any) -> dict[str, Any]:
+    body = {**GOOD, **changes}
+    return {"method": "POST", "path": "/timers", "body": {k: v for k, v in body.items() if v is not ...}}
+
+
+def raw(text: str, **request: Any) -> dict[str, Any]:
+    return {"method": "POST", "path": "/timers", "text": text, **request}
+
+
+def with_action(**changes: Any) -> dict[str, Any]:
+    made = bundle("a")
+    made["actions"][0] |= changes
+    return create(actionBundle=made)
+
+
+def hook(**parameters: Any) -> dict[str, Any]:
+    return create(actionBundle=bundle("a", parameters=parameters))
+
+
+def read(path: str = "/timers", **query: str) -> dict[str, Any]:
+    return {"method": "GET", "path": path, "query": query}
+
+
+def cancel(**body: Any) -> dict[str, Any]:
+    return {"method": "POST", "path": "/timers/{id}/cancel", "body": body}
+
+
+DEEP = '{"requestedBy":"c","duration":1,"metadata":' + '{"a":' * MAX_DEPTH + "1" + "}" * MAX_DEPTH + "}"
+ABYSS = '{"requestedBy":"c","duration":1,"metadata":{"a":' + "[" * 50_000 + "]" * 50_000 + "}}"
+ACTION = "actionBundle.actions[0]"
+
+ROWS: list[Row] = [
+    ("a duration in words", create(duration="soon"), INVALID, "duration"),
+    ("an empty duration", create(duration=""), INVALID, "duration"),
+    ("a duration without a unit", create(duration="30"), INVALID, "duration"),
+    ("a negative duration", create(duration="-30s"), INVALID, "duration"),
+    ("a duration of nothing", create(duration="0s"), INVALID, "duration"),
+    ("a duration of zero milliseconds", create(duration=0), INVALID, "duration"),
+    ("a duration with blanks", create(duration="1h 30m"), INVALID, "duration"),
+    ("a duration in calendar units", create(duration="P1M"), INVALID, "duration"),
+    ("a duration finer than a millisecond", create(duration="0.1ms"), INVALID, "duration"),
+    ("a fractional number of milliseconds", create(duration=1.5), INVALID, "duration"),
+    ("a whole number written as a fraction", create(duration=1.0), INVALID, "duration"),
+    ("a duration that is true", create(duration=True), INVALID, "duration"),
+    ("a duration in a list", create(duration=["30s"]), INVALID, "duration"),
+    ("a duration past the calendar", create(duration="3600000d"), INVALID, "duration"),
+    ("a duration past the calendar in milliseconds", create(duration=10**18), INVALID, "duration"),
+    ("neither duration nor fireAt", create(duration=...), INVALID, "duration"),
+    ("duration and fireAt", create(fireAt="2030-01-01T00:00:00Z"), INVALID, "fireAt"),
+    ("a naive fireAt", create(duration=..., fireAt="2030-01-01T00:00:00"), INVALID, "fireAt"),
+    ("a fireAt that has passed", create(duration=..., fireAt="2020-01-01T00:00:00Z"), INVALID, "fireAt"),
+    ("a fireAt that is no date", create(duration=..., fireAt="2030-02-30T00:00:00Z"), INVALID, "fireAt"),
+    ("a fireAt in epoch milliseconds", create(duration=..., fireAt=NOW_MS + 5000), INVALID, "fireAt"),
+    ("a field that is not known", create(colour="red"), INVALID, "colour"),
+    ("a field of an endless name", create(**{"x" * 200_000: 1}), INVALID, "x" * 200),
+    ("a nested field that is not known", with_action(colour="red"), INVALID, f"{ACTION}.colour"),
+    ("a parameter that is not known", hook(verb="GET"), INVALID, f"{ACTION}.parameters.verb"),
+    ("requestedBy missing", create(requestedBy=...), INVALID, "requestedBy"),
+    ("requestedBy empty", create(requestedBy=""), INVALID, "requestedBy"),
+    ("requestedBy null", create(requestedBy=None), INVALID, "requestedBy"),
+    ("requestedBy of two lines", create(requestedBy="a\nb"), INVALID, "requestedBy"),
+    ("requestedBy a number", create(requestedBy=7), INVALID, "requestedBy"),
+    ("an endless name", create(name="x" * 257), INVALID, "name"),
+    ("metadata a list", create(metadata=[1]), INVALID, "metadata"),
+    ("metadata text", create(metadata="x"), INVALID, "metadata"),
+    ("a label that is a number", create(labels={"a": 1}), INVALID, "labels.a"),
+    ("a label without a name", create(labels={"": "x"}), INVALID, "labels."),
+    ("labels a list", create(labels=["a"]), INVALID, "labels"),
+    ("an agent binding", create(agentBinding={"adapter": "mcp", "target": "x"}), INVALID, "agentBinding"),
+    ("no actions", create(actionBundle={"actions": []}), INVALID, "actionBundle.actions"),
+    ("a bundle without actions", create(actionBundle={}), INVALID, "actionBundle.actions"),
+    ("no concurrency", create(actionBundle=bundle("a", concurrency=0)), INVALID, "actionBundle.concurrency"),
+    ("no attempts", create(actionBundle=bundle("a", maxAttempts=0)), INVALID, "actionBundle.retryPolicy.maxAttempts"),
+    ("an action id twice", create(actionBundle=bundle("a", "b", "a")), INVALID, "actionBundle.actions[2].id"),
+    ("an action id with blanks", create(actionBundle=bundle("a b")), INVALID, f"{ACTION}.id"),
+    ("a kind that is not built", with_action(kind="command"), INVALID, f"{ACTION}.kind"),
+    ("a kind that never was", with_action(kind="email"), INVALID, f"{ACTION}.kind"),
+    ("an escalation", with_action(escalation={"afterAttempts": 1}), INVALID, f"{ACTION}.escalation"),
+    ("a webhook without an address", with_action(parameters={}), INVALID, f"{ACTION}.parameters.url"),
+    ("a webhook by ftp", hook(url="ftp://example.org/"), INVALID, f"{ACTION}.parameters.url"),
+    ("a webhook with a password", hook(url="https://a:b@example.org/"), INVALID, f"{ACTION}.parameters.url"),
+    ("a webhook to nowhere", hook(url="https:///x"), INVALID, f"{ACTION}.parameters.url"),
+    ("a header in a header", hook(headers={"X-A": "a\r\nX-B: c"}), INVALID, f"{ACTION}.parameters.headers.X-A"),
+    ("a reserved header", hook(headers={"Host": "evil"}), INVALID, f"{ACTION}.parameters.headers"),
+    ("an endless timeout", hook(timeoutMs=30_001), INVALID, f"{ACTION}.parameters.timeoutMs"),
+    ("a tenant that cannot be", create(tenantId="a#b"), INVALID, "tenantId"),
+    ("another tenant", create(tenantId="other"), ErrorCode.FORBIDDEN, "tenantId"),
+    ("NaN", raw('{"requestedBy":"c","duration":1,"metadata":{"x":NaN}}'), MALFORMED, None),
+    ("Infinity", raw('{"requestedBy":"c","duration":-Infinity}'), MALFORMED, None),
+    ("a number too large for any", raw('{"requestedBy":"c","duration":1,"metadata":{"x":1e999}}'), MALFORMED, None),
+    ("a number of ten thousand digits", raw('{"requestedBy":"c","duration":' + "9" * 10_000 + "}"), MALFORMED, None),
+    ("a name twice", raw('{"requestedBy":"c","duration":1,"duration":2}'), MALFORMED, "duration"),
+    ("a nested name twice", raw('{"requestedBy":"c","duration":1,"labels":{"a":"1","a":"2"}}'), MALFORMED, "a"),
+    ("half a character", raw('{"requestedBy":"\\ud83d","duration":1}'), MALFORMED, None),
+    ("half a character in a name", raw('{"requestedBy":"c","duration":1,"metadata":{"\\udc00":1}}'), MALFORMED, None),
+    ("half a character as a name twice", raw('{"\\udc00":1,"\\udc00":2}'), MALFORMED, None),
+    ("bytes that are no text", raw(base64.b64encode(b'{"a":"\xff"}').decode(), base64=True), MALFORMED, None),
+    ("text that is no base64", raw("$$$$", base64=True), MALFORMED, None),
+    ("a body that goes deep", raw(DEEP), MALFORMED, None),
+    ("a body that goes very deep", raw(ABYSS), MALFORMED, None),
+    ("no JSON", raw("requestedBy=cli"), MALFORMED, None),
+    ("half of JSON", raw('{"requestedBy":"c"'), MALFORMED, None),
+    ("JSON and more", raw(json.dumps(GOOD) + "x"), MALFORMED, None),
+    ("single quotes", raw("{'requestedBy':'c'}"), MALFORMED, None),
+    ("a byte order mark", raw("\ufeff" + json.dumps(GOOD)), MALFORMED, None),
+    ("an array", raw(json.dumps([GOOD])), MALFORMED, None),
+    ("a text", raw('"x"'), MALFORMED, None),
+    ("null", raw("null"), MALFORMED, None),
+    ("a number", raw("5"), MALFORMED, None),
+    ("no body", raw(""), INVALID, "body"),
+    ("a blank body", raw(" "), MALFORMED, None),
+    ("an empty object", raw("{}"), INVALID, "requestedBy"),
+    (
+        "a form",
+        raw("a=b", headers={"content-type": "application/x-www-form-urlencoded"}),
+        "unsupported-media-type",
+        None,
+    ),
+    ("plain text", raw(json.dumps(GOOD), headers={"content-type": "text/plain"}), "unsupported-media-type", None),
+    ("a huge body", create(metadata={"x": "y" * MAX_BODY_BYTES}), ErrorCode.BODY_TOO_LARGE, None),
+    ("a huge body of few letters", create(metadata={"x": "\N{GRINNING FACE}" * 70_000}), "body-too-large", None),
+    ("a cancel by nobody", cancel(), INVALID, "requestedBy"),
+    ("a cancel by an empty name", cancel(requestedBy=""), INVALID, "requestedBy"),
+    ("a cancel with a reason of two lines", cancel(requestedBy="a", reason="b\nc"), INVALID, "reason"),
+    ("a cancel with more", cancel(requestedBy="a", force=True), INVALID, "force"),
+    ("a cancel without a body", {"method": "POST", "path": "/timers/{id}/cancel"}, INVALID, "body"),
+    ("a limit of nothing", read(limit="0"), INVALID, "limit"),
+    ("a negative limit", read(limit="-1"), INVALID, "limit"),
+    ("a limit too high", read(limit="201"), INVALID, "limit"),
+    ("a limit in words", read(limit="abc"), INVALID, "limit"),
+    ("half a limit", read(limit="1.5"), INVALID, "limit"),
+    ("a limit of dead letters too high", read("/dead-letters", limit="201"), INVALID, "limit"),
+    ("a status that is none", read(status="asleep"), INVALID, "status[0]"),
+    ("a second status that is none", read(status="fired,asleep"), INVALID, "status[1]"),
+    ("a cursor out of thin air", read(cursor="xyz"), INVALID, "cursor"),
+    ("an empty cursor", read(cursor=""), INVALID, "cursor"),
+    ("a cursor of other letters", read(cursor="ä€"), INVALID, "cursor"),
+    ("an endless cursor", read(cursor="A" * 1025), INVALID, "cursor"),
+    ("a deep cursor", read(cursor=base64.b64encode(b"[" * 700).decode()), INVALID, "cursor"),
+    ("a cursor of a wrong shape", read(cursor=base64.b64encode(b'[1,"timers:",5]').decode()), INVALID, "cursor"),
+    ("a cursor of another version", read(cursor=base64.b64encode(b'[2,"timers:","x"]').decode()), INVALID, "cursor"),
+    ("a cursor of another listing", read(cursor=encode_cursor("dead-letters", "x") or ""), INVALID, "cursor"),
+    ("a cursor of other filters", read(cursor=encode_cursor("timers:fired", "x") or ""), INVALID, "cursor"),
+    ("a cursor to nowhere", read(cursor=encode_cursor("timers:", "\u00e9") or ""), INVALID, "cursor"),
+    (
+        "a dead letters' cursor from timers",
+        read("/dead-letters", cursor=encode_cursor("timers:", "x") or ""),
+        INVALID,
+        "cursor",
+    ),
+    ("a timer that is none", read("/timers/no-such-timer"), ErrorCode.NOT_FOUND, None),
+    ("an id that cannot be", read("/timers/" + "x" * 65), ErrorCode.NOT_FOUND, None),
+    ("a path that is none", read("/timer"), ErrorCode.NOT_FOUND, None),
+    ("the root", read("/"), ErrorCode.NOT_FOUND, None),
+    ("a path too many", read("/timers/{id}/actions"), ErrorCode.NOT_FOUND, None),
+    ("a path up", read("/timers/../healthz"), ErrorCode.NOT_FOUND, None),
+    ("a method too strong", {"method": "DELETE", "path": "/timers/{id}"}, ErrorCode.METHOD_NOT_ALLOWED, None),
+    ("no key", {**create(), "key": None}, ErrorCode.UNAUTHENTICATED, None),
+    ("an empty key", {**create(), "key": ""}, ErrorCode.UNAUTHENTICATED, None),
+    ("a wrong key", {**create(), "key": "mnt_wrong"}, ErrorCode.UNAUTHENTICATED, None),
+    ("a basic password", {**create(), "key": None, "headers": {"authorization": "Basic x"}}, "unauthenticated", None),
+    ("a bearer of nothing", {**create(), "key": None, "headers": {"authorization": "Bearer"}}, "unauthenticated", None),
+    ("no key for a path that is none", {**read("/secret"), "key": None}, ErrorCode.UNAUTHENTICATED, None),
+    ("another tenant's timer", {**read("/timers/{id}"), "key": OTHER_KEY}, ErrorCode.NOT_FOUND, None),
+    ("cancelling another's", {**cancel(requestedBy="eve"), "key": OTHER_KEY}, ErrorCode.NOT_FOUND, None),
+]
+
+
+def send(api: Api, request: dict[str, Any]) -> Answer:
+    """Send a row's request, with the id of the one timer that there is where its path has one."""
+    (timer,) = api.store.timers
+    return api.call(**{**request, "path": request["path"].replace("{id}", timer.id)})
+
+
+@pytest.mark.parametrize(("request_", "code", "field"), [pytest.param(*row[1:], id=row[0]) for row in ROWS])
+def test_bad_input_is_answered_with_a_problem_and_leaves_no_trace(
+    request_: dict[str, Any], code: ErrorCode, field: str | None
+) -> None:
+    api = Api()
+    api.new(duration="1h")
+    before = api.store.timers
+    answer = send(api, request_)
+    problem = answer.json
+    assert 400 <= answer.status < 500
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert (problem["code"], answer.status) == (code, STATUS[ErrorCode(code)])
+    assert (problem["type"], problem["title"]) == (f"{PROBLEM_TYPE_PREFIX}{code}", ERRORS[ErrorCode(code)].title)
+    assert problem["status"] == answer.status
+    assert problem["detail"]
+    assert problem["requestId"] == answer.headers["x-request-id"] == "request-1"
+    if field is not None:
+        assert field in answer.fields
+        assert all(error["message"] for error in problem["errors"])
+    assert api.store.timers == before, "something was stored"
+    assert api.wake_queue.messages == []
+    assert len(answer.text) < 4_000
+
+
+def test_there_are_at_least_45_rows_and_no_two_of_a_name() -> None:
+    assert len({row[0] for row in ROWS}) == len(ROWS) >= 45
+
+
+def test_every_answer_to_bad_input_is_one_that_the_description_names() -> None:
+    api = Api()
+    api.new(duration="1h")
+    paths = document(api.control_plane._app)["paths"]
+    for name, request, _, _ in ROWS:
+        path = request["path"].replace("{id}", "{timer_id}").replace("no-such-timer", "{timer_id}")
+        operation = paths.get(path, {}).get(request["method"].lower())
+        if operation:
+            assert str(send(api, request).status) in operation["responses"], name
+
+
+def test_another_tenants_timer_is_answered_like_one_that_is_not_there() -> None:
+    api = Api()
+    timer = api.new()
+    for method, path in (("GET", "/timers/{}"), ("POST", "/timers/{}/cancel")):
+        answers = []
+        for timer_id in (timer.id, "no-such-timer"):
+            body = {"requestedBy": "eve"} if method == "POST" else None
+            answer = api.call(method, path.format(timer_id), body=body, key=OTHER_KEY)
+            answers.append((answer.status, answer.headers, answer.text.replace(timer_id, "")))
+        assert answers[0] == answers[1]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allow"),
+    [
+        ("PUT", "/timers", "GET, POST"),
+        ("HEAD", "/timers", "GET, POST"),
+        ("OPTIONS", "/timers", "GET, POST"),
+        ("PATCH", "/timers/x", "GET"),
+        ("GET", "/timers/x/cancel", "POST"),
+        ("POST", "/dead-letters", "GET"),
+        ("POST", "/healthz", "GET"),
+    ],
+)
+def test_a_wrong_method_is_told_the_right_ones(method: str, path: str, allow: str) -> None:
+    answer = Api().call(method, path)
+    assert (answer.status, answer.headers["allow"]) == (405, allow)
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_a_missing_key_is_told_how_to_show_one() -> None:
+    answer = Api().call("GET", "/timers", key=None)
+    assert answer.headers["www-authenticate"].startswith("Bearer")
+    assert "X-API-Key" in answer.json["detail"]
+
+
+def test_every_field_at_fault_is_named_and_no_value_is_repeated() -> None:
+    answer = Api().post(duration="s3cret-1", labels={"a": 5}, name="s3cret-2\n", tenantId="s3cret#3")
+    assert set(answer.fields) == {"duration", "labels.a", "name", "tenantId"}
+    assert "s3cret" not in answer.text
+
+
+def test_a_thousand_faults_make_no_endless_answer() -> None:
+    body = GOOD | {f"field{number}": 1 for number in range(10_000)}
+    answer = Api().call("POST", "/timers", body=body)
+    assert answer.status == 400
+    assert len(answer.text) < 100_000

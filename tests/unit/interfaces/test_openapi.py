@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from minoots_kernel.interfaces.rest.openapi import document
+from tests.unit.interfaces.api import Api
+
+
+@pytest.fixture(scope="module")
+def described() -> dict[str, Any]:
+    return document(Api().control_plane._app)
+
+
+def operations(described: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for path, item in described["paths"].items():
+        for method, operation in item.items():
+            yield f"{method.upper()} {path}", operation
+
+
+def references(value: object) -> Iterator[str]:
+    if isinstance(value, dict):
+        if isinstance(value.get("$ref"), str):
+            yield value["$ref"]
+        for part in value.values():
+            yield from references(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from references(part)
+
+
+def test_the_description_is_openapi_3_1_and_plain_json(described: dict[str, Any]) -> None:
+    assert described["openapi"] == "3.1.0"
+    assert json.loads(json.dumps(described)) == described
+
+
+def test_every_route_of_the_contract_is_described_and_no_other(described: dict[str, Any]) -> None:
+    assert {name for name, _ in operations(described)} == {
+        "GET /healthz",
+        "POST /timers",
+        "GET /timers",
+        "GET /timers/{timer_id}",
+        "POST /timers/{timer_id}/cancel",
+        "GET /dead-letters",
+    }
+
+
+def test_every_operation_with_a_key_has_problem_responses_and_none_has_a_422(described: dict[str, Any]) -> None:
+    for name, operation in operations(described):
+        problems = {status: one for status, one in operation["responses"].items() if int(status) >= 400}
+        assert "422" not in operation["responses"], name
+        assert bool(problems) == bool(operation.get("security", [])), name
+        for problem in problems.values():
+            assert list(problem["content"]) == ["application/problem+json"]
+            assert problem["content"]["application/problem+json"]["schema"]["$ref"].endswith("/Problem")
+        if operation.get("security", []):
+            assert {"401", "503"} <= problems.keys(), name
+
+
+def test_only_health_needs_no_key(described: dict[str, Any]) -> None:
+    assert [name for name, operation in operations(described) if not operation.get("security", [])] == ["GET /healthz"]
+    schemes = described["components"]["securitySchemes"]
+    for _, operation in operations(described):
+        assert {scheme for one in operation.get("security", []) for scheme in one} <= set(schemes)
+
+
+def test_operation_ids_are_distinct(described: dict[str, Any]) -> None:
+    ids = [operation["operationId"] for _, operation in operations(described)]
+    assert len(ids) == len(set(ids))
+
+
+def test_every_reference_leads_somewhere_and_every_schema_is_used(described: dict[str, Any]) -> None:
+    found = {reference.removeprefix("#/components/schemas/") for reference in references(described)}
+    assert found == set(described["components"]["schemas"])
+
+
+def test_request_schemas_are_camel_case_and_closed(described: dict[str, Any]) -> None:
+    schemas = described["components"]["schemas"]
+    for name in ("CreateTimerRequest", "CancelTimerRequest"):
+        assert schemas[name]["additionalProperties"] is False
+        assert not [field for field in schemas[name]["properties"] if "_" in field]
+    assert schemas["CreateTimerRequest"]["required"] == ["requestedBy"]

@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from minoots_kernel.adapters.memory import MemoryEventBus, MemoryParkedRecordStore
+from minoots_kernel.application.arm_timers import DisarmTimer
+from minoots_kernel.application.publish_events import PublishEvents
+from minoots_kernel.domain.errors import DependencyUnavailableError, UnreadableRecordError
+from minoots_kernel.domain.events import TimerChange
+from minoots_kernel.domain.timer import Status
+from minoots_kernel.interfaces.arming import ArmChanges
+from minoots_kernel.interfaces.streams import PARK_AFTER_MS, Record, StreamConsumer
+from tests.unit.application.world import World, crashing, wake_up
+from tests.unit.domain.builders import NOW_MS
+
+POISON: dict[str, Any] = {"poison": {"BOOL": True}}
+
+
+class Stream:
+    """Records of a world's changes; an image is the number of its change, read back from there."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.parked = MemoryParkedRecordStore()
+
+    def read(self, before: Record | None, after: Record) -> TimerChange:
+        if "change" not in after:
+            raise UnreadableRecordError("no such thing")
+        change = self.world.store.changes[after["change"]]
+        assert (before is None) == (change.before is None)
+        return change
+
+    def record(self, number: int, image: dict[str, Any], old: bool, at_ms: int) -> dict[str, Any]:
+        dynamodb: dict[str, Any] = {
+            "SequenceNumber": f"s{number}",
+            "NewImage": image,
+            "ApproximateCreationDateTime": at_ms / 1000,
+        }
+        if old:
+            dynamodb["OldImage"] = {"old": True}
+        return {"eventID": f"e{number}", "eventName": "MODIFY" if old else "INSERT", "dynamodb": dynamodb}
+
+    def records(self, at_ms: int = NOW_MS) -> list[dict[str, Any]]:
+        return [
+            self.record(number, {"change": number}, change.before is not None, at_ms)
+            for number, change in enumerate(self.world.store.changes)
+        ]
+
+    def consumer(self, handle: Callable[[Sequence[TimerChange]], set[int]]) -> StreamConsumer:
+        return StreamConsumer("kernel_arm", self.read, handle, self.parked, self.world.clock)
+
+    def arm(self) -> StreamConsumer:
+        return self.consumer(ArmChanges(self.world.arm, DisarmTimer(self.world.schedules)))
+
+
+def failures(answer: dict[str, Any]) -> list[str]:
+    return [one["itemIdentifier"] for one in answer["batchItemFailures"]]
+
+
+def test_new_timers_of_a_batch_are_armed_by_their_legs() -> None:
+    world = World()
+    stream = Stream(world)
+    near, far = world.new(duration="60s"), world.new(duration="1d")
+    assert failures(stream.arm()({"Records": stream.records()}, None)) == []
+    assert world.wake_queue.messages == [wake_up(near)]
+    assert world.now(far).status is Status.ARMED
+
+
+def test_the_write_that_says_armed_does_not_arm_again() -> None:
+    world = World()
+    stream = Stream(world)
+    world.new(duration="1d")
+    stream.arm()({"Records": stream.records()}, None)
+    world.schedules._schedules.clear()
+    stream.arm()({"Records": stream.records()[1:]}, None)
+    assert world.schedules.schedules == {}
+
+
+def test_a_cancelled_timer_that_was_armed_loses_its_schedule() -> None:
+    world = World()
+    stream = Stream(world)
+    timer = world.new(duration="1d")
+    stream.arm()({"Records": stream.records()}, None)
+    world.cancel_it(timer)
+    assert failures(stream.arm()({"Records": stream.records()[2:]}, None)) == []
+    assert world.schedules.schedules == {}
+
+
+def test_a_schedule_that_cannot_be_removed_is_tried_again() -> None:
+    world = World()
+    stream = Stream(world)
+    timer = world.new(duration="1d")
+    stream.arm()({"Records": stream.records()}, None)
+    world.cancel_it(timer)
+    down = crashing(world.schedules, "delete", error=DependencyUnavailableError("slow"))
+    consumer = stream.consumer(ArmChanges(world.arm, DisarmTimer(down)))
+    assert failures(consumer({"Records": stream.records()[2:]}, None)) == ["s2"]
+
+
+def test_a_timer_that_cannot_be_armed_now_is_reported_alone() -> None:
+    world = World()
+    stream = Stream(world)
+    timers = [world.new(duration="60s") for _ in range(3)]
+    world.wake_queue.refuses = lambda hint: hint.timer_id == timers[1].id
+    assert failures(stream.arm()({"Records": stream.records()}, None)) == ["s1"]
+    assert stream.parked.parked == []
+
+
+@pytest.mark.parametrize("images", [["OldImage"], []])
+def test_ttl_removal_is_no_event(images: list[str]) -> None:
+    world = World()
+    stream, bus = Stream(world), MemoryEventBus()
+    dynamodb = {"SequenceNumber": "s1", **{name: {"change": 0} for name in images}}
+    removal = {"eventID": "e1", "eventName": "REMOVE", "dynamodb": dynamodb, "userIdentity": {"type": "Service"}}
+    assert failures(stream.consumer(PublishEvents(bus))({"Records": [removal]}, None)) == []
+    assert bus.published == []
+    assert stream.parked.parked == []
+
+
+def test_a_poison_stream_record_is_parked_whole_and_holds_up_nobody() -> None:
+    world = World()
+    stream = Stream(world)
+    timers = [world.new(duration="60s") for _ in range(2)]
+    first, second = stream.records()
+    poison = stream.record(7, POISON, old=False, at_ms=NOW_MS)
+    whole = copy.deepcopy(poison)
+    for _ in range(2):
+        assert failures(stream.arm()({"Records": [first, poison, second]}, None)) == []
+    (parked,) = stream.parked.parked
+    assert (parked.consumer, parked.record, parked.reason) == ("kernel_arm", whole, "no such thing")
+    assert [hint.timer_id for hint in world.wake_queue.messages[:2]] == [timer.id for timer in timers]
+
+
+def test_a_poison_record_that_cannot_be_parked_stays_with_the_stream() -> None:
+    world = World()
+    stream = Stream(world)
+    poison = stream.record(7, POISON, old=False, at_ms=NOW_MS)
+    down = crashing(stream.parked, "put", error=DependencyUnavailableError("slow"))
+    consumer = StreamConsumer("kernel_arm", stream.read, lambda _: set(), down, world.clock)
+    assert failures(consumer({"Records": [poison]}, None)) == ["s7"]
+
+
+@pytest.mark.parametrize(("age_ms", "is_parked"), [(0, False), (PARK_AFTER_MS - 1, False), (PARK_AFTER_MS, True)])
+def test_a_record_that_fails_is_tried_again_until_it_is_old(age_ms: int, is_parked: bool) -> None:
+    world = World()
+    stream = Stream(world)
+    world.new(duration="60s")
+    world.wake_queue.refuses = lambda _: True
+    world.clock.advance(age_ms)
+    assert failures(stream.arm()({"Records": stream.records()}, None)) == ([] if is_parked else ["s0"])
+    assert len(stream.parked.parked) == is_parked
+
+
+def test_events_that_the_bus_refuses_are_reported_by_their_records() -> None:
+    world = World()
+    stream, bus = Stream(world), MemoryEventBus()
+    world.new_fired("a")
+    world.cancel_it(world.new(duration="1h"))
+    bus.refuses = lambda event: event.type.endswith(".cancelled.v1")
+    assert failures(stream.consumer(PublishEvents(bus))({"Records": stream.records()}, None)) == ["s3"]
+    assert [event.type.split(".")[3] for event in bus.published] == ["created", "fired", "created"]
+
+
+def test_an_empty_batch_calls_nobody() -> None:
+    def nobody(_: Sequence[TimerChange]) -> set[int]:
+        raise AssertionError("called")
+
+    assert failures(Stream(World()).consumer(nobody)({"Records": []}, None)) == []
