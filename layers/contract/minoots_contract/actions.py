@@ -123,7 +123,8 @@ class Action(WireModel):
         Raises:
             pydantic.ValidationError: If they do not fit; its locations begin with ``parameters``.
         """
-        return _WebhookAction.model_validate({"parameters": self.parameters}).parameters
+        wire = {"parameters": self.parameters}
+        return _WebhookAction.model_validate(wire, by_alias=True, by_name=False).parameters
 
 
 class _WebhookAction(WireModel):

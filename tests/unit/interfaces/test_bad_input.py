@@ -48,7 +48,7 @@ def cancel(**body: Any) -> dict[str, Any]:
 
 DEEP = '{"requestedBy":"c","duration":1,"metadata":' + '{"a":' * MAX_DEPTH + "1" + "}" * MAX_DEPTH + "}"
 ABYSS = '{"requestedBy":"c","duration":1,"metadata":{"a":' + "[" * 50_000 + "]" * 50_000 + "}}"
-ACTION = "actionBundle.actions[0]"
+ACTION, RETRY = "actionBundle.actions[0]", "actionBundle.retryPolicy"
 
 ROWS: list[Row] = [
     ("a duration in words", create(duration="soon"), INVALID, "duration"),
@@ -74,6 +74,16 @@ ROWS: list[Row] = [
     ("a fireAt in epoch milliseconds", create(duration=..., fireAt=NOW_MS + 5000), INVALID, "fireAt"),
     ("a field that is not known", create(colour="red"), INVALID, "colour"),
     ("a field of an endless name", create(**{"x" * 200_000: 1}), INVALID, "x" * 200),
+    ("a field in snake case", create(requestedBy=..., requested_by="cli"), INVALID, "requested_by"),
+    ("a time in snake case", create(duration=..., fire_at="2030-01-01T00:00:00Z"), INVALID, "fire_at"),
+    ("a bundle in snake case", create(action_bundle=bundle("a")), INVALID, "action_bundle"),
+    (
+        "a nested field in snake case",
+        create(actionBundle=bundle("a", max_attempts=2)),
+        INVALID,
+        RETRY + ".max_attempts",
+    ),
+    ("a parameter in snake case", hook(timeout_ms=5000), INVALID, f"{ACTION}.parameters.timeout_ms"),
     ("a nested field that is not known", with_action(colour="red"), INVALID, f"{ACTION}.colour"),
     ("a parameter that is not known", hook(verb="GET"), INVALID, f"{ACTION}.parameters.verb"),
     ("requestedBy missing", create(requestedBy=...), INVALID, "requestedBy"),
@@ -143,6 +153,7 @@ ROWS: list[Row] = [
     ("a cancel by nobody", cancel(), INVALID, "requestedBy"),
     ("a cancel by an empty name", cancel(requestedBy=""), INVALID, "requestedBy"),
     ("a cancel with a reason of two lines", cancel(requestedBy="a", reason="b\nc"), INVALID, "reason"),
+    ("a cancel in snake case", cancel(requested_by="a"), INVALID, "requested_by"),
     ("a cancel with more", cancel(requestedBy="a", force=True), INVALID, "force"),
     ("a cancel without a body", {"method": "POST", "path": "/timers/{id}/cancel"}, INVALID, "body"),
     ("a limit of nothing", read(limit="0"), INVALID, "limit"),

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body, Path, Query
-from pydantic import BaseModel, StringConstraints
+from pydantic import BaseModel, BeforeValidator, StringConstraints
 
 from minoots_contract.timers import (
     CancelTimerRequest,
@@ -42,6 +42,15 @@ Cursor = Annotated[
 ]
 
 
+def _in_wire_names(model: type[BaseModel]) -> BeforeValidator:
+    """Read a body by its wire names alone: in Python the models take their fields' own names as well."""
+    return BeforeValidator(lambda body: model.model_validate(body, by_alias=True, by_name=False))
+
+
+CreateBody = Annotated[CreateTimerRequest, _in_wire_names(CreateTimerRequest), Body()]
+CancelBody = Annotated[CancelTimerRequest, _in_wire_names(CancelTimerRequest), Body()]
+
+
 @dataclass(frozen=True, slots=True)
 class UseCases:
     """What the routes call."""
@@ -71,7 +80,7 @@ def _add_timers(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
         "/timers",
         **described("createTimer", "Create a timer", TimerReply, 403, status=201, body=True),
     )
-    def create_timer(request: Annotated[CreateTimerRequest, Body()]) -> Response[Any]:
+    def create_timer(request: CreateBody) -> Response[Any]:
         timer = use_cases.create_timer(_principal(app), request)
         return _json(201, timer_reply(timer), {"location": f"/timers/{timer.id}"})
 
@@ -98,7 +107,7 @@ def _add_timers(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
         "/timers/<timer_id>/cancel",
         **described("cancelTimer", "Cancel a timer that has not fired", TimerReply, 404, 409, body=True),
     )
-    def cancel_timer(timer_id: TimerId, request: Annotated[CancelTimerRequest, Body()]) -> Response[Any]:
+    def cancel_timer(timer_id: TimerId, request: CancelBody) -> Response[Any]:
         return _json(200, timer_reply(use_cases.cancel_timer(_principal(app), timer_id, request)))
 
 
