@@ -5,9 +5,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 export SAM_CLI_TELEMETRY := 0
+CHECKOV_VERSION := 3.3.30
+BOUNDED := $(if $(shell command -v timeout),timeout 120)
 
 .DEFAULT_GOAL := help
-.PHONY: help install up test check build openapi openapi-check clean
+.PHONY: help install up test check build bench openapi openapi-check clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -34,9 +36,23 @@ check: install ## lint, types, import rules, template
 	$(UV) lock --check
 	$(MAKE) --no-print-directory openapi-check
 	$(BIN)/sam validate --lint --region us-east-1
+	$(BIN)/cfn-lint --append-rules guardrails --regions us-east-1 -- template.yaml alarms.yaml
+	$(MAKE) --no-print-directory checkov
+
+# In an environment of its own, because its pins and the SAM CLI's exclude each other. It asks nobody but the package
+# registry: no download of policies, no account. What it is excused stands in the templates, with the reason.
+checkov: install
+	$(BOUNDED) $(UV) tool run --quiet --python $(BIN)/python --from checkov==$(CHECKOV_VERSION) checkov \
+	  --framework cloudformation --skip-download --compact --quiet --file template.yaml --file alarms.yaml
 
 build: install ## build the Lambda artefacts with SAM, for ARCHITECTURE (arm64 or x86_64)
 	$(BIN)/sam build --parameter-overrides Architecture=$(or $(ARCHITECTURE),arm64)
+
+bench: install ## measure it and write docs/benchmarks.md; RUNS=1 for a quick look, SHARED for the peer harness
+	@$(BIN)/python -m bench --runs $(or $(RUNS),3) --shared $(or $(SHARED),../shared) $(ARGS)
+
+cloud: install ## deploy to an emulated AWS, try it over HTTP, take it down; ARGS for pytest
+	@$(BIN)/python -m tests.e2e.cloud_check $(ARGS)
 
 openapi: install ## write docs/openapi.json from the routes
 	$(BIN)/python -m minoots_kernel.interfaces.rest.describe > docs/openapi.json

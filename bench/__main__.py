@@ -1,0 +1,87 @@
+"""`python -m bench`: measures, prints, and writes `docs/benchmarks.md`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from bench import cpu, imports, kinds, machine
+from bench.page import write
+from bench.workloads import HarnessMissingError, Workloads
+
+PARTS = ("workloads", "costs", "cpu", "imports")
+DOCS = Path("docs")
+RESULTS = "results.json"
+
+_began = time.monotonic()
+
+
+def main() -> int:
+    arguments = _arguments()
+    if arguments.render:
+        print(write(_last(Path(arguments.docs)), Path(arguments.docs)))
+        return 0
+    try:
+        results = _measure(arguments)
+    except HarnessMissingError as error:
+        print(error, file=sys.stderr)
+        return 2
+    docs = Path(arguments.docs)
+    results = _last(docs) | results
+    (docs / "benchmarks").mkdir(parents=True, exist_ok=True)
+    (docs / "benchmarks" / RESULTS).write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    print(write(results, docs))
+    return 0
+
+
+def _measure(arguments: argparse.Namespace) -> dict[str, Any]:
+    parts = arguments.only.split(",")
+    if unknown := set(parts) - set(PARTS):
+        raise SystemExit(f"bench: no such part: {', '.join(unknown)}; there are {', '.join(PARTS)}")
+    results: dict[str, Any] = {"machine": machine.describe(), "runs": arguments.runs, "pending": arguments.pending}
+    if "workloads" in parts:
+        workloads = Workloads(Path(arguments.shared), arguments.pending, _tell)
+        results["workloads"] = workloads.measure(arguments.runs, with_b=arguments.with_b)
+    if "costs" in parts:
+        _tell("AWS calls and units by kind of timer")
+        results["costs"] = kinds.measure(arguments.runs)
+    if "cpu" in parts:
+        results["cpu"] = []
+        for run in range(arguments.runs):
+            _tell(f"run {run + 1} of {arguments.runs}: CPU by stage")
+            results["cpu"].append(cpu.measure(arguments.cpu_timers))
+    if "imports" in parts:
+        _tell("imports")
+        results["imports"] = imports.measure(5)
+    return results
+
+
+def _last(docs: Path) -> dict[str, Any]:
+    """The results of last time: parts that were not measured now keep them."""
+    kept = docs / "benchmarks" / RESULTS
+    return dict(json.loads(kept.read_text(encoding="utf-8"))) if kept.exists() else {}
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--runs", type=int, default=3, help="of each workload; the page shows medians")
+    parser.add_argument("--shared", default="../shared", help="folder that has the peer harness in `bench`")
+    parser.add_argument("--only", default=",".join(PARTS), help=f"parts, of {', '.join(PARTS)}")
+    parser.add_argument("--with-b", action="store_true", help="workload (b), 10,000 timers over a minute, once")
+    parser.add_argument("--pending", type=int, default=100_000, help="far-future timers pending; 0 leaves that out")
+    parser.add_argument("--cpu-timers", type=int, default=400, help="timers of a CPU run")
+    parser.add_argument("--docs", default=str(DOCS), help="where the page is written")
+    parser.add_argument("--render", action="store_true", help="write the page again from the last results")
+    return parser.parse_args()
+
+
+def _tell(what: str) -> None:
+    print(f"[{time.monotonic() - _began:6.0f} s] {what}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
