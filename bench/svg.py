@@ -14,26 +14,26 @@ COLOURS = ("#1f6feb", "#d1242f", "#1a7f37", "#8250df")
 
 
 def percentile_chart(title: str, lines: Mapping[str, Points]) -> str:
-    """A chart of curves of (percentile, milliseconds): percent up, milliseconds across."""
-    longest = _round_up(max((value for points in lines.values() for _, value in points), default=1.0))
+    """A chart of curves of (percentile, milliseconds): percent up, milliseconds across, the latter by powers of ten."""
+    longest = max((value for points in lines.values() for _, value in points), default=1.0)
+    decades = max(1, math.ceil(math.log10(max(longest, 1.0))))
 
     def x(milliseconds: float) -> float:
-        return LEFT + (WIDTH - LEFT - RIGHT) * max(0.0, milliseconds) / longest
+        return LEFT + (WIDTH - LEFT - RIGHT) * math.log10(max(1.0, milliseconds)) / decades
 
     def y(percent: float) -> float:
         return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * percent / 100
 
-    parts = [_text(WIDTH / 2, 22, title, size=15), _text(WIDTH / 2, HEIGHT - 8, "lateness, ms")]
+    parts = [_text(WIDTH / 2, 22, title, size=15), _text(WIDTH / 2, HEIGHT - 8, "lateness, ms, each step tenfold")]
     for percent in (0, 25, 50, 75, 100):
         parts += [
             _line(LEFT, y(percent), WIDTH - RIGHT, y(percent)),
             _text(LEFT - 8, y(percent) + 4, f"{percent}%", "end"),
         ]
-    for step in range(6):
-        value = longest * step / 5
+    for value in (10.0**decade for decade in range(decades + 1)):
         parts += [
             _line(x(value), TOP, x(value), HEIGHT - BOTTOM),
-            _text(x(value), HEIGHT - BOTTOM + 18, f"{value:,.4g}"),
+            _text(x(value), HEIGHT - BOTTOM + 18, f"{value:,.0f}"),
         ]
     for index, (name, points) in enumerate(lines.items()):
         colour = COLOURS[index % len(COLOURS)]
@@ -61,9 +61,3 @@ def _text(x: float, y: float, text: str, anchor: str = "middle", *, size: int = 
     return (
         f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" text-anchor="{anchor}" fill="{colour}">{escape(text)}</text>'
     )
-
-
-def _round_up(value: float) -> float:
-    """The next of 1, 2 or 5 times a power of ten."""
-    power: float = 10.0 ** math.floor(math.log10(max(value, 1e-9)))
-    return next(power * step for step in (1, 2, 5, 10) if power * step >= value)
