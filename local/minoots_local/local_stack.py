@@ -1,9 +1,11 @@
 """The stack: reads the template, makes its resources, and joins them by players."""
 
 import contextlib
+import gc
+import logging
 import platform
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -103,8 +105,9 @@ class LocalStack:
             readers = stream_readers(self.template, name)
             tables[name] = TableSpec(tuple(table.table_key_attrs), tuple(readers))
         if self.settings.data is not None:
-            self._ledger = Ledger(self.settings.data, tables)
-            self.account.restore(self._ledger.histories)
+            with _uncollected():
+                self._ledger = Ledger(self.settings.data, tables)
+                self.account.restore(self._ledger.histories)
         writes = WritePath(self.account.tables, self._ledger, self.clock)
         writes.add_readers({name: spec.readers for name, spec in tables.items()}, self._ledger.histories)
         self.account.gate.durability = writes
@@ -127,10 +130,16 @@ class LocalStack:
         if sweep is None:
             return
         started_ms = self.clock.now_ms()
+        # To the kernel each is a repair worth a warning; here all of them are what a start does.
+        kernel_log = logging.getLogger("minoots_kernel")
+        level = kernel_log.level
+        kernel_log.setLevel(logging.ERROR)
         try:
             answer = sweep.invoke({"rebuild": True})
         except Exception as error:
             raise LocalStackError(f"pending timers could not be armed at start: {error}") from error
+        finally:
+            kernel_log.setLevel(level)
         took = round((self.clock.now_ms() - started_ms) / 1000, 2)
         _log.info("armed pending timers", extra={"took_s": took, "answer": answer})
 
@@ -183,6 +192,18 @@ class LocalStack:
         finally:
             self._ledger = NoLedger()
             self._exit.close()
+
+
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """Load without the garbage collector: nothing becomes garbage, and it would look at all of it again and again."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _read(settings: LocalSettings) -> Template:

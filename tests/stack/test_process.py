@@ -168,3 +168,9 @@ def test_keys_that_are_no_json_are_said_plainly(environ: dict[str, str], run: ty
     process = run("--ephemeral")
     assert process.process.wait(30) == 1
     assert "API_KEYS_JSON is not JSON" in process.text
+
+
+def test_a_demo_timer_is_created_on_request(environ: dict[str, str], run: type[Process]) -> None:
+    environ["MINOOTS_BOOT_DEMO"] = "1"
+    process = run("--ephemeral", "--no-aws-port")
+    until(lambda: "created a demo timer" in process.text, 30)
