@@ -209,8 +209,10 @@ class World:
             if self.clock.now_ms() >= next_sweep_ms:
                 next_sweep_ms += SWEEP_EVERY_MS
                 self._handle(self.sweep, None)
+            rounds = 0
             while self._deliver():
-                pass
+                rounds += 1
+                assert rounds < 1_000, "messages go round and round while time stands still"
             times = [sent.due_at_ms for sent in [*self.wake_queue.sent, *self.action_queue.sent]]
             times += [at_ms for at_ms, _, _ in self._invisible]
             times += [schedule.at_ms for schedule in self.schedules.schedules.values()]

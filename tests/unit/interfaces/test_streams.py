@@ -14,7 +14,7 @@ from minoots_kernel.domain.events import TimerChange
 from minoots_kernel.domain.timer import Status
 from minoots_kernel.interfaces.arming import ArmChanges
 from minoots_kernel.interfaces.streams import PARK_AFTER_MS, Record, StreamConsumer
-from tests.unit.application.world import World, crashing, wake_up
+from tests.unit.application.world import Faults, World, crashing, wake_up
 from tests.unit.domain.builders import NOW_MS
 
 POISON: dict[str, Any] = {"poison": {"BOOL": True}}
@@ -88,6 +88,15 @@ def test_a_cancelled_timer_that_was_armed_loses_its_schedule() -> None:
     world.cancel_it(timer)
     assert failures(stream.arm()({"Records": stream.records()[2:]}, None)) == []
     assert world.schedules.schedules == {}
+
+
+def test_a_cancelled_timer_that_never_was_armed_costs_no_call() -> None:
+    world = World()
+    stream, calls = Stream(world), Faults()
+    world.cancel_it(world.new(duration="1d"))
+    consumer = stream.consumer(ArmChanges(world.arm, DisarmTimer(calls.around(world.schedules))))
+    consumer({"Records": stream.records()[1:]}, None)
+    assert calls.calls == []
 
 
 def test_a_schedule_that_cannot_be_removed_is_tried_again() -> None:
