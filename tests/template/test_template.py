@@ -1,11 +1,14 @@
 """What must hold of the deployed state and its queues, whoever edits the template."""
 
+import re
+
 import pytest
 
 from tests.template.expanded import (
     DEAD_LETTER_QUEUES,
     FUNCTIONS,
     QUEUE_FUNCTIONS,
+    ROOT,
     Resources,
     mappings_of,
     of_type,
@@ -98,3 +101,9 @@ def test_every_parameter_and_output_says_what_it_is_for(source: Resources, alarm
     described_ones = [source["Parameters"], source["Outputs"], alarms_source["Parameters"]]
     for name, described in [one for section in described_ones for one in section.items()]:
         assert described.get("Description"), name
+
+
+@pytest.mark.parametrize("name", ["template.yaml", "alarms.yaml"])
+def test_what_checkov_is_excused_is_excused_with_a_reason(name: str) -> None:
+    excuses = re.findall(r"checkov:skip=(\w+)(.*)", (ROOT / name).read_text(encoding="utf-8"))
+    assert [check for check, reason in excuses if len(reason.removeprefix(":").split()) < 4] == []
