@@ -2,7 +2,6 @@
 
 import contextlib
 import gc
-import logging
 import platform
 import socket
 from collections.abc import Iterator, Mapping
@@ -21,6 +20,7 @@ from minoots_local.functions import LocalFunction
 from minoots_local.ledger import Ledger, NoLedger, TableSpec
 from minoots_local.logs import logger
 from minoots_local.players.http import HttpApi
+from minoots_local.players.rearming import Rearming
 from minoots_local.players.wiring import Players, stream_readers
 from minoots_local.servers import HttpServer, bind
 from minoots_local.settings import LocalSettings
@@ -95,7 +95,7 @@ class LocalStack:
         for function in self.functions.values():
             function.warm_up()
         self._seed()
-        self._rebuild()
+        self._rearm()
         self._players.start()
         self._serve(listening)
 
@@ -124,24 +124,15 @@ class LocalStack:
         seeded = seed_api_keys(owner.env, list(self.settings.api_keys))
         _log.info("seeded API keys", extra={"keys": seeded})
 
-    def _rebuild(self) -> None:
-        """Arm every pending timer anew: queues and schedules begin empty."""
+    def _rearm(self) -> None:
+        """Arm every pending timer of an earlier run anew."""
         sweep = self.functions.get("KernelSweepFunction")
         if sweep is None:
             return
-        started_ms = self.clock.now_ms()
-        # To the kernel each is a repair worth a warning; here all of them are what a start does.
-        kernel_log = logging.getLogger("minoots_kernel")
-        level = kernel_log.level
-        kernel_log.setLevel(logging.ERROR)
-        try:
-            answer = sweep.invoke({"rebuild": True})
-        except Exception as error:
-            raise LocalStackError(f"pending timers could not be armed at start: {error}") from error
-        finally:
-            kernel_log.setLevel(level)
-        took = round((self.clock.now_ms() - started_ms) / 1000, 2)
-        _log.info("armed pending timers", extra={"took_s": took, "answer": answer})
+        rearming = Rearming(sweep, self.clock)
+        rearming.begin()
+        if self._players:
+            self._players.add(rearming)
 
     def _serve(self, listening: socket.socket) -> None:
         functions = [f for f in self.functions.values() if _has_http_event(f)]

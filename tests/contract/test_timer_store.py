@@ -236,6 +236,32 @@ def test_the_sweeps_index_has_the_timers_whose_check_is_due(stores: Stores) -> N
     assert all_due(stores, middle - 20_000) == []
 
 
+def test_a_stretch_of_the_sweeps_index_leaves_out_what_is_due_before_it(stores: Stores) -> None:
+    timers = [a_timer(stores.new_tenant(), duration=f"{seconds}s") for seconds in (10, 20, 30)]
+    for timer in timers:
+        stores.timers.create(timer)
+    middle = timers[1].next_check_at_ms
+    assert middle is not None
+    found = [
+        key
+        for shard in range(stores.timers.check_shards)
+        for key in stores.timers.due_for_check(shard, 1 << 62, 10, since_ms=middle).items
+    ]
+    assert {key_of(timer) for timer in timers} & set(found) == {key_of(timer) for timer in timers[1:]}
+
+
+def test_many_timers_are_read_at_once_and_those_that_do_not_exist_are_left_out(stores: Stores) -> None:
+    tenant = stores.new_tenant()
+    small = [a_timer(tenant) for _ in range(110)]
+    large = [a_timer(tenant, metadata={"text": "x" * 2_000}) for _ in range(3)]
+    for timer in (*small, *large):
+        stores.timers.create(timer)
+    missing = [key_of(a_timer(tenant)), key_of(a_timer(stores.new_tenant()))]
+    found = stores.timers.get_many([*map(key_of, small), *missing, *map(key_of, large)])
+    assert sorted(found, key=lambda timer: timer.id) == sorted((*small, *large), key=lambda timer: timer.id)
+    assert stores.timers.get_many([]) == []
+
+
 def test_a_shard_of_the_sweeps_index_has_the_earliest_first_whatever_the_pages(stores: Stores) -> None:
     tenant = stores.new_tenant()
     timers = [a_timer(tenant, duration=f"{1 + number * 7 % 20}s") for number in range(40)]

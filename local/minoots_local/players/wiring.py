@@ -71,6 +71,10 @@ class Players:
             ),
         ]
 
+    def add(self, player: _Plays) -> None:
+        """Have one more player start and stop with the others."""
+        self._all.append(player)
+
     def start(self) -> None:
         """Begin to play."""
         for player in self._all:

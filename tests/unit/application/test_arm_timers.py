@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from minoots_kernel.application.arm_timers import DisarmTimer, send_wake_up
+from minoots_kernel.application.arm_timers import DisarmTimer
+from minoots_kernel.application.hints import send_wake_ups
 from minoots_kernel.domain.errors import DependencyUnavailableError
 from minoots_kernel.domain.messages import WakeUp
 from minoots_kernel.domain.timer import Status
@@ -141,11 +142,13 @@ def test_disarming_removes_the_schedule_and_may_be_done_twice() -> None:
         assert world.schedules.schedules == {}
 
 
-def test_a_single_wake_up_takes_its_leg_and_says_which() -> None:
+def test_wake_ups_take_their_legs_and_those_that_could_not_be_sent_are_told() -> None:
     world = World()
     near, far = wake_up(world.new(duration="60s")), wake_up(world.new(duration="1d"))
-    assert not send_wake_up(near, world.wake_queue, world.schedules, NOW_MS)
-    assert send_wake_up(far, world.wake_queue, world.schedules, NOW_MS)
+    assert send_wake_ups([near, far], world.wake_queue, world.schedules, NOW_MS) == {}
+    assert world.wake_queue.messages == [near]
+    assert [schedule.wake_up for schedule in world.schedules.schedules.values()] == [far]
     world.wake_queue.refuses = lambda _: True
-    with pytest.raises(DependencyUnavailableError):
-        send_wake_up(near, world.wake_queue, world.schedules, NOW_MS)
+    assert set(send_wake_ups([near, far], world.wake_queue, world.schedules, NOW_MS)) == {near}
+    down = crashing(world.schedules, "put", error=DOWN)
+    assert send_wake_ups([far], world.wake_queue, down, NOW_MS) == {far: "no answer"}

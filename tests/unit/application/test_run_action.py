@@ -152,6 +152,7 @@ def test_a_crash_around_the_dead_letter_leaves_exactly_one_when_the_message_retu
     world.receiver.answers.append(GONE)
     with pytest.raises(Crash):
         replace(world.run, dead_letters=crashing(world.dead_letters, "put", after=after))(first)
+    world.clock.advance(ACTION_VISIBILITY_MS)
     world.run(first)
     assert len(world.dead_letters.letters) == 1
     assert world.receiver.deliveries == ["a#1"]

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
 from minoots_kernel.application.ports import Page, TimerKey
 from minoots_kernel.domain.errors import DependencyUnavailableError, TransientActionError
 from minoots_kernel.domain.messages import ActionMessage
-from minoots_kernel.domain.timer import Status
+from minoots_kernel.domain.timer import Status, Timer
 from minoots_kernel.domain.transitions import CHECK_AFTER_MS, REDISPATCH_AFTER_MS
 from tests.unit.application.world import Crash, StreamedStore, World, crashing, wake_up
 from tests.unit.domain.builders import NOW_MS
@@ -63,7 +65,7 @@ def test_a_lost_next_attempt_is_sent_again_after_its_time() -> None:
 
 def test_a_stale_index_repairs_nothing() -> None:
     class StaleIndex(StreamedStore):
-        def due_for_check(self, shard: int, until_ms: int, limit: int, position: str | None = None) -> Page[TimerKey]:
+        def due_for_check(self, shard: int, *_: object, **__: object) -> Page[TimerKey]:
             return Page(tuple(TimerKey(timer.tenant_id, timer.id) for timer in self.timers)) if shard == 0 else Page(())
 
     world = World()
@@ -81,8 +83,8 @@ def test_a_stale_index_repairs_nothing() -> None:
 
 def test_an_index_that_names_a_timer_that_is_gone_does_no_harm() -> None:
     class Forgetful(StreamedStore):
-        def get(self, key: TimerKey) -> None:
-            return None
+        def get_many(self, keys: Sequence[TimerKey]) -> list[Timer]:
+            return []
 
     world = World()
     store = Forgetful()
@@ -135,14 +137,40 @@ def test_a_sweep_that_crashes_between_its_repair_and_its_note_repairs_again(afte
     assert world.wake_ups_due() == [wake_up(timer)]
 
 
-def test_a_store_that_does_not_answer_fails_one_visit_and_not_the_sweep() -> None:
+def test_a_page_that_cannot_be_read_is_left_to_the_next_sweep_and_keeps_no_other_from_it() -> None:
     world = World()
-    for _ in range(3):
-        world.new()
+    timers = [world.new() for _ in range(40)]
     world.clock.advance_to(DUE_MS + CHECK_AFTER_MS)
     down = DependencyUnavailableError("no answer")
-    report = replace(world.sweep, store=crashing(world.store, "get", error=down))()
-    assert (report.checked, report.failed, report.repaired) == (3, 1, {"unfired": 2})
+    report = replace(world.sweep, store=crashing(world.store, "get_many", error=down))()
+    assert report.checked == len(timers)
+    assert 0 < report.failed < len(timers)
+    assert report.repaired == {"unfired": len(timers) - report.failed}
+    assert world.sweep().repaired == {"unfired": report.failed}
+
+
+def test_the_longer_an_attempt_is_overdue_the_longer_until_it_is_sent_again() -> None:
+    world = World()
+    world.new_fired("a")
+    world.actions_due()
+    looks = []
+    for _ in range(60):
+        world.clock.advance(15_000)
+        if world.sweep().repaired:
+            looks.append(world.clock.now_ms())
+    gaps = [after - before for before, after in pairwise(looks)]
+    assert len(looks) <= 6, "a queue that lags by a quarter of an hour is not filled with copies"
+    assert gaps == sorted(gaps)
+
+
+def test_a_rebuild_may_be_kept_to_a_stretch_of_time() -> None:
+    world = World()
+    timers = [world.new(duration=f"{n}h") for n in range(1, 6)]
+    world.schedules._schedules.clear()
+    first, last = (timers[n].next_check_at_ms or 0 for n in (1, 3))
+    assert world.sweep.rebuild(since_ms=first, until_ms=last).repaired == {"rearmed": 3}
+    scheduled = {schedule.wake_up.timer_id for schedule in world.schedules.schedules.values()}
+    assert scheduled == {timer.id for timer in timers[1:4]}
 
 
 def test_rebuilding_sends_every_hint_of_every_living_timer_afresh() -> None:

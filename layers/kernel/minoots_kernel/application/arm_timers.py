@@ -6,31 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from minoots_kernel.application.change import change_timer
+from minoots_kernel.application.hints import send_near
 from minoots_kernel.application.ports import Clock, Delayed, TimerKey, TimerStore, WakeQueue, WakeSchedules
-from minoots_kernel.domain.errors import DependencyUnavailableError, MinootsError, StaleHintError
+from minoots_kernel.domain.errors import MinootsError, StaleHintError
 from minoots_kernel.domain.messages import WakeUp
 from minoots_kernel.domain.transitions import Arm
 from minoots_kernel.domain.waking import FarLeg, choose_leg
 
-__all__ = ["ArmTimers", "DisarmTimer", "send_wake_up"]
-
-
-def send_wake_up(wake_up: WakeUp, wake_queue: WakeQueue, schedules: WakeSchedules, now_ms: int) -> bool:
-    """Put one wake-up on its way.
-
-    Returns:
-        Whether a schedule carries it (the far leg).
-
-    Raises:
-        DependencyUnavailableError: If it could not be sent.
-    """
-    leg = choose_leg(wake_up, now_ms)
-    if isinstance(leg, FarLeg):
-        schedules.put(wake_up, leg.at_ms)
-        return True
-    if wake_queue.send([Delayed(wake_up, leg.delay_s)]):
-        raise DependencyUnavailableError("The wake-up queue refused a message.")
-    return False
+__all__ = ["ArmTimers", "DisarmTimer"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +45,7 @@ class ArmTimers:
                     failed[wake_up] = error.detail
             else:
                 near.append(Delayed(wake_up, leg.delay_s))
-        return failed | self._send(near)
+        return failed | send_near(near, self.wake_queue)
 
     def _arm_far(self, wake_up: WakeUp, leg: FarLeg) -> None:
         """Schedule first, then say so: the other way round a crash would leave an armed timer with no schedule."""
@@ -74,13 +57,6 @@ class ArmTimers:
             change_timer(self.store, timer, Arm(wake_up.generation), self.clock.now_ms())
         except StaleHintError:
             return  # armed already, or over: the schedule dies at the check of its generation
-
-    def _send(self, near: list[Delayed[WakeUp]]) -> dict[WakeUp, str]:
-        try:
-            refused = self.wake_queue.send(near) if near else []
-        except MinootsError as error:
-            return {delayed.message: error.detail for delayed in near}
-        return {delayed.message: "the queue refused it" for delayed in refused}
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from minoots_contract.timers import CreateTimerRequest
 from minoots_kernel.application.ports import Clock, Delayed, IdFactory, TimerStore, WakeQueue
 from minoots_kernel.domain.creation import new_timer
+from minoots_kernel.domain.dispatch import wake_up_for
 from minoots_kernel.domain.errors import ForbiddenError, MinootsError
-from minoots_kernel.domain.messages import WakeUp
 from minoots_kernel.domain.tenancy import Principal
 from minoots_kernel.domain.timer import Timer
 from minoots_kernel.domain.waking import queue_delay_s
@@ -52,7 +52,7 @@ class CreateTimer:
         return timer
 
     def _wake_directly(self, timer: Timer) -> None:
-        wake_up = WakeUp(timer.tenant_id, timer.id, timer.generation, timer.fire_at_ms)
+        wake_up = wake_up_for(timer)
         delay_s = queue_delay_s(timer.fire_at_ms - self.clock.now_ms())
         try:
             refused = self.wake_queue.send([Delayed(wake_up, delay_s)])

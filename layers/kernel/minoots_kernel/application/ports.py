@@ -109,6 +109,10 @@ class TimerStore(Protocol):
         """Return the timer as it stands, or none."""
         ...
 
+    def get_many(self, keys: Sequence[TimerKey]) -> list[Timer]:
+        """Return those of the timers that exist, in no order; one that cannot be read is logged and left out."""
+        ...
+
     def replace(self, before: Timer, after: Timer) -> None:
         """Replace a timer if it still stands at the version of `before`.
 
@@ -135,8 +139,13 @@ class TimerStore(Protocol):
         """
         ...
 
-    def due_for_check(self, shard: int, until_ms: int, limit: int, position: str | None = None) -> Page[TimerKey]:
-        """List timers whose `next_check_at_ms` is at most `until_ms`, the earliest first; the index may be stale."""
+    def due_for_check(
+        self, shard: int, until_ms: int, limit: int, position: str | None = None, *, since_ms: int = 0
+    ) -> Page[TimerKey]:
+        """List timers whose `next_check_at_ms` is from `since_ms` to `until_ms`, the earliest first.
+
+        The index behind it may be stale.
+        """
         ...
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from minoots_kernel.application.arm_timers import send_wake_up
 from minoots_kernel.application.change import change_timer
+from minoots_kernel.application.hints import send_wake_ups
 from minoots_kernel.application.ports import (
     ActionQueue,
     Clock,
@@ -26,6 +26,7 @@ from minoots_kernel.domain.dispatch import message_for, released_at
 from minoots_kernel.domain.errors import (
     ActionError,
     DependencyUnavailableError,
+    MinootsError,
     PermanentActionError,
     StaleHintError,
     TransientActionError,
@@ -33,7 +34,7 @@ from minoots_kernel.domain.errors import (
 )
 from minoots_kernel.domain.messages import ActionMessage, WakeUp
 from minoots_kernel.domain.timer import ActionState, ActionStatus, Attempt, Status, Timer
-from minoots_kernel.domain.transitions import RecordAttempt
+from minoots_kernel.domain.transitions import REDISPATCH_AFTER_MS, RecordAttempt
 from minoots_kernel.domain.waking import MAX_QUEUE_DELAY_S
 from minoots_kernel.domain.webhooks import webhook_request
 
@@ -96,33 +97,34 @@ class RunAction:
 
     def _attempt(self, timer: Timer, state: ActionState) -> RecordAttempt:
         started_at_ms = self.clock.now_ms()
-        attempt = Attempt(state.next_attempt, started_at_ms, started_at_ms, "succeeded")
-        permanent, retry_after_ms = False, None
-        try:
-            status_code = self._perform(timer, state.id, started_at_ms)
-            attempt = replace(attempt, status_code=status_code)
-        except ActionError as error:
-            permanent = isinstance(error, PermanentActionError)
-            retry_after_ms = error.retry_after_ms if isinstance(error, TransientActionError) else None
-            attempt = replace(
-                attempt, outcome="failed", status_code=error.status_code, error=error.reason[:MAX_ERROR_TEXT]
-            )
-        # Never before the firing: a clock that was set back between functions must not reorder the story.
-        ended_at_ms = max(self.clock.now_ms(), started_at_ms, (state.dispatched_at_ms or 0) + 1)
-        attempt = replace(attempt, ended_at_ms=ended_at_ms)
-        self.metrics.count("AttemptsSucceeded" if attempt.outcome == "succeeded" else "AttemptsFailed")
-        logger.info(
-            "attempt %s",
-            attempt.outcome,
-            extra={
-                "timerId": timer.id,
-                "actionId": state.id,
-                "attempt": attempt.number,
-                "statusCode": attempt.status_code,
-                "error": attempt.error,
-            },
+        status_code, failure = self._try(timer, state.id, started_at_ms)
+        attempt = Attempt(
+            number=state.next_attempt,
+            started_at_ms=started_at_ms,
+            # Never before the firing: a clock that was set back between functions must not reorder the story.
+            ended_at_ms=max(self.clock.now_ms(), started_at_ms, (state.dispatched_at_ms or 0) + 1),
+            outcome="failed" if failure else "succeeded",
+            status_code=status_code,
+            error=failure.reason[:MAX_ERROR_TEXT] if failure else None,
         )
+        self.metrics.count("AttemptsFailed" if failure else "AttemptsSucceeded")
+        story = {"timerId": timer.id, "actionId": state.id, "attempt": attempt.number}
+        logger.info("attempt %s", attempt.outcome, extra={**story, "statusCode": status_code, "error": attempt.error})
+        permanent = isinstance(failure, PermanentActionError)
+        retry_after_ms = failure.retry_after_ms if isinstance(failure, TransientActionError) else None
         return RecordAttempt(state.id, attempt, permanent, retry_after_ms)
+
+    def _try(self, timer: Timer, action_id: str, now_ms: int) -> tuple[int | None, ActionError | None]:
+        try:
+            return self._perform(timer, action_id, now_ms), None
+        except ActionError as error:
+            return error.status_code, error
+        except MinootsError:
+            raise  # nothing was tried: the message comes back
+        except Exception as error:
+            # A fault of ours counts as an attempt: unrecorded it would be made again for ever, past every limit.
+            logger.exception("attempt broke off", extra={"timerId": timer.id, "actionId": action_id})
+            return None, TransientActionError(f"the attempt broke off: {type(error).__name__}")
 
     def _perform(self, timer: Timer, action_id: str, now_ms: int) -> int:
         action = timer.spec.action(action_id)
@@ -136,8 +138,14 @@ class RunAction:
         return self.webhooks.send(webhook_request(timer, action_id, parameters, now_ms))
 
     def _follow_up(self, timer: Timer, state: ActionState, attempt: int) -> None:
-        """The message of an attempt came back after its outcome was written: send what follows once more."""
-        if state.tries == attempt and state.attempts:
+        """The message of an attempt came back after its outcome was written: send what follows once more.
+
+        Unless the outcome is fresh: then this is a duplicate, and whoever wrote the outcome is about to send it. Its
+        own message, should it have crashed, comes back only after the queue's visibility timeout.
+        """
+        if state.tries != attempt or not state.attempts:
+            return
+        if self.clock.now_ms() - state.attempts[-1].ended_at_ms >= REDISPATCH_AFTER_MS:
             self._send_what_follows(timer, state, released_at(timer, state.attempts[-1].ended_at_ms))
 
     def _send_what_follows(self, timer: Timer, state: ActionState, released: list[ActionMessage]) -> None:
@@ -159,7 +167,9 @@ class RunAction:
             self._send([Delayed(message_for(timer, state), delay_s)])
             return
         wake_up = WakeUp(timer.tenant_id, timer.id, timer.generation, due_at_ms, state.id, state.next_attempt)
-        send_wake_up(wake_up, self.wake_queue, self.schedules, now_ms)
+        failed = send_wake_ups([wake_up], self.wake_queue, self.schedules, now_ms)
+        if failed:
+            raise DependencyUnavailableError(failed[wake_up])
 
     def _send(self, batch: list[Delayed[ActionMessage]]) -> None:
         if batch and self.action_queue.send(batch):

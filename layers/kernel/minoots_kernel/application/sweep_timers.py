@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from minoots_kernel.application.arm_timers import send_wake_up
 from minoots_kernel.application.change import change_timer
+from minoots_kernel.application.hints import attempt_delay_s, send_attempts, send_wake_ups
 from minoots_kernel.application.ports import (
     ActionQueue,
     Clock,
@@ -18,12 +18,10 @@ from minoots_kernel.application.ports import (
     WakeQueue,
     WakeSchedules,
 )
-from minoots_kernel.domain.dispatch import message_for, overdue_messages, under_way
-from minoots_kernel.domain.errors import DependencyUnavailableError, MinootsError, StaleHintError
-from minoots_kernel.domain.messages import ActionMessage, WakeUp
-from minoots_kernel.domain.timer import Status, Timer
-from minoots_kernel.domain.transitions import CHECK_AFTER_MS, REDISPATCH_AFTER_MS, Recheck
-from minoots_kernel.domain.waking import MAX_QUEUE_DELAY_S
+from minoots_kernel.domain.errors import MinootsError, StaleHintError
+from minoots_kernel.domain.repair import Repair, hints_afresh, repair_of
+from minoots_kernel.domain.timer import Timer
+from minoots_kernel.domain.transitions import Recheck
 
 __all__ = ["SweepReport", "SweepTimers"]
 
@@ -67,17 +65,32 @@ class SweepTimers:
 
     def __call__(self, deadline_ms: int = FAR_FUTURE_MS) -> SweepReport:
         """Repair every timer whose check is due, shard by shard, until the deadline (epoch milliseconds)."""
-        return self._sweep(self._repair, self.clock.now_ms(), deadline_ms)
+        report = self._sweep(repair_of, 0, self.clock.now_ms(), deadline_ms)
+        if report.repaired:
+            self.metrics.count("SweepRepairs", sum(report.repaired.values()))
+            logger.warning("timers repaired", extra={"repaired": report.repaired, "failed": report.failed})
+        return report
 
-    def rebuild(self, deadline_ms: int = FAR_FUTURE_MS) -> SweepReport:
+    def rebuild(
+        self, since_ms: int = 0, until_ms: int = FAR_FUTURE_MS, deadline_ms: int = FAR_FUTURE_MS
+    ) -> SweepReport:
         """Send every hint of every living timer afresh.
 
         For when the queues and schedules are gone and the table is not: after a restore of the table from a backup, or
         a restart of the local stack.
-        """
-        return self._sweep(self._resend, FAR_FUTURE_MS, deadline_ms)
 
-    def _sweep(self, visit: Callable[[Timer], str | None], until_ms: int, deadline_ms: int) -> SweepReport:
+        Args:
+            since_ms: Leave out timers whose check is due before this, epoch milliseconds.
+            until_ms: Leave out timers whose check is due after this.
+            deadline_ms: When to stop.
+        """
+        report = self._sweep(hints_afresh, since_ms, until_ms, deadline_ms)
+        logger.info("hints sent afresh", extra={"sent": report.repaired, "failed": report.failed})
+        return report
+
+    def _sweep(
+        self, plan: Callable[[Timer, int], Repair | None], since_ms: int, until_ms: int, deadline_ms: int
+    ) -> SweepReport:
         report = SweepReport()
         for shard in range(self.store.check_shards):
             position: str | None = None
@@ -85,71 +98,54 @@ class SweepTimers:
                 if self.clock.now_ms() >= deadline_ms:
                     report.complete = False
                     return report
-                page = self.store.due_for_check(shard, until_ms, PAGE, position)
-                for key in page.items:
-                    self._visit(key, visit, report)
+                page = self.store.due_for_check(shard, until_ms, PAGE, position, since_ms=since_ms)
+                self._mend(page.items, plan, report)
                 position = page.next_position
                 if position is None:
                     break
         return report
 
-    def _visit(self, key: TimerKey, visit: Callable[[Timer], str | None], report: SweepReport) -> None:
-        report.checked += 1
+    def _mend(self, keys: Sequence[TimerKey], plan: Callable[[Timer, int], Repair | None], report: SweepReport) -> None:
+        """Mend a page of timers; one that cannot be mended now is left to the next sweep and keeps no other from it."""
+        report.checked += len(keys)
         try:
-            timer = self.store.get(key)
-            repair = visit(timer) if timer is not None else None
+            timers = self.store.get_many(keys)
         except MinootsError as error:
-            # One timer that cannot be repaired now must not keep the others from it; the next sweep comes back.
-            report.failed += 1
-            logger.warning("repair failed", extra={"timerId": key.timer_id, "error": error.detail})
+            report.failed += len(keys)
+            logger.warning("timers cannot be read", extra={"timers": len(keys), "error": error.detail})
             return
-        if repair is not None:
-            report.repaired[repair] = report.repaired.get(repair, 0) + 1
-            self.metrics.count("SweepRepairs")
-            logger.warning("timer repaired", extra={"timerId": key.timer_id, "repair": repair})
-
-    def _repair(self, timer: Timer) -> str | None:
         now_ms = self.clock.now_ms()
-        if timer.next_check_at_ms is None or timer.next_check_at_ms > now_ms:
-            return None  # the index was stale
-        if timer.status.pending:
-            self._wake(timer, now_ms)
-            self._look_again(timer, max(timer.fire_at_ms, now_ms) + CHECK_AFTER_MS)
-            return "unfired" if timer.fire_at_ms <= now_ms else "unarmed"
-        messages = overdue_messages(timer, now_ms) if timer.status is Status.FIRED else []
-        self._dispatch([Delayed(message) for message in messages])
-        self._look_again(timer, self._next_look(timer, now_ms))
-        return "undispatched" if messages else None
+        planned = [(timer, repair) for timer in timers if (repair := plan(timer, now_ms))]
+        failed = self._send([repair for _, repair in planned], now_ms)
+        for timer, repair in planned:
+            if timer.id in failed or not self._look_again(timer, repair):
+                report.failed += 1
+            elif repair.kind is not None:
+                report.repaired[repair.kind] = report.repaired.get(repair.kind, 0) + 1
 
-    def _resend(self, timer: Timer) -> str | None:
-        now_ms = self.clock.now_ms()
-        if timer.status.pending:
-            self._wake(timer, now_ms)
-            return "rearmed"
-        if timer.status is not Status.FIRED:
-            return None
-        batch = []
-        for state in under_way(timer):
-            wait_s = max(0, -((now_ms - (state.next_attempt_at_ms or now_ms)) // 1000))
-            # One further off than the queue reaches comes early, and waits for the rest in the queue again.
-            batch.append(Delayed(message_for(timer, state), min(wait_s, MAX_QUEUE_DELAY_S)))
-        self._dispatch(batch)
-        return "redispatched"
+    def _send(self, repairs: list[Repair], now_ms: int) -> set[str]:
+        """Send the hints of a page; returns the ids of timers of which one could not be sent."""
+        wake_ups = [repair.wake_up for repair in repairs if repair.wake_up]
+        attempts = [
+            Delayed(message, attempt_delay_s(due_at_ms, now_ms))
+            for repair in repairs
+            for message, due_at_ms in repair.attempts
+        ]
+        unsent_wake_ups = send_wake_ups(wake_ups, self.wake_queue, self.schedules, now_ms)
+        unsent_attempts = send_attempts(attempts, self.action_queue)
+        failed = {hint.timer_id: why for unsent in (unsent_wake_ups, unsent_attempts) for hint, why in unsent.items()}
+        for timer_id, why in failed.items():
+            logger.warning("repair failed", extra={"timerId": timer_id, "error": why})
+        return set(failed)
 
-    def _wake(self, timer: Timer, now_ms: int) -> None:
-        wake_up = WakeUp(timer.tenant_id, timer.id, timer.generation, timer.fire_at_ms)
-        send_wake_up(wake_up, self.wake_queue, self.schedules, now_ms)
-
-    def _dispatch(self, batch: list[Delayed[ActionMessage]]) -> None:
-        if batch and self.action_queue.send(batch):
-            raise DependencyUnavailableError("The action queue refused a message.")
-
-    def _look_again(self, timer: Timer, at_ms: int) -> None:
+    def _look_again(self, timer: Timer, repair: Repair) -> bool:
+        if repair.look_again_at_ms is None:
+            return True
         try:
-            change_timer(self.store, timer, Recheck(at_ms), self.clock.now_ms())
+            change_timer(self.store, timer, Recheck(repair.look_again_at_ms), self.clock.now_ms())
         except StaleHintError:
-            return  # it ended meanwhile
-
-    def _next_look(self, timer: Timer, now_ms: int) -> int:
-        expected = [max(state.next_attempt_at_ms or 0, state.dispatched_at_ms or 0) for state in under_way(timer)]
-        return max(min(expected, default=now_ms), now_ms) + REDISPATCH_AFTER_MS
+            return True  # it ended meanwhile
+        except MinootsError as error:
+            logger.warning("repair failed", extra={"timerId": timer.id, "error": error.detail})
+            return False
+        return True

@@ -21,7 +21,11 @@ SPARE_MS = 5_000
 
 
 def build(env: Mapping[str, str]) -> Handler:
-    """Make the handler of the sweep's schedule; `{"rebuild": true}` sends every hint afresh."""
+    """Make the handler of the sweep's schedule.
+
+    The event `{"rebuild": true}` sends every hint afresh instead; `sinceMs` and `untilMs` (epoch milliseconds) keep it
+    to timers whose check is due between them.
+    """
     settings = Settings.from_env(env, "table", "wake_queue_url", "action_queue_url", *parts.SCHEDULING)
     store, clock = parts.timer_store(settings, env), SystemClock()
     wake_queue, action_queue = parts.wake_queue(settings, env), parts.action_queue(settings, env)
@@ -31,9 +35,11 @@ def build(env: Mapping[str, str]) -> Handler:
         sweep = SweepTimers(store, wake_queue, action_queue, schedules, clock, metrics)
 
         def handler(event: Any, context: Any) -> dict[str, Any]:
-            rebuild = isinstance(event, dict) and event.get("rebuild") is True
-            report = (sweep.rebuild if rebuild else sweep)(_deadline_ms(context, clock))
-            return asdict(report)
+            deadline_ms = _deadline_ms(context, clock)
+            if isinstance(event, dict) and event.get("rebuild") is True:
+                since_ms, until_ms = int(event.get("sinceMs", 0)), int(event.get("untilMs", FAR_FUTURE_MS))
+                return asdict(sweep.rebuild(since_ms, until_ms, deadline_ms))
+            return asdict(sweep(deadline_ms))
 
         return handler
 

@@ -1,12 +1,17 @@
-"""Which action messages a fired timer calls for."""
+"""Which hints a timer calls for: its wake-up, and once it has fired its action messages."""
 
 from __future__ import annotations
 
-from minoots_kernel.domain.messages import ActionMessage
+from minoots_kernel.domain.messages import ActionMessage, WakeUp
 from minoots_kernel.domain.timer import ActionState, ActionStatus, Timer
 from minoots_kernel.domain.transitions import REDISPATCH_AFTER_MS
 
-__all__ = ["message_for", "overdue_messages", "released_at", "under_way"]
+__all__ = ["expected_at", "message_for", "overdue_messages", "released_at", "under_way", "wake_up_for"]
+
+
+def wake_up_for(timer: Timer) -> WakeUp:
+    """Return the wake-up of a timer's present generation."""
+    return WakeUp(timer.tenant_id, timer.id, timer.generation, timer.fire_at_ms)
 
 
 def message_for(timer: Timer, state: ActionState) -> ActionMessage:
@@ -29,9 +34,10 @@ def released_at(timer: Timer, at_ms: int) -> list[ActionMessage]:
 def overdue_messages(timer: Timer, now_ms: int) -> list[ActionMessage]:
     """Return the messages to send again: their attempt was due so long ago that it must have been lost."""
     return [
-        message_for(timer, state) for state in under_way(timer) if _expected_at(state) + REDISPATCH_AFTER_MS <= now_ms
+        message_for(timer, state) for state in under_way(timer) if expected_at(state) + REDISPATCH_AFTER_MS <= now_ms
     ]
 
 
-def _expected_at(state: ActionState) -> int:
+def expected_at(state: ActionState) -> int:
+    """Return when an action's next attempt was, or is, due, epoch milliseconds."""
     return max(state.next_attempt_at_ms or 0, state.dispatched_at_ms or 0)

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from minoots_kernel.application.arm_timers import ArmTimers, DisarmTimer
+from minoots_kernel.domain.dispatch import wake_up_for
 from minoots_kernel.domain.errors import MinootsError
 from minoots_kernel.domain.events import TimerChange
 from minoots_kernel.domain.messages import WakeUp
-from minoots_kernel.domain.timer import Status, Timer
+from minoots_kernel.domain.timer import Status
 
 __all__ = ["ArmChanges"]
 
@@ -31,7 +32,7 @@ class ArmChanges:
         failed: set[int] = set()
         for index, change in enumerate(changes):
             if change.after.status is Status.SCHEDULED:
-                to_arm.setdefault(_wake_up(change.after), []).append(index)
+                to_arm.setdefault(wake_up_for(change.after), []).append(index)
             elif self._was_disarmed(change):
                 failed |= self._disarm(index, change)
         for wake_up in self.arm(list(to_arm)):
@@ -45,11 +46,7 @@ class ArmChanges:
 
     def _disarm(self, index: int, change: TimerChange) -> set[int]:
         try:
-            self.disarm(_wake_up(change.before or change.after))
+            self.disarm(wake_up_for(change.before or change.after))
         except MinootsError:
             return {index}
         return set()
-
-
-def _wake_up(timer: Timer) -> WakeUp:
-    return WakeUp(timer.tenant_id, timer.id, timer.generation, timer.fire_at_ms)

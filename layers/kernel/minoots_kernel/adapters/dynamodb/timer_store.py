@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import secrets
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from minoots_kernel.adapters.dynamodb.codec import changes, spec_to_json, timer_from_item, timer_to_item
@@ -96,6 +97,23 @@ class DynamoTimerStore:
         payload = self._table.get(payload_key(key.tenant_id, key.timer_id))
         return self._with_payload(item, payload)
 
+    def get_many(self, keys: Sequence[TimerKey]) -> list[Timer]:
+        """Return those of the timers that exist, a hundred to a call; see the port."""
+        items = self._table.get_many([timer_key(key.tenant_id, key.timer_id) for key in keys])
+        with_payload = [item for item in items if "payload" in item]
+        payloads = {
+            payload["pk"]["S"]: payload["spec"]["S"]
+            for payload in self._table.get_many([_payload_key_of(item) for item in with_payload])
+        }
+        timers = []
+        for item in items:
+            try:
+                timers.append(timer_from_item(item, payloads.get(_payload_key_of(item)["pk"]["S"])))
+            except (KeyError, TypeError, ValueError, IndexError):
+                # It must not keep the others of its page from being read.
+                logger.exception("timer cannot be read", extra={"timerId": item["sk"]["S"]})
+        return timers
+
     def replace(self, before: Timer, after: Timer) -> None:
         """Write what differs, if the timer still stands at the version of `before`.
 
@@ -124,13 +142,19 @@ class DynamoTimerStore:
         items, following = self._timers.page(tenant_id, limit, position, wanted)
         return Page(tuple(self._with_payloads(tenant_id, items)), following)
 
-    def due_for_check(self, shard: int, until_ms: int, limit: int, position: str | None = None) -> Page[TimerKey]:
+    def due_for_check(
+        self, shard: int, until_ms: int, limit: int, position: str | None = None, *, since_ms: int = 0
+    ) -> Page[TimerKey]:
         """List timers whose check is due, the earliest first; see the port."""
         arguments: dict[str, Any] = {"ExclusiveStartKey": json.loads(position)} if position else {}
         items, last = self._table.query(
             IndexName=CHECK_INDEX,
-            KeyConditionExpression="checkShard = :shard AND nextCheckAt <= :until",
-            ExpressionAttributeValues={":shard": {"S": str(shard)}, ":until": {"N": str(until_ms)}},
+            KeyConditionExpression="checkShard = :shard AND nextCheckAt BETWEEN :since AND :until",
+            ExpressionAttributeValues={
+                ":shard": {"S": str(shard)},
+                ":since": {"N": str(since_ms)},
+                ":until": {"N": str(until_ms)},
+            },
             Limit=limit,
             **arguments,
         )
@@ -165,6 +189,10 @@ class DynamoTimerStore:
             # Only when the timer outlived its payload's retention: what is left of it can still be read.
             logger.warning("payload is gone", extra={"timerId": item["sk"]["S"]})
         return timer_from_item(item, payload["spec"]["S"] if payload else None)
+
+
+def _payload_key_of(item: Item) -> Item:
+    return payload_key(tenant_of(item["pk"]["S"]), item["sk"]["S"])
 
 
 def _nonce() -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right, insort
+from bisect import bisect_left, bisect_right, insort
 from collections import defaultdict
+from collections.abc import Sequence
 from threading import RLock
 from typing import Final
 from zlib import crc32
@@ -58,6 +59,11 @@ class MemoryTimerStore:
         """Return the timer as it stands, or none."""
         return self._timers.get(key)
 
+    def get_many(self, keys: Sequence[TimerKey]) -> list[Timer]:
+        """Return those of the timers that exist."""
+        found = [self._timers.get(key) for key in keys]
+        return [timer for timer in found if timer is not None]
+
     def replace(self, before: Timer, after: Timer) -> None:
         """Replace a timer if it still stands at the version of `before`.
 
@@ -85,11 +91,14 @@ class MemoryTimerStore:
                 lambda timer: not statuses or timer.status in statuses,
             )
 
-    def due_for_check(self, shard: int, until_ms: int, limit: int, position: str | None = None) -> Page[TimerKey]:
+    def due_for_check(
+        self, shard: int, until_ms: int, limit: int, position: str | None = None, *, since_ms: int = 0
+    ) -> Page[TimerKey]:
         """List timers whose check is due, the earliest first; see the port."""
         with self._lock:
             checks = self._checks[shard]
-            start = bisect_right(checks, _from_position(position)) if position else 0
+            first = bisect_left(checks, since_ms, key=lambda check: check[0])
+            start = bisect_right(checks, _from_position(position)) if position else first
             end = bisect_right(checks, until_ms, key=lambda check: check[0])
             found = checks[start : min(end, start + limit)]
             keys = tuple(TimerKey(tenant_id, timer_id) for _, tenant_id, timer_id in found)

@@ -1,0 +1,58 @@
+"""What a timer needs when something that should have moved it was lost. Pure: (timer, now) to hints and a next look."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from minoots_kernel.domain.dispatch import expected_at, message_for, overdue_messages, under_way, wake_up_for
+from minoots_kernel.domain.messages import ActionMessage, WakeUp
+from minoots_kernel.domain.timer import Status, Timer
+from minoots_kernel.domain.transitions import CHECK_AFTER_MS, REDISPATCH_AFTER_MS
+
+__all__ = ["Repair", "hints_afresh", "repair_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """Hints to send for a timer.
+
+    Attributes:
+        kind: What was wrong, in one word; none when the timer only has to be looked at again later.
+        wake_up: A wake-up to send.
+        attempts: Action messages to send, each with when its attempt is due, epoch milliseconds.
+        look_again_at_ms: When the sweep is to look at the timer next; none to leave that as it is.
+    """
+
+    kind: str | None
+    wake_up: WakeUp | None = None
+    attempts: tuple[tuple[ActionMessage, int], ...] = ()
+    look_again_at_ms: int | None = None
+
+
+def repair_of(timer: Timer, now_ms: int) -> Repair | None:
+    """Return what a timer needs whose check is due; none if its check is not due, for the index may be stale."""
+    if timer.next_check_at_ms is None or timer.next_check_at_ms > now_ms:
+        return None
+    if timer.status.pending:
+        kind = "unfired" if timer.fire_at_ms <= now_ms else "unarmed"
+        return Repair(kind, wake_up_for(timer), (), max(timer.fire_at_ms, now_ms) + CHECK_AFTER_MS)
+    messages = tuple((message, now_ms) for message in overdue_messages(timer, now_ms))
+    expected = min((expected_at(state) for state in under_way(timer)), default=now_ms)
+    # The longer an attempt is overdue, the longer until the next look: a queue that lags is not filled with copies.
+    overdue_ms = max(REDISPATCH_AFTER_MS, now_ms - expected)
+    look_again_at_ms = max(expected, now_ms) + overdue_ms
+    return Repair("undispatched" if messages else None, None, messages, look_again_at_ms)
+
+
+def hints_afresh(timer: Timer, now_ms: int) -> Repair | None:
+    """Return every hint of a living timer, for when the queues and schedules are gone and the table is not."""
+    if timer.status.pending:
+        return Repair("rearmed", wake_up_for(timer))
+    if timer.status is not Status.FIRED:
+        return None
+    attempts = tuple((message_for(timer, state), state.next_attempt_at_ms or now_ms) for state in under_way(timer))
+    return Repair("redispatched", None, attempts)
+
+
+def _wake_up(timer: Timer) -> WakeUp:
+    return WakeUp(timer.tenant_id, timer.id, timer.generation, timer.fire_at_ms)
