@@ -39,8 +39,8 @@ timers of (c) have one due time: their lateness is the queue before them, and th
 stack sustains.
 """
 
-PENDING = """Written into the journal beforehand, due from thirty days on. The start armed {armed:,} of them before the
-API answered{rest}. Memory: {each} MB for each 10,000 pending.
+PENDING = """Written into the journal beforehand, due from thirty days on.{armed} Memory: {each} MB for each 10,000
+pending.
 """
 
 PEERS_TEXT = """## Beside others
@@ -129,7 +129,7 @@ def _pending(found: dict[str, Runs], pending: int) -> str:
         return figure(median(one[name] / other[name] for one, other in pairs))
 
     grown_mb = _median(pairs, lambda pair: pair[0]["rss_start_mb"] - pair[1]["rss_start_mb"])
-    armed, complete = _armed(full[-1])
+    armed = full[-1].get("armed_at_start")
     rows = [
         ("creates/s, 32 clients", _of(empty, "creates_per_s"), _of(full, "creates_per_s"), ratio("creates_per_s")),
         ("p99 of (a), ms", _of(empty, "p99"), _of(full, "p99"), ratio("p99")),
@@ -137,16 +137,9 @@ def _pending(found: dict[str, Runs], pending: int) -> str:
         ("memory after the start, MB", _of(empty, "rss_start_mb"), _of(full, "rss_start_mb"), ""),
     ]
     head = f"## With {pending:,} far-future timers pending\n"
-    rest = "" if complete else ", and left the rest to the sweep"
-    note = PENDING.format(armed=armed, rest=rest, each=figure(grown_mb / pending * 10_000))
+    said = "" if armed is None else f" The start armed {armed:,} of them before the API answered."
+    note = PENDING.format(armed=said, each=figure(grown_mb / pending * 10_000))
     return f"{head}\n{table(('', 'empty', 'pending', 'ratio'), rows)}\n{note}"
-
-
-def _armed(run: dict[str, Any]) -> tuple[int, bool]:
-    """How many timers the start armed, and whether that was all."""
-    said = run.get("armed_at_start", ["", ""])[1]
-    checked = said.partition("'checked': ")[2].partition(",")[0]
-    return int(checked or 0), "'complete': True" in said
 
 
 def _peers(found: dict[str, Runs]) -> str:
