@@ -27,7 +27,8 @@ SUPPORTED_ACTION_KINDS: Final = ("webhook",)
 """The kinds that this release runs; a timer with another one is refused when it is created."""
 
 _HEADER_NAME = r"^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$"
-_HEADER_VALUE = r"^[\x20-\x7e\t]*$"
+# RFC 9110, 5.5: blanks and tabs stand between visible characters only, or the request could not be sent.
+_HEADER_VALUE = r"^([\x21-\x7e]([\x20-\x7e\t]*[\x21-\x7e])?)?$"
 # RFC 9110 framing and connection fields, and those that the service itself writes to every receiver.
 _RESERVED_HEADERS: Final = frozenset(
     {"connection", "content-length", "expect", "host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
@@ -75,10 +76,15 @@ class WebhookParameters(WireModel):
 
     @field_validator("headers")
     @classmethod
-    def _no_reserved_headers(cls, headers: dict[str, str]) -> dict[str, str]:
+    def _headers_are_the_callers_own(cls, headers: dict[str, str]) -> dict[str, str]:
+        seen: set[str] = set()
         for name in headers:
-            if name.lower() in _RESERVED_HEADERS or name.lower().startswith(_RESERVED_PREFIXES):
+            lower = name.lower()
+            if lower in _RESERVED_HEADERS or lower.startswith(_RESERVED_PREFIXES):
                 raise ValueError(f"the header '{name}' is written by the service: leave it out")
+            if lower in seen:
+                raise ValueError(f"the header '{name}' is given twice: names do not differ by case")
+            seen.add(lower)
         return headers
 
 

@@ -2,7 +2,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import h11
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from minoots_contract.actions import ACTION_KINDS, SUPPORTED_ACTION_KINDS, ActionBundle, RetryPolicy, WebhookParameters
@@ -212,6 +215,12 @@ def test_headers_that_the_service_writes_are_refused(name: str) -> None:
         ("X-A", "\x7f"),
         ("X-A", "caf\u00e9"),
         ("X-A", "x" * 4097),
+        ("X-A", " x"),
+        ("X-A", "x "),
+        ("X-A", "\tx"),
+        ("X-A", "x\t"),
+        ("X-A", " "),
+        ("X-A", "\t"),
         ("X-A", 1),
         ("X-A", None),
         ("X-A", ["a", "b"]),
@@ -230,8 +239,23 @@ def test_no_header_can_carry_another(name: str, value: object) -> None:
 
 
 def test_headers_of_the_receiver_are_taken_as_they_are() -> None:
-    headers = {"Authorization": "Bearer x.y-z", "X-Empty": "", "X-Tab": "a\tb", "accept": "*/*"}
+    headers = {"Authorization": "Bearer x.y-z", "X-Empty": "", "X-Tab": "a\tb", "X-Blanks": "a  b c", "accept": "*"}
     assert WebhookParameters.model_validate({"url": URL, "headers": headers}).headers == headers
+
+
+@pytest.mark.parametrize("names", [("X-A", "x-a"), ("authorization", "Accept", "AUTHORIZATION")])
+def test_header_names_that_differ_in_case_alone_are_one_name(names: tuple[str, ...]) -> None:
+    found = parameters_refused({"url": URL, "headers": dict.fromkeys(names, "x")})
+    assert f"'{names[-1]}' is given twice" in found["actions", 0, "parameters", "headers"]
+
+
+@given(st.text(alphabet=st.characters(max_codepoint=0x81), max_size=6))
+def test_every_header_value_that_is_taken_can_be_sent(value: str) -> None:
+    try:
+        WebhookParameters.model_validate({"url": URL, "headers": {"X-A": value}})
+    except ValidationError:
+        return
+    h11.Request(method="POST", target="/", headers=[("Host", "example.org"), ("X-A", value.encode())])
 
 
 def test_there_are_at_most_32_headers() -> None:
