@@ -6,16 +6,16 @@ A check before the request would be worth nothing: the name may answer different
 from __future__ import annotations
 
 import ipaddress
-import socket
-from collections.abc import Iterable, Sequence
-from typing import Any, TypeAlias
+import re
+from collections.abc import Sequence
 
-import httpcore
+from minoots_kernel.adapters.webhook.networks import IPNetwork, is_public, real_address
 
-__all__ = ["AddressGuard", "BlockedAddressError", "GuardedBackend"]
+__all__ = ["AddressGuard", "BlockedAddressError"]
 
-IPAddress: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052
+# Letters, digits, hyphens and, as some private networks have them, underscores; the last label is no number, or the
+# name would be an odd spelling of an address.
+_HOST = re.compile(r"(?:[a-z0-9_-]{1,63}\.)*(?![0-9]+$|0x[0-9a-f]*$)[a-z0-9_-]{1,63}")
 
 
 class BlockedAddressError(Exception):
@@ -26,80 +26,60 @@ class AddressGuard:
     """Decides about addresses.
 
     Args:
-        allowed: Networks (CIDR) or host names that may be reached though they are private.
+        allowed: What may be reached though it is not public: networks (CIDR), addresses, host names.
+
+    Raises:
+        ValueError: If an entry is none of these, or a network whose address has bits outside its prefix: it would let
+            more pass than whoever wrote it may have meant.
     """
 
     def __init__(self, allowed: Sequence[str] = ()) -> None:
-        self._networks: list[ipaddress.IPv4Network | ipaddress.IPv6Network] = []
+        self._networks: list[IPNetwork] = []
         self._hosts: set[str] = set()
         for entry in allowed:
-            try:
-                self._networks.append(ipaddress.ip_network(entry))
-            except ValueError:
-                self._hosts.add(entry.lower())
+            network = _network(entry)
+            if network is not None:
+                self._networks.append(network)
+            elif _HOST.fullmatch(_name(entry)):
+                self._hosts.add(_name(entry))
+            else:
+                raise ValueError(f"'{entry}' is no network (CIDR), address or host name that webhooks could be allowed")
 
     def check(self, host: str, address: str) -> None:
         """Let an address pass, or not.
 
+        Args:
+            host: The host as the URL has it.
+            address: What it resolved to; a scope id after `%` plays no part.
+
         Raises:
-            BlockedAddressError: If the address is private, loopback, link-local, multicast or reserved, or wraps one.
+            BlockedAddressError: If the address is not globally routable unicast, or wraps one that is not, and is not
+                allowed either.
         """
-        if host.lower() in self._hosts:
+        if _name(host) in self._hosts:
             return
-        for candidate in _meanings(ipaddress.ip_address(address.partition("%")[0])):
-            if any(candidate in network for network in self._networks if network.version == candidate.version):
-                continue
-            if not candidate.is_global or candidate.is_multicast or candidate.is_reserved:
-                raise BlockedAddressError(f"{host} leads to {address}, which is not a public address")
-
-
-def _meanings(address: IPAddress) -> Iterable[IPAddress]:
-    """Return the address that really is reached: what is mapped, tunnelled or translated inside an IPv6 address."""
-    if isinstance(address, ipaddress.IPv4Address):
-        return [address]
-    inner = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
-    if address in _NAT64:
-        inner.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
-    return [one for one in inner if one is not None] or [address]
-
-
-class GuardedBackend(httpcore.NetworkBackend):
-    """Connects like httpcore's own backend, but resolves the name itself and connects to an address that passed."""
-
-    def __init__(self, guard: AddressGuard) -> None:
-        self._guard = guard
-        self._backend = httpcore.SyncBackend()
-
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.NetworkStream:
-        """Resolve, check every answer, connect to the first that answers."""
         try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError) as error:
-            raise httpcore.ConnectError(f"{host} has no address") from error
-        addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
-        for address in addresses:
-            self._guard.check(host, address)
-        failure: Exception = httpcore.ConnectError(f"{host} has no address")
-        for address in addresses:
-            try:
-                return self._backend.connect_tcp(address, port, timeout, local_address, socket_options)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
-                failure = error
-        raise failure
+            given = ipaddress.ip_address(address.partition("%")[0])
+        except ValueError:
+            raise BlockedAddressError(f"{host} leads to {address}, which is not an address") from None
+        real = real_address(given)
+        if is_public(real) or any(one in network for network in self._networks for one in (given, real)):
+            return
+        raise BlockedAddressError(f"{host} leads to {address}, which is not a public address")
 
-    def connect_unix_socket(
-        self, path: str, timeout: float | None = None, socket_options: Iterable[Any] | None = None
-    ) -> httpcore.NetworkStream:
-        """Refuse: webhooks go to the network."""
-        raise BlockedAddressError("webhooks do not go to sockets of the machine")
 
-    def sleep(self, seconds: float) -> None:
-        """Wait, for httpcore's own retries; there are none."""
-        self._backend.sleep(seconds)
+def _network(entry: str) -> IPNetwork | None:
+    try:
+        return ipaddress.ip_network(entry)
+    except ValueError:
+        if "/" not in entry:
+            return None
+    try:
+        meant = ipaddress.ip_network(entry, strict=False)
+    except ValueError:
+        raise ValueError(f"'{entry}' is not a network (CIDR) that webhooks could be allowed") from None
+    raise ValueError(f"'{entry}' has bits outside its prefix: write '{meant}', or the address alone")
+
+
+def _name(host: str) -> str:
+    return host.lower().removesuffix(".")

@@ -2,83 +2,141 @@
 
 from __future__ import annotations
 
-import time
+import logging
+import ssl
+import traceback
 import weakref
 from typing import Final
 
+import httpcore
 import httpx
 
-from minoots_kernel.adapters.webhook.guard import AddressGuard, BlockedAddressError, GuardedBackend
-from minoots_kernel.domain.errors import PermanentActionError, TransientActionError
+from minoots_kernel.adapters.clock import SystemClock
+from minoots_kernel.adapters.webhook.backend import GuardedBackend
+from minoots_kernel.adapters.webhook.exchange import Exchange, exchange_within
+from minoots_kernel.adapters.webhook.guard import AddressGuard, BlockedAddressError
+from minoots_kernel.adapters.webhook.replies import Reply, refusal
+from minoots_kernel.adapters.webhook.stream import ConnectFailedError
+from minoots_kernel.application.ports import Clock
+from minoots_kernel.domain.errors import ActionError, PermanentActionError, TransientActionError
 from minoots_kernel.domain.webhooks import WebhookRequest
 
 __all__ = ["HttpWebhookSender"]
 
+logger = logging.getLogger(__name__)
+
 MAX_REPLY_BYTES: Final = 64 * 1024
-MAX_RETRY_AFTER_S: Final = 86_400
-# RFC 9110 and RFC 6585: the request may be well-formed and succeed later.
-_TRANSIENT_CLIENT_ERRORS: Final = frozenset({408, 409, 421, 423, 425, 429})
+# Receivers and balancers close idle connections after a minute, some after 15 s or less.
+KEEPALIVE_EXPIRY_S: Final = 15
+_UNSENDABLE: Final = "the request cannot be sent: its URL or a header is not valid in HTTP"
+# The first that fits; `{}` is the exchange's time.
+_WORDS: Final[tuple[tuple[tuple[type[Exception], ...], type[ActionError], str], ...]] = (
+    ((httpcore.LocalProtocolError, httpcore.UnsupportedProtocol), PermanentActionError, _UNSENDABLE),
+    ((httpcore.PoolTimeout,), TransientActionError, "no connection was free within {} ms"),
+    ((httpcore.TimeoutException,), TransientActionError, "no answer within {} ms"),
+    ((httpcore.RemoteProtocolError,), TransientActionError, "the receiver's answer is incomplete, or not HTTP"),
+    ((httpcore.NetworkError,), TransientActionError, "the connection broke"),
+)
 
 
 class HttpWebhookSender:
-    """The webhook port over httpx: keep-alive connections that outlive an invocation, no redirects, bounded replies.
+    """The webhook port over HTTP/1.1: connections that outlive an invocation, no redirects, cookies or proxies.
+
+    The requests of all tenants go through the same connections, so nothing but these is kept from one to the next:
+    this is httpcore's pool without httpx's client above it.
 
     Args:
         guard: Which addresses may be reached.
-        max_connections: Most connections open at once.
+        max_connections: Most connections open at once, those of repeated requests not counted.
+        clock: Tells what time it is when a receiver names one; the system's without it.
+        tls: Which certificates to trust; those that certifi has without it.
     """
 
-    def __init__(self, guard: AddressGuard, max_connections: int = 64) -> None:
-        transport = httpx.HTTPTransport(
-            retries=0, trust_env=False, limits=httpx.Limits(max_connections=max_connections, keepalive_expiry=60)
+    def __init__(
+        self,
+        guard: AddressGuard,
+        max_connections: int = 64,
+        clock: Clock | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._clock = clock or SystemClock()
+        backend = GuardedBackend(guard)
+        tls = tls or httpx.create_ssl_context(trust_env=False)
+        self._pool = httpcore.ConnectionPool(
+            tls, max_connections=max_connections, keepalive_expiry=KEEPALIVE_EXPIRY_S, network_backend=backend
         )
-        # httpx has no public way to hand its pool a network backend; httpcore's pool, which it wraps, has.
-        transport._pool._network_backend = GuardedBackend(guard)
-        self._client = httpx.Client(transport=transport, follow_redirects=False, trust_env=False)
-        weakref.finalize(self, self._client.close)
+        # Keeps none, so that each of its requests has a new connection.
+        self._fresh = httpcore.ConnectionPool(
+            tls, max_connections=max_connections, max_keepalive_connections=0, network_backend=backend
+        )
+        weakref.finalize(self, _close, self._pool, self._fresh)
 
     def send(self, request: WebhookRequest) -> int:
-        """Send one request; see the port."""
+        """Send one request; see the port. No other exception leaves it, and no reason has a library's words in it."""
         try:
-            status, headers = self._exchange(request)
-        except BlockedAddressError as error:
-            raise PermanentActionError(str(error)) from error
-        except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError) as error:
-            raise PermanentActionError(f"the request cannot be sent: {error}") from error
-        except httpx.TimeoutException as error:
-            raise TransientActionError(f"no answer within {request.timeout_ms} ms") from error
-        except httpx.TransportError as error:
-            raise TransientActionError(f"{type(error).__name__}: {error}") from error
-        if httpx.codes.is_success(status):
-            return status
-        reason = f"the receiver answered {status}"
-        if status >= 500 or status in _TRANSIENT_CLIENT_ERRORS:
-            raise TransientActionError(reason, status, _retry_after_ms(headers))
-        raise PermanentActionError(reason, status)
+            wire = _wire(request)
+            with exchange_within(request.timeout_ms) as exchange:
+                reply = self._ask(wire, request.body, exchange)
+            failure = refusal(reply, self._clock.now_ms())
+        except Exception as error:
+            # Not chained: a library's text may quote what the request carries, and would be printed with ours.
+            raise _failure(error, request) from None
+        if failure is not None:
+            raise failure
+        return reply.status
 
-    def _exchange(self, request: WebhookRequest) -> tuple[int, httpx.Headers]:
-        deadline_s = time.monotonic() + request.timeout_ms / 1000
-        with self._client.stream(
-            request.method,
-            request.url,
-            headers=request.headers,
-            content=request.body,
-            timeout=request.timeout_ms / 1000,
-        ) as response:
-            # Read a little, so that the connection can be used again; a longer reply is not worth its bytes.
-            size = 0
-            for chunk in response.iter_raw():
-                size += len(chunk)
-                if time.monotonic() > deadline_s:
-                    raise httpx.ReadTimeout("the reply drips")
-                if size > MAX_REPLY_BYTES:
-                    break
-            return response.status_code, response.headers
+    def close(self) -> None:
+        """Close the connections; later requests open new ones."""
+        _close(self._pool, self._fresh)
+
+    def _ask(self, wire: httpx.Request, body: bytes | None, exchange: Exchange) -> Reply:
+        try:
+            return _exchange(self._pool, wire, body, exchange)
+        except (httpcore.ReadError, httpcore.WriteError, httpcore.RemoteProtocolError):
+            if exchange.connected or exchange.answered:
+                raise
+        # The receiver closed a kept connection while we wrote (RFC 9112, 9.3.1): that says nothing about the request,
+        # which must not lose an attempt to it. Should it have been read after all, the delivery's id is the same.
+        return _exchange(self._fresh, wire, body, exchange)
 
 
-def _retry_after_ms(headers: httpx.Headers) -> int | None:
-    """Read `Retry-After` in its seconds form (RFC 9110, 10.2.3), capped at a day."""
-    value = headers.get("retry-after", "").strip()
-    if not (value.isascii() and value.isdigit()):
-        return None
-    return min(int(value), MAX_RETRY_AFTER_S) * 1000
+def _close(*pools: httpcore.ConnectionPool) -> None:
+    for pool in pools:
+        pool.close()
+
+
+def _wire(request: WebhookRequest) -> httpx.Request:
+    """Write the request down as HTTP has it: the URL percent-encoded, its host in IDNA, `Host`, `Content-Length`."""
+    try:
+        return httpx.Request(request.method, request.url, headers=request.headers, content=request.body)
+    except (httpx.InvalidURL, ValueError, TypeError):
+        raise PermanentActionError(_UNSENDABLE) from None
+
+
+def _exchange(pool: httpcore.ConnectionPool, wire: httpx.Request, body: bytes | None, exchange: Exchange) -> Reply:
+    url = httpcore.URL(scheme=wire.url.raw_scheme, host=wire.url.raw_host, port=wire.url.port, target=wire.url.raw_path)
+    # Only for a free place in the pool; the steps after it look at the exchange.
+    timeouts = {"pool": exchange.left_s(httpcore.ConnectTimeout)}
+    with pool.stream(wire.method, url, headers=wire.headers.raw, content=body, extensions={"timeout": timeouts}) as got:
+        # Read a little, so that the connection can be used again; a longer reply is not worth its bytes.
+        size = 0
+        for chunk in got.iter_stream():
+            size += len(chunk)
+            if size > MAX_REPLY_BYTES:
+                break
+        return Reply(got.status, got.headers)
+
+
+def _failure(error: Exception, request: WebhookRequest) -> ActionError:
+    if isinstance(error, ActionError):
+        return error
+    if isinstance(error, BlockedAddressError):
+        return PermanentActionError(str(error))
+    if isinstance(error, ConnectFailedError):
+        return TransientActionError(str(error))
+    for classes, kind, words in _WORDS:
+        if isinstance(error, classes):
+            return kind(words.format(request.timeout_ms))
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    logger.error("webhook broke off: %s at %s:%s", type(error).__name__, where.name, where.lineno)
+    return TransientActionError(f"the attempt broke off: {type(error).__name__}")

@@ -1,0 +1,66 @@
+"""One exchange with a receiver: its deadline, and what is known of its connection.
+
+A connection outlives the request that opened it, so neither the deadline nor the rest can be the connection's own. And
+httpcore's timeouts are for one read or write each, so a receiver that drips could hold a request for ever.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+import httpcore
+
+__all__ = ["Exchange", "current_exchange", "exchange_within"]
+
+
+@dataclass
+class Exchange:
+    """A request on its way.
+
+    Attributes:
+        deadline_s: When it must be over, seconds of the monotonic clock.
+        connected: It opened a connection of its own.
+        answered: Something of the reply arrived.
+    """
+
+    deadline_s: float
+    connected: bool = False
+    answered: bool = False
+
+    def left_s(self, expired: type[httpcore.TimeoutException]) -> float:
+        """Return the seconds that are left, more than 0.
+
+        Raises:
+            httpcore.TimeoutException: Of the given class, if there are none.
+        """
+        left_s = self.deadline_s - time.monotonic()
+        if left_s <= 0:
+            raise expired("the time is up")
+        return left_s
+
+
+_CURRENT: ContextVar[Exchange] = ContextVar("exchange")
+
+
+def current_exchange() -> Exchange:
+    """Return the exchange that the caller is part of: httpcore does its work in the thread that asks for it."""
+    return _CURRENT.get()
+
+
+@contextmanager
+def exchange_within(timeout_ms: int) -> Iterator[Exchange]:
+    """Make an exchange current for as long as the block lasts.
+
+    Args:
+        timeout_ms: Time for all of it, milliseconds.
+    """
+    exchange = Exchange(time.monotonic() + timeout_ms / 1000)
+    token = _CURRENT.set(exchange)
+    try:
+        yield exchange
+    finally:
+        _CURRENT.reset(token)
