@@ -12,6 +12,7 @@ from minoots_contract.timers import CreateTimerRequest
 from minoots_kernel.adapters.emf import EmfMetrics
 from minoots_kernel.adapters.memory import (
     MemoryActionQueue,
+    MemoryDeadLetterStore,
     MemoryTimerStore,
     MemoryWakeQueue,
     MemoryWakeSchedules,
@@ -213,7 +214,7 @@ def fire(store: MemoryTimerStore, clock: VirtualClock, metrics: EmfMetrics) -> N
 
 def sweep(store: MemoryTimerStore, clock: VirtualClock, metrics: EmfMetrics) -> None:
     queues = MemoryWakeQueue(clock), MemoryActionQueue(clock)
-    report = SweepTimers(store, *queues, MemoryWakeSchedules(), clock, metrics)()
+    report = SweepTimers(store, MemoryDeadLetterStore(), *queues, MemoryWakeSchedules(), clock, metrics)()
     assert report.repaired == {"unfired": 1}
 
 

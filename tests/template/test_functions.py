@@ -89,7 +89,7 @@ def test_a_poison_record_cannot_block_its_shard_for_ever(resources: Resources, f
     (mapping,) = mappings_of(resources, function)
     assert mapping["EventSourceArn"] == {"Fn::GetAtt": ["TimersTable", "StreamArn"]}
     assert mapping["BisectBatchOnFunctionError"] is True
-    assert 0 < mapping["MaximumRetryAttempts"] <= 10
+    assert 0 < mapping["MaximumRetryAttempts"] <= 1000
     assert 0 < mapping["MaximumRecordAgeInSeconds"] <= 3600
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert target(mapping["DestinationConfig"]["OnFailure"]["Destination"]) in DEAD_LETTER_QUEUES

@@ -8,7 +8,7 @@ MAY_ON_THE_TABLE = {
     "ControlPlaneFunction": {"GetItem", "PutItem", "UpdateItem", "Query", "BatchGetItem"},
     "KernelArmFunction": {"GetItem", "PutItem", "UpdateItem"},
     "KernelFireFunction": {"GetItem", "UpdateItem"},
-    "KernelSweepFunction": {"GetItem", "UpdateItem", "Query"},
+    "KernelSweepFunction": {"GetItem", "BatchGetItem", "UpdateItem", "PutItem", "Query"},
     "OrchestratorFunction": {"GetItem", "UpdateItem", "PutItem"},
     "EventFabricFunction": {"PutItem"},
 }
@@ -57,7 +57,7 @@ def test_schedules_are_touched_in_our_group_only(resources: Resources) -> None:
         for name, statement in statements(resources)
         if any(action.startswith("scheduler:") for action in as_list(statement["Action"]))
     ]
-    assert [name for name, _ in touching] == ["ArmWakeUpsPolicy"]
+    assert sorted(name for name, _ in touching) == ["ArmWakeUpsPolicy", "KernelArmFunctionRole"]
     for _, statement in touching:
         assert statement["Resource"]["Fn::Sub"].endswith(":schedule/${TimerScheduleGroup}/*")
 

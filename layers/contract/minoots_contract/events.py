@@ -7,7 +7,6 @@ from typing import Any, Final, Literal
 from pydantic import Field
 
 from minoots_contract.model import Instant, WireModel
-from minoots_contract.timers import TimerReply
 
 __all__ = ["EVENT_TYPES", "OUTCOME_EVENTS", "CloudEvent", "TimerEventData", "event_type"]
 
@@ -34,9 +33,12 @@ def event_type(name: str) -> str:
 
 
 class TimerEventData(WireModel):
-    """What an event carries: the timer as it stood right after the event."""
+    """What an event carries: the timer right after the write that the event belongs to."""
 
-    timer: TimerReply
+    timer: dict[str, Any] = Field(
+        description="As `GET /timers/{id}` shows it, without `actionBundle`, which may hold secrets, and without "
+        "`metadata` and `labels` where they are too large to travel."
+    )
 
 
 class CloudEvent(WireModel):

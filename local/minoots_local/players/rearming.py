@@ -60,8 +60,15 @@ class Rearming:
     def _arm(self) -> None:
         started_ms = self._clock.now_ms()
         until_ms = int(started_ms + _HORIZON_MS)
-        answer = self._sweep.invoke({"rebuild": True, "sinceMs": self._armed_until_ms, "untilMs": until_ms})
+        event = {"rebuild": True, "sinceMs": self._armed_until_ms, "untilMs": until_ms}
+        checked = failed = 0
+        while True:
+            answer = self._sweep.invoke(event)
+            checked, failed = checked + answer["checked"], failed + answer["failed"]
+            if answer["complete"]:
+                break
+            event |= {"resumeFrom": answer["resumeFrom"]}
         took_s = round((self._clock.now_ms() - started_ms) / 1000, 2)
-        level = logging.INFO if answer["complete"] and not answer["failed"] else logging.WARNING
-        self._log.log(level, "armed pending timers", extra={"took_s": took_s, **answer})
+        level = logging.WARNING if failed else logging.INFO
+        self._log.log(level, "armed pending timers", extra={"took_s": took_s, "timers": checked, "failed": failed})
         self._armed_until_ms, self._next_ms = until_ms + 1, started_ms + _STEP_MS

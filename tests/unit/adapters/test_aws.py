@@ -110,4 +110,4 @@ def test_a_client_gives_up_within_a_functions_time() -> None:
     config: Any = aws.client("scheduler", {}).meta.config
 
     assert config.retries == {"mode": "standard", "total_max_attempts": 3}
-    assert (config.connect_timeout, config.read_timeout, config.max_pool_connections) == (1, 3, 32)
+    assert (config.connect_timeout, config.read_timeout, config.max_pool_connections) == (1, 2, 32)

@@ -15,7 +15,7 @@ from minoots_kernel.domain.errors import (
     PermanentActionError,
     TransientActionError,
 )
-from minoots_kernel.domain.timer import Status, Timer
+from minoots_kernel.domain.timer import ActionStatus, Status, Timer
 from minoots_kernel.domain.transitions import CHECK_AFTER_MS
 from tests.unit.application.world import (
     SWEEP_EVERY_MS,
@@ -112,6 +112,8 @@ def test_whatever_call_goes_wrong_the_timer_fires_once_never_early_and_ends(name
                 continue
             try:
                 check(world, timer, life, bound_ms=bound_ms)
+                failed = {state.id for state in world.now(timer).actions if state.status is ActionStatus.FAILED}
+                assert {letter.action_id for letter in world.dead_letters.letters} == failed
             except AssertionError as problem:
                 problem.add_note(f"{error} {'after' if after else 'before'} call {at}: {faults.calls[at - 1]}")
                 raise

@@ -10,11 +10,12 @@ from minoots_kernel.domain.errors import (
     PermanentActionError,
     TransientActionError,
     UnknownHintError,
+    VersionMismatchError,
 )
 from minoots_kernel.domain.messages import ActionMessage, WakeUp
 from minoots_kernel.domain.timer import ActionStatus, Status, Timer
 from minoots_kernel.domain.transitions import REDISPATCH_AFTER_MS
-from tests.unit.application.world import ACTION_VISIBILITY_MS, Crash, World, crashing
+from tests.unit.application.world import ACTION_VISIBILITY_MS, Crash, StreamedStore, World, crashing
 from tests.unit.domain.builders import NOW_MS
 
 DUE_MS = NOW_MS + 30_000
@@ -165,6 +166,7 @@ def test_twins_of_a_message_write_one_outcome() -> None:
 
     def twin_comes_first() -> int:
         world.run(first)
+        world.clock.advance(10)
         return 200
 
     world.receiver.answers.append(twin_comes_first)
@@ -257,3 +259,39 @@ def test_an_endless_error_text_is_cut() -> None:
     world.run(*world.actions_due())
     error = world.now(timer).actions[0].attempts[0].error
     assert error == "x" * 200
+
+
+def test_an_outcome_that_was_written_though_its_answer_was_lost_is_followed_up_at_once() -> None:
+    world = World()
+    timer = world.new_fired("a")
+    (first,) = world.actions_due()
+    world.receiver.answers.append(GONE)
+
+    class Lossy(StreamedStore):
+        """Writes, and says that somebody else did: what a lost answer and a sibling's write look like."""
+
+        def __init__(self, store: StreamedStore) -> None:
+            self.__dict__ = store.__dict__
+
+        def replace(self, before: Timer, after: Timer) -> None:
+            super().replace(before, after)
+            raise VersionMismatchError("the version is another")
+
+    replace(world.run, store=Lossy(world.store))(first)
+    assert world.now(timer).status is Status.FAILED
+    assert [letter.action_id for letter in world.dead_letters.letters] == ["a"]
+
+
+def test_a_fault_of_ours_counts_as_an_attempt() -> None:
+    world = World()
+    timer = world.new_fired("a")
+    (first,) = world.actions_due()
+
+    def break_off() -> int:
+        raise ZeroDivisionError("secret")
+
+    world.receiver.answers.append(break_off)
+    world.run(first)
+    (attempt,) = world.now(timer).actions[0].attempts
+    assert attempt.error == "the attempt broke off: ZeroDivisionError"
+    assert world.now(timer).status is Status.FAILED

@@ -156,13 +156,14 @@ class World:
         )
         store, schedules = around(self.store), around(self.schedules)
         wake_queue, action_queue = around(self.wake_queue), around(self.action_queue)
+        dead_letters = around(self.dead_letters)
         self.create = CreateTimer(store, wake_queue, self.clock, SequentialIds())
         self.cancel = CancelTimer(store, self.clock)
         self.arm = ArmTimers(store, wake_queue, schedules, self.clock)
         self.fire = FireTimer(store, wake_queue, action_queue, self.clock, self.metrics)
         self.run = RunAction(
             store,
-            around(self.dead_letters),
+            dead_letters,
             wake_queue,
             schedules,
             action_queue,
@@ -170,7 +171,7 @@ class World:
             self.clock,
             self.metrics,
         )
-        self.sweep = SweepTimers(store, wake_queue, action_queue, schedules, self.clock, self.metrics)
+        self.sweep = SweepTimers(store, dead_letters, wake_queue, action_queue, schedules, self.clock, self.metrics)
         self._arm_changes = ArmChanges(self.arm, DisarmTimer(schedules))
         self._invisible: list[tuple[int, int, Callable[[], object]]] = []
 

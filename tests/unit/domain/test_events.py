@@ -123,3 +123,12 @@ def test_the_view_shows_what_became_of_each_action() -> None:
 def test_the_view_of_a_plain_timer_leaves_out_what_it_has_not() -> None:
     wire = timer_reply(scheduled()).wire()
     assert not wire.keys() & {"actions", "actionBundle", "firedAt", "cancelReason", "failureReason", "settledAt"}
+
+
+def test_events_leave_out_what_may_be_secret_and_what_the_stream_does_not_carry() -> None:
+    timer = scheduled("a")
+    (_, seen), *_ = cloud_events(TimerChange(None, timer))
+    (_, large), *_ = cloud_events(TimerChange(None, timer, whole=False))
+    assert "actionBundle" not in seen.data["timer"]
+    assert {"metadata", "labels"} <= seen.data["timer"].keys()
+    assert not {"actionBundle", "metadata", "labels"} & large.data["timer"].keys()

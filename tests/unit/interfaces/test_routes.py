@@ -6,7 +6,7 @@ from minoots_contract.timers import DeadLetterPage, TimerPage, TimerReply
 from minoots_kernel.domain.errors import PermanentActionError
 from tests.unit.application.world import wake_up
 from tests.unit.domain.builders import NOW_MS, bundle
-from tests.unit.interfaces.api import KEY, OTHER_KEY, Api
+from tests.unit.interfaces.api import KEY, OTHER_KEY, Api, event
 
 
 def test_health_needs_no_key_and_answers_word_for_word() -> None:
@@ -185,3 +185,12 @@ def test_a_timer_due_at_once_is_woken_by_the_request() -> None:
     api = Api()
     timer = api.post(duration=1).json
     assert [(hint.timer_id, hint.due_at_ms) for hint in api.wake_queue.messages] == [(timer["id"], NOW_MS + 1)]
+
+
+def test_header_names_may_come_in_any_case_as_sam_local_sends_them() -> None:
+    api = Api()
+    assert api.send(event("GET", "/timers", headers={"X-Api-Key": KEY})).status == 200
+
+
+def test_a_body_where_none_is_read_is_no_fault() -> None:
+    assert Api().call("GET", "/healthz", text="hello", key=None).status == 200

@@ -25,10 +25,11 @@ __all__ = ["DEFAULT_REGION", "answering", "client", "error_code", "is_unavailabl
 DEFAULT_REGION: Final = "us-east-1"
 
 _CONFIG: Final = Config(
-    # Three tries within the shortest function's timeout (10 s); whatever called us is tried again by its queue.
+    # Three tries of a silent service take nine seconds, and the shortest timeout of a function is 15 s; whatever called
+    # us is tried again by its queue.
     retries={"mode": "standard", "total_max_attempts": 3},
     connect_timeout=1,
-    read_timeout=3,
+    read_timeout=2,
     max_pool_connections=32,
     tcp_keepalive=True,
     # Every request here has a fixed shape that the conformance suites exercise; checking each costs CPU per call.

@@ -56,7 +56,13 @@ class ArmTimers:
         try:
             change_timer(self.store, timer, Arm(wake_up.generation), self.clock.now_ms())
         except StaleHintError:
-            return  # armed already, or over: the schedule dies at the check of its generation
+            self._drop_if_over(wake_up)
+
+    def _drop_if_over(self, wake_up: WakeUp) -> None:
+        """Remove a schedule whose timer was cancelled while it was made; of one that was armed already it is needed."""
+        timer = self.store.get(TimerKey(wake_up.tenant_id, wake_up.timer_id))
+        if timer is None or timer.generation != wake_up.generation or not timer.status.pending:
+            self.schedules.delete(wake_up)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
+from minoots_kernel.application.bury import bury
 from minoots_kernel.application.change import change_timer
 from minoots_kernel.application.hints import send_wake_ups
 from minoots_kernel.application.ports import (
@@ -21,7 +22,6 @@ from minoots_kernel.application.ports import (
     WakeSchedules,
     WebhookSender,
 )
-from minoots_kernel.domain.dead_letters import dead_letter
 from minoots_kernel.domain.dispatch import message_for, released_at
 from minoots_kernel.domain.errors import (
     ActionError,
@@ -89,11 +89,19 @@ class RunAction:
         try:
             transition = change_timer(self.store, timer, outcome, outcome.attempt.ended_at_ms)
         except StaleHintError:
-            return  # a twin of this message wrote its outcome first: what follows is the twin's to send
+            self._after_stale(timer, outcome)
+            return
         after = transition.timer.action(state.id)
         if after is not None:
             released = [message_for(transition.timer, other) for other in transition.released]
             self._send_what_follows(transition.timer, after, released)
+
+    def _after_stale(self, timer: Timer, outcome: RecordAttempt) -> None:
+        """Find out whose outcome stands: a twin's, who sends what follows it, or ours, whose answer was lost."""
+        read = self.store.get(TimerKey(timer.tenant_id, timer.id))
+        state = read.action(outcome.action_id) if read else None
+        if read and state and outcome.attempt in state.attempts[-1:]:
+            self._send_what_follows(read, state, released_at(read, outcome.attempt.ended_at_ms))
 
     def _attempt(self, timer: Timer, state: ActionState) -> RecordAttempt:
         started_at_ms = self.clock.now_ms()
@@ -154,9 +162,9 @@ class RunAction:
             self._send_attempt(timer, state)
             return
         if state.status is ActionStatus.FAILED:
-            self.dead_letters.put(dead_letter(timer, state))
             self.metrics.count("DeadLetters")
         self._send([Delayed(message) for message in released])
+        bury(timer, self.store, self.dead_letters, self.clock.now_ms())
 
     def _send_attempt(self, timer: Timer, state: ActionState) -> None:
         """Let the next attempt wait where it costs least: in the queue, or past the queue's reach as a wake-up."""

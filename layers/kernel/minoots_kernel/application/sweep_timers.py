@@ -6,11 +6,13 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from minoots_kernel.application.bury import bury
 from minoots_kernel.application.change import change_timer
 from minoots_kernel.application.hints import attempt_delay_s, send_attempts, send_wake_ups
 from minoots_kernel.application.ports import (
     ActionQueue,
     Clock,
+    DeadLetterStore,
     Delayed,
     Metrics,
     TimerKey,
@@ -40,12 +42,14 @@ class SweepReport:
         repaired: By kind of repair, how many.
         failed: Timers whose repair has to wait for the next sweep.
         complete: Whether every shard was read to its end in the time there was.
+        resume_from: Where the next call should go on, if not complete: shard and position.
     """
 
     checked: int = 0
     repaired: dict[str, int] = field(default_factory=dict)
     failed: int = 0
     complete: bool = True
+    resume_from: tuple[int, str | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,7 @@ class SweepTimers:
     """
 
     store: TimerStore
+    dead_letters: DeadLetterStore
     wake_queue: WakeQueue
     action_queue: ActionQueue
     schedules: WakeSchedules
@@ -72,7 +77,11 @@ class SweepTimers:
         return report
 
     def rebuild(
-        self, since_ms: int = 0, until_ms: int = FAR_FUTURE_MS, deadline_ms: int = FAR_FUTURE_MS
+        self,
+        since_ms: int = 0,
+        until_ms: int = FAR_FUTURE_MS,
+        deadline_ms: int = FAR_FUTURE_MS,
+        resume_from: tuple[int, str | None] = (0, None),
     ) -> SweepReport:
         """Send every hint of every living timer afresh.
 
@@ -83,20 +92,26 @@ class SweepTimers:
             since_ms: Leave out timers whose check is due before this, epoch milliseconds.
             until_ms: Leave out timers whose check is due after this.
             deadline_ms: When to stop.
+            resume_from: `resume_from` of the call before, if that was not complete.
         """
-        report = self._sweep(hints_afresh, since_ms, until_ms, deadline_ms)
+        report = self._sweep(hints_afresh, since_ms, until_ms, deadline_ms, resume_from)
         logger.info("hints sent afresh", extra={"sent": report.repaired, "failed": report.failed})
         return report
 
     def _sweep(
-        self, plan: Callable[[Timer, int], Repair | None], since_ms: int, until_ms: int, deadline_ms: int
+        self,
+        plan: Callable[[Timer, int], Repair | None],
+        since_ms: int,
+        until_ms: int,
+        deadline_ms: int,
+        resume_from: tuple[int, str | None] = (0, None),
     ) -> SweepReport:
         report = SweepReport()
-        for shard in range(self.store.check_shards):
-            position: str | None = None
+        first, position = resume_from
+        for shard in range(first, self.store.check_shards):
             while True:
                 if self.clock.now_ms() >= deadline_ms:
-                    report.complete = False
+                    report.complete, report.resume_from = False, (shard, position)
                     return report
                 page = self.store.due_for_check(shard, until_ms, PAGE, position, since_ms=since_ms)
                 self._mend(page.items, plan, report)
@@ -118,7 +133,7 @@ class SweepTimers:
         planned = [(timer, repair) for timer in timers if (repair := plan(timer, now_ms))]
         failed = self._send([repair for _, repair in planned], now_ms)
         for timer, repair in planned:
-            if timer.id in failed or not self._look_again(timer, repair):
+            if timer.id in failed or not self._note(timer, repair):
                 report.failed += 1
             elif repair.kind is not None:
                 report.repaired[repair.kind] = report.repaired.get(repair.kind, 0) + 1
@@ -138,11 +153,14 @@ class SweepTimers:
             logger.warning("repair failed", extra={"timerId": timer_id, "error": why})
         return set(failed)
 
-    def _look_again(self, timer: Timer, repair: Repair) -> bool:
-        if repair.look_again_at_ms is None:
-            return True
+    def _note(self, timer: Timer, repair: Repair) -> bool:
+        """Write what the repair leaves behind; returns whether that could be written."""
+        now_ms = self.clock.now_ms()
         try:
-            change_timer(self.store, timer, Recheck(repair.look_again_at_ms), self.clock.now_ms())
+            if repair.bury:
+                bury(timer, self.store, self.dead_letters, now_ms)
+            if repair.look_again_at_ms is not None:
+                change_timer(self.store, timer, Recheck(repair.look_again_at_ms), now_ms)
         except StaleHintError:
             return True  # it ended meanwhile
         except MinootsError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from minoots_contract.events import CloudEvent, TimerEventData, event_type
 from minoots_kernel.domain.timer import Moment, Timer
@@ -10,13 +11,22 @@ from minoots_kernel.domain.views import timer_reply
 
 __all__ = ["TimerChange", "cloud_events"]
 
+_SECRET: Final = frozenset({"actionBundle"})
+_LARGE: Final = frozenset({"metadata", "labels"})
+
 
 @dataclass(frozen=True, slots=True)
 class TimerChange:
-    """A timer before and after a write; `before` is none when the write made it."""
+    """A timer before and after a write.
+
+    Attributes:
+        before: None when the write made the timer.
+        whole: Whether the timers carry their specs; a large one does not travel with the stream.
+    """
 
     before: Timer | None
     after: Timer
+    whole: bool = True
 
 
 def cloud_events(change: TimerChange) -> list[tuple[Moment, CloudEvent]]:
@@ -28,7 +38,9 @@ def cloud_events(change: TimerChange) -> list[tuple[Moment, CloudEvent]]:
     timer = change.after
     known = change.before.version if change.before else 0
     moments = [moment for moment in timer.timeline if moment.version > known]
-    data = TimerEventData(timer=timer_reply(timer)).wire()
+    left_out = _SECRET if change.whole else _SECRET | _LARGE
+    shown = {name: value for name, value in timer_reply(timer).wire().items() if name not in left_out}
+    data = TimerEventData(timer=shown).wire()
     events: list[tuple[Moment, CloudEvent]] = []
     keys: set[str] = set()
     for moment in moments:

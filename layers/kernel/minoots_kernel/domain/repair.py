@@ -20,6 +20,7 @@ class Repair:
         kind: What was wrong, in one word; none when the timer only has to be looked at again later.
         wake_up: A wake-up to send.
         attempts: Action messages to send, each with when its attempt is due, epoch milliseconds.
+        bury: Whether dead letters of failed actions have yet to be stored.
         look_again_at_ms: When the sweep is to look at the timer next; none to leave that as it is.
     """
 
@@ -27,12 +28,15 @@ class Repair:
     wake_up: WakeUp | None = None
     attempts: tuple[tuple[ActionMessage, int], ...] = ()
     look_again_at_ms: int | None = None
+    bury: bool = False
 
 
 def repair_of(timer: Timer, now_ms: int) -> Repair | None:
     """Return what a timer needs whose check is due; none if its check is not due, for the index may be stale."""
     if timer.next_check_at_ms is None or timer.next_check_at_ms > now_ms:
         return None
+    if timer.status is Status.FAILED:
+        return Repair("unburied", bury=True)
     if timer.status.pending:
         kind = "unfired" if timer.fire_at_ms <= now_ms else "unarmed"
         return Repair(kind, wake_up_for(timer), (), max(timer.fire_at_ms, now_ms) + CHECK_AFTER_MS)
@@ -48,6 +52,8 @@ def hints_afresh(timer: Timer, now_ms: int) -> Repair | None:
     """Return every hint of a living timer, for when the queues and schedules are gone and the table is not."""
     if timer.status.pending:
         return Repair("rearmed", wake_up_for(timer))
+    if timer.status is Status.FAILED and timer.next_check_at_ms is not None:
+        return Repair("buried", bury=True)
     if timer.status is not Status.FIRED:
         return None
     attempts = tuple((message_for(timer, state), state.next_attempt_at_ms or now_ms) for state in under_way(timer))

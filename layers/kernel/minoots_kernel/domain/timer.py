@@ -152,11 +152,6 @@ class Timer:
         """How long after its time the timer fired, milliseconds."""
         return None if self.fired_at_ms is None else self.fired_at_ms - self.fire_at_ms
 
-    @property
-    def ended_at_ms(self) -> int | None:
-        """When the timer reached its terminal status, if it has."""
-        return self.timeline[-1].at_ms if self.status.terminal else None
-
     def action(self, action_id: str) -> ActionState | None:
         """Return the state of the action of that id, if there is one."""
         return next((state for state in self.actions if state.id == action_id), None)

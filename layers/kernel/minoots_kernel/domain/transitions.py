@@ -33,6 +33,7 @@ __all__ = [
     "MOVES",
     "REDISPATCH_AFTER_MS",
     "Arm",
+    "Bury",
     "Cancel",
     "Command",
     "Fire",
@@ -61,7 +62,7 @@ that a lost wake-up can cause."""
 
 REDISPATCH_AFTER_MS: Final = 45_000
 """How long a dispatched action may stay without an outcome before it is sent again: longer than the longest attempt
-(30 s), shorter than the time after which a crashed wake-up comes back (60 s)."""
+(30 s), shorter than the time after which a crashed wake-up comes back (two minutes)."""
 
 MAX_TIMELINE: Final = 40
 MAX_ATTEMPTS_KEPT: Final = 10
@@ -111,7 +112,12 @@ class Recheck:
     at_ms: int
 
 
-Command = Arm | Fire | Cancel | RecordAttempt | Recheck
+@dataclass(frozen=True, slots=True)
+class Bury:
+    """The dead letters of a failed timer are stored: nothing is left to be done for it."""
+
+
+Command = Arm | Fire | Cancel | RecordAttempt | Recheck | Bury
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,12 +226,19 @@ def _recheck(timer: Timer, command: Recheck, now_ms: int) -> Transition:
     return _moved(timer, now_ms, (), next_check_at_ms=command.at_ms)
 
 
+def _bury(timer: Timer, _command: Bury, now_ms: int) -> Transition:
+    if timer.status is not Status.FAILED or timer.next_check_at_ms is None:
+        raise StaleHintError(f"the timer is {timer.status}, with nothing to bury")
+    return _moved(timer, now_ms, (), next_check_at_ms=None)
+
+
 _HANDLERS: Final[dict[type, Callable[[Timer, Any, int], Transition]]] = {
     Arm: _arm,
     Fire: _fire,
     Cancel: _cancel,
     RecordAttempt: _record_attempt,
     Recheck: _recheck,
+    Bury: _bury,
 }
 
 
@@ -282,13 +295,21 @@ def _next_check(timer: Timer, actions: tuple[ActionState, ...]) -> int:
 
 
 def _end(timer: Timer, actions: tuple[ActionState, ...], now_ms: int, events: tuple[str, ...]) -> Transition:
-    ended: dict[str, Any] = {"actions": actions, "next_check_at_ms": None}
     failed = [action for action in actions if action.status is ActionStatus.FAILED]
     if not failed:
-        return _moved(timer, now_ms, (*events, "settled"), status=Status.SETTLED, settled_at_ms=now_ms, **ended)
+        settled: dict[str, Any] = {"status": Status.SETTLED, "settled_at_ms": now_ms, "next_check_at_ms": None}
+        return _moved(timer, now_ms, (*events, "settled"), actions=actions, **settled)
     error = failed[0].attempts[-1].error if failed[0].attempts else None
     reason = f"{len(failed)} of {len(actions)} actions failed; {failed[0].id}: {error or 'unknown'}"
-    return _moved(timer, now_ms, (*events, "failed"), status=Status.FAILED, failure_reason=reason, **ended)
+    return _moved(
+        timer,
+        now_ms,
+        (*events, "failed"),
+        status=Status.FAILED,
+        failure_reason=reason,
+        actions=actions,
+        next_check_at_ms=now_ms + REDISPATCH_AFTER_MS,  # the dead letters have yet to be stored
+    )
 
 
 def _moved(timer: Timer, now_ms: int, events: tuple[str, ...], **changes: Any) -> Transition:

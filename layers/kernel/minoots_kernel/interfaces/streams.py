@@ -64,7 +64,12 @@ class StreamConsumer:
         if not changes:
             return []
         unfinished: list[Record] = []
-        for index in sorted(self.handle(changes)):
+        try:
+            failed = self.handle(changes)
+        except MinootsError as error:
+            logger.warning("changes failed", extra={"consumer": self.name, "reason": error.detail})
+            failed = set(range(len(changes)))
+        for index in sorted(failed):
             if self._age_ms(records[index]) >= PARK_AFTER_MS:
                 unfinished += self._park(records[index], "failed until it was old")
             else:

@@ -22,6 +22,6 @@ def read_change(old_image: Mapping[str, Any] | None, new_image: Mapping[str, Any
     """
     try:
         before = timer_from_item(dict(old_image)) if old_image else None
-        return TimerChange(before, timer_from_item(dict(new_image)))
+        return TimerChange(before, timer_from_item(dict(new_image)), whole="payload" not in new_image)
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         raise UnreadableRecordError(f"{type(error).__name__}: {error}") from error

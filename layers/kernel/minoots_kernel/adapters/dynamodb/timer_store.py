@@ -99,20 +99,7 @@ class DynamoTimerStore:
 
     def get_many(self, keys: Sequence[TimerKey]) -> list[Timer]:
         """Return those of the timers that exist, a hundred to a call; see the port."""
-        items = self._table.get_many([timer_key(key.tenant_id, key.timer_id) for key in keys])
-        with_payload = [item for item in items if "payload" in item]
-        payloads = {
-            payload["pk"]["S"]: payload["spec"]["S"]
-            for payload in self._table.get_many([_payload_key_of(item) for item in with_payload])
-        }
-        timers = []
-        for item in items:
-            try:
-                timers.append(timer_from_item(item, payloads.get(_payload_key_of(item)["pk"]["S"])))
-            except (KeyError, TypeError, ValueError, IndexError):
-                # It must not keep the others of its page from being read.
-                logger.exception("timer cannot be read", extra={"timerId": item["sk"]["S"]})
-        return timers
+        return self._with_payloads(self._table.get_many([timer_key(key.tenant_id, key.timer_id) for key in keys]))
 
     def replace(self, before: Timer, after: Timer) -> None:
         """Write what differs, if the timer still stands at the version of `before`.
@@ -140,7 +127,7 @@ class DynamoTimerStore:
         """List a tenant's timers by descending id, eventually consistent; see the port."""
         wanted = sorted(status.value for status in statuses)
         items, following = self._timers.page(tenant_id, limit, position, wanted)
-        return Page(tuple(self._with_payloads(tenant_id, items)), following)
+        return Page(tuple(self._with_payloads(items)), following)
 
     def due_for_check(
         self, shard: int, until_ms: int, limit: int, position: str | None = None, *, since_ms: int = 0
@@ -174,15 +161,18 @@ class DynamoTimerStore:
             "expiresAt": {"N": str(expires_at)},
         }
 
-    def _with_payloads(self, tenant_id: str, items: list[Item]) -> list[Timer]:
-        keys = [payload_key(tenant_id, item["sk"]["S"]) for item in items if "payload" in item]
+    def _with_payloads(self, items: list[Item]) -> list[Timer]:
+        keys = [_payload_key_of(item) for item in items if "payload" in item]
         payloads = {payload["pk"]["S"]: payload for payload in self._table.get_many(keys)}
-        return [
-            self._with_payload(item, payloads.get(payload_key(tenant_id, item["sk"]["S"])["pk"]["S"]))
-            if "payload" in item
-            else timer_from_item(item)
-            for item in items
-        ]
+        timers = []
+        for item in items:
+            try:
+                payload = payloads.get(_payload_key_of(item)["pk"]["S"])
+                timers.append(self._with_payload(item, payload) if "payload" in item else timer_from_item(item))
+            except (KeyError, TypeError, ValueError, IndexError):
+                # It must not keep the others of its page from being read.
+                logger.exception("timer cannot be read", extra={"timerId": item["sk"]["S"]})
+        return timers
 
     def _with_payload(self, item: Item, payload: Item | None) -> Timer:
         if payload is None:

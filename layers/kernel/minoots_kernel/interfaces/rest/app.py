@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn
 
+from aws_lambda_powertools.event_handler.api_gateway import Route
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 
 from minoots_contract.problems import ErrorCode, FieldProblem, Problem
@@ -82,17 +83,19 @@ class ControlPlane:
 
     def _answer(self, event: Mapping[str, Any], context: object) -> dict[str, Any]:
         http = event["requestContext"]["http"]
+        # The HTTP API lower-cases the names of headers; `sam local start-api` leaves them as they came.
+        headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
         method, path = str(http["method"]).upper(), str(event.get("rawPath", "/"))
-        principal = None if path in PUBLIC_PATHS else self._authenticate(_api_key(event.get("headers") or {}))
-        self._check_route(method, path, event.get("queryStringParameters") or {})
-        text = read_text(event)
+        principal = None if path in PUBLIC_PATHS else self._authenticate(_api_key(headers))
+        route = self._route(method, path, event.get("queryStringParameters") or {})
+        text = read_text({**event, "headers": headers}) if route.dependant.body_params else ""
         clean = {**event, "body": text, "isBase64Encoded": False}
-        clean["headers"] = {**(event.get("headers") or {}), "content-type": "application/json"}
+        clean["headers"] = {**headers, "content-type": "application/json"}
         response = self._app.resolve(clean, context, principal=principal)
         response["headers"] = {name.lower(): value for name, value in response["headers"].items()}
         return response
 
-    def _check_route(self, method: str, path: str, query: Iterable[str]) -> None:
+    def _route(self, method: str, path: str, query: Iterable[str]) -> Route:
         routes = [*self._app._static_routes, *self._app._dynamic_routes]
         matching = {route.method: route for route in routes if route.rule.match(path)}
         if not matching:
@@ -105,6 +108,7 @@ class ControlPlane:
         if unknown:
             fields = tuple((name[:64], "this query parameter is not known here") for name in unknown[:10])
             raise InvalidTimerError("The query has a parameter that is not known here.", fields)
+        return matching[method]
 
     def _problem(self, event: Mapping[str, Any], request_id: str, error: MinootsError) -> dict[str, Any]:
         headers = {"x-request-id": request_id}

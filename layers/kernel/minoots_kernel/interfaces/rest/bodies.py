@@ -95,8 +95,8 @@ def _refuse_constant(name: str) -> None:
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        seen: set[str] = set()
+        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
         shown = twice[:64].encode("utf-8", "backslashreplace").decode()  # it may have half of a surrogate pair
         raise MalformedBodyError(f"The name '{shown}' stands twice in one object.", ((shown, "given twice"),))
     return made

@@ -84,6 +84,8 @@ def field_problems(errors: Sequence[Mapping[str, Any]]) -> list[FieldProblem]:
 
 
 def _path(error: Mapping[str, Any]) -> str:
+    if error["loc"][:1] == ("query",):
+        return str(error["loc"][1])[:MAX_PATH]  # of a parameter given twice Powertools counts the places
     location = [part for part in error["loc"] if part not in {"body", "query", "path", "header", "[key]"}]
     path = ""
     for part in location:

@@ -1,0 +1,31 @@
+"""Store the dead letters of a timer's failed actions."""
+
+from __future__ import annotations
+
+from minoots_kernel.application.change import change_timer
+from minoots_kernel.application.ports import DeadLetterStore, TimerStore
+from minoots_kernel.domain.dead_letters import dead_letter
+from minoots_kernel.domain.errors import StaleHintError
+from minoots_kernel.domain.timer import ActionStatus, Status, Timer
+from minoots_kernel.domain.transitions import Bury
+
+__all__ = ["bury"]
+
+
+def bury(timer: Timer, store: TimerStore, dead_letters: DeadLetterStore, now_ms: int) -> None:
+    """Store the letters of every failed action, and then, once the timer has failed, that nothing is left to be done.
+
+    Until that is written the sweep keeps an eye on the timer, so no crash loses a letter. Done again, it does no harm.
+
+    Raises:
+        DependencyUnavailableError: If a store does not answer.
+    """
+    for state in timer.actions:
+        if state.status is ActionStatus.FAILED:
+            dead_letters.put(dead_letter(timer, state))
+    if timer.status is not Status.FAILED:
+        return
+    try:
+        change_timer(store, timer, Bury(), now_ms)
+    except StaleHintError:
+        return  # buried already
