@@ -10,8 +10,9 @@ from typing import Any
 from minoots_contract.timers import CreateTimerRequest
 from minoots_kernel.adapters.dynamodb.codec import spec_to_json, timer_to_item
 from minoots_kernel.adapters.ids import Uuid7Ids
+from minoots_kernel.domain.commands import Arm
 from minoots_kernel.domain.creation import new_timer
-from minoots_kernel.domain.transitions import Arm, apply
+from minoots_kernel.domain.transitions import apply
 from minoots_local.aws.streams import FIRST_SEQUENCE_NUMBER, TableWrite
 from minoots_local.ledger import Ledger, TableSpec
 from minoots_local.players.wiring import stream_readers

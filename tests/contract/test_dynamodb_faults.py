@@ -8,8 +8,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from minoots_kernel.application.ports import TimerKey
+from minoots_kernel.domain.commands import Arm, Cancel
 from minoots_kernel.domain.errors import AlreadyExistsError, DependencyUnavailableError, VersionMismatchError
-from minoots_kernel.domain.transitions import Arm, Cancel, apply
+from minoots_kernel.domain.transitions import apply
 from tests.contract.conftest import Stores, Table
 from tests.contract.timers import NOW_MS, a_timer, ended, fired
 

@@ -7,9 +7,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from minoots_kernel.application.ports import TimerStore
+from minoots_kernel.domain.commands import Cancel
 from minoots_kernel.domain.errors import InvalidTimerError
 from minoots_kernel.domain.timer import Status, Timer
-from minoots_kernel.domain.transitions import Cancel, apply
+from minoots_kernel.domain.transitions import apply
 from tests.contract.conftest import Stores
 from tests.contract.timers import NOW_MS, a_timer, fired
 

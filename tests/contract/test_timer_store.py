@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from minoots_kernel.application.ports import TimerKey
+from minoots_kernel.domain.commands import Arm, Cancel, Recheck
 from minoots_kernel.domain.errors import AlreadyExistsError, VersionMismatchError
 from minoots_kernel.domain.timer import Status, Timer, TimerSpec
-from minoots_kernel.domain.transitions import Arm, Cancel, Recheck, apply
+from minoots_kernel.domain.transitions import apply
 from tests.contract.conftest import Stores
 from tests.contract.timers import NOW_MS, a_timer, common_timer, ended, fired, new_id, webhook
 

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from minoots_kernel.adapters.dynamodb.keys import timer_key
+from minoots_kernel.domain.commands import Arm, Cancel, Recheck
 from minoots_kernel.domain.timer import Timer
-from minoots_kernel.domain.transitions import Arm, Cancel, Recheck, apply
+from minoots_kernel.domain.transitions import apply
 from tests.contract.conftest import Stores, Table
 from tests.contract.timers import NOW_MS, a_timer, common_timer, ended, fired
 

@@ -6,9 +6,10 @@ from typing import Any
 
 from minoots_contract.timers import CreateTimerRequest
 from minoots_kernel.adapters.memory import SequentialIds
+from minoots_kernel.domain.commands import Fire, RecordAttempt
 from minoots_kernel.domain.creation import new_timer
 from minoots_kernel.domain.timer import Attempt, Timer
-from minoots_kernel.domain.transitions import Fire, RecordAttempt, apply
+from minoots_kernel.domain.transitions import apply
 
 NOW_MS = 1_800_000_000_000
 

@@ -10,10 +10,11 @@ import pytest
 
 from minoots_contract.timers import CancelTimerRequest
 from minoots_kernel.application.fire_timer import FireOutcome
+from minoots_kernel.domain.commands import Arm, Fire
 from minoots_kernel.domain.errors import NotFoundError, StateConflictError
 from minoots_kernel.domain.tenancy import Principal
 from minoots_kernel.domain.timer import Status, Timer
-from minoots_kernel.domain.transitions import Arm, Fire, apply
+from minoots_kernel.domain.transitions import apply
 from tests.unit.application.world import DEMO, World, wake_up
 from tests.unit.domain.builders import NOW_MS
 

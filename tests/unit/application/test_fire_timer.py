@@ -7,10 +7,11 @@ import pytest
 
 from minoots_kernel.adapters.memory import VirtualClock
 from minoots_kernel.application.fire_timer import WAIT_OUT_MS, FireOutcome
+from minoots_kernel.domain.commands import Arm, Cancel, Command, Recheck
 from minoots_kernel.domain.errors import DependencyUnavailableError, UnknownHintError
 from minoots_kernel.domain.messages import ActionMessage, WakeUp
 from minoots_kernel.domain.timer import Status, Timer
-from minoots_kernel.domain.transitions import REDISPATCH_AFTER_MS, Arm, Cancel, Command, Recheck, apply
+from minoots_kernel.domain.transitions import REDISPATCH_AFTER_MS, apply
 from tests.unit.application.world import WAKE_VISIBILITY_MS, Crash, StreamedStore, World, crashing, wake_up
 from tests.unit.domain.builders import NOW_MS
 

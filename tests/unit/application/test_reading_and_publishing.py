@@ -12,6 +12,7 @@ from minoots_kernel.application.list_dead_letters import ListDeadLetters
 from minoots_kernel.application.ports import TimerKey
 from minoots_kernel.application.publish_events import PublishEvents
 from minoots_kernel.application.read_timers import GetTimer, ListTimers
+from minoots_kernel.domain.commands import Cancel, Recheck
 from minoots_kernel.domain.errors import (
     DependencyUnavailableError,
     NotFoundError,
@@ -21,7 +22,7 @@ from minoots_kernel.domain.errors import (
 )
 from minoots_kernel.domain.tenancy import Principal, digest_key
 from minoots_kernel.domain.timer import Status, Timer
-from minoots_kernel.domain.transitions import Cancel, Recheck, apply
+from minoots_kernel.domain.transitions import apply
 from tests.unit.application.world import DEMO, World
 from tests.unit.domain.builders import NOW_MS, request
 

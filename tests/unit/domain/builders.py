@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from minoots_contract.timers import CreateTimerRequest
+from minoots_kernel.domain.commands import Command, Fire, RecordAttempt
 from minoots_kernel.domain.creation import new_timer
 from minoots_kernel.domain.timer import Attempt, Timer
-from minoots_kernel.domain.transitions import Command, Fire, RecordAttempt, apply
+from minoots_kernel.domain.transitions import apply
 
 NOW_MS = 1_790_000_000_000
 URL = "https://example.org/hook"

@@ -6,9 +6,10 @@ import pytest
 
 from minoots_contract.events import EVENT_TYPES, CloudEvent, event_type
 from minoots_contract.timers import TimerReply
+from minoots_kernel.domain.commands import Arm, Cancel, Fire, Recheck
 from minoots_kernel.domain.events import TimerChange, cloud_events
 from minoots_kernel.domain.timer import Timer
-from minoots_kernel.domain.transitions import Arm, Cancel, Fire, Recheck, apply
+from minoots_kernel.domain.transitions import apply
 from minoots_kernel.domain.views import timer_reply
 from tests.unit.domain.builders import NOW_MS, after, fired, outcome, scheduled
 

@@ -9,19 +9,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from minoots_kernel.domain.commands import Arm, Cancel, Command, Fire, Recheck, RecordAttempt
 from minoots_kernel.domain.errors import NotDueError, StaleHintError, StateConflictError, UnknownHintError
 from minoots_kernel.domain.timer import ActionState, ActionStatus, Status, Timer
-from minoots_kernel.domain.transitions import (
-    MOVES,
-    Arm,
-    Cancel,
-    Command,
-    Fire,
-    Recheck,
-    RecordAttempt,
-    Transition,
-    apply,
-)
+from minoots_kernel.domain.transitions import MOVES, Transition, apply
 from tests.unit.domain.builders import NOW_MS, outcome, scheduled
 
 HINT_ERRORS = (NotDueError, StaleHintError, StateConflictError, UnknownHintError)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from minoots_kernel.domain.commands import Arm, Cancel, Command, Fire, Recheck
 from minoots_kernel.domain.errors import NotDueError, StaleHintError, StateConflictError, UnknownHintError
 from minoots_kernel.domain.timer import ActionStatus, Status, Timer
 from minoots_kernel.domain.transitions import (
@@ -12,11 +13,6 @@ from minoots_kernel.domain.transitions import (
     MAX_TIMELINE,
     MOVES,
     REDISPATCH_AFTER_MS,
-    Arm,
-    Cancel,
-    Command,
-    Fire,
-    Recheck,
     apply,
 )
 from tests.unit.domain.builders import NOW_MS, after, fired, outcome, scheduled

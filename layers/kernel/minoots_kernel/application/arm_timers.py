@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from minoots_kernel.application.change import change_timer
 from minoots_kernel.application.hints import send_near
 from minoots_kernel.application.ports import Clock, Delayed, TimerKey, TimerStore, WakeQueue, WakeSchedules
+from minoots_kernel.domain.commands import Arm
 from minoots_kernel.domain.errors import MinootsError, StaleHintError
 from minoots_kernel.domain.messages import WakeUp
-from minoots_kernel.domain.transitions import Arm
 from minoots_kernel.domain.waking import FarLeg, choose_leg
 
 __all__ = ["ArmTimers", "DisarmTimer"]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from minoots_kernel.application.change import change_timer
 from minoots_kernel.application.ports import DeadLetterStore, TimerStore
+from minoots_kernel.domain.commands import Bury
 from minoots_kernel.domain.dead_letters import dead_letter
 from minoots_kernel.domain.errors import StaleHintError
 from minoots_kernel.domain.timer import ActionStatus, Status, Timer
-from minoots_kernel.domain.transitions import Bury
 
 __all__ = ["bury"]
 

@@ -8,9 +8,9 @@ from minoots_contract.timers import CancelTimerRequest
 from minoots_kernel.application.change import change_timer
 from minoots_kernel.application.ports import Clock, TimerStore
 from minoots_kernel.application.read_timers import GetTimer
+from minoots_kernel.domain.commands import Cancel
 from minoots_kernel.domain.tenancy import Principal
 from minoots_kernel.domain.timer import Timer
-from minoots_kernel.domain.transitions import Cancel
 
 __all__ = ["CancelTimer"]
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from minoots_kernel.application.ports import TimerKey, TimerStore
+from minoots_kernel.domain.commands import Command
 from minoots_kernel.domain.errors import DependencyUnavailableError, VersionMismatchError
 from minoots_kernel.domain.timer import Timer
-from minoots_kernel.domain.transitions import Command, Transition, apply
+from minoots_kernel.domain.transitions import Transition, apply
 
 __all__ = ["change_timer"]
 

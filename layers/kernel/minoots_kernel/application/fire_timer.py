@@ -8,11 +8,11 @@ from enum import StrEnum
 
 from minoots_kernel.application.change import change_timer
 from minoots_kernel.application.ports import ActionQueue, Clock, Delayed, Metrics, TimerKey, TimerStore, WakeQueue
+from minoots_kernel.domain.commands import Fire
 from minoots_kernel.domain.dispatch import message_for, overdue_messages
 from minoots_kernel.domain.errors import DependencyUnavailableError, NotDueError, StaleHintError, UnknownHintError
 from minoots_kernel.domain.messages import ActionMessage, WakeUp
 from minoots_kernel.domain.timer import Timer
-from minoots_kernel.domain.transitions import Fire
 from minoots_kernel.domain.waking import queue_delay_s
 
 __all__ = ["WAIT_OUT_MS", "FireOutcome", "FireTimer"]

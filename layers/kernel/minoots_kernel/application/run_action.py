@@ -22,6 +22,7 @@ from minoots_kernel.application.ports import (
     WakeSchedules,
     WebhookSender,
 )
+from minoots_kernel.domain.commands import RecordAttempt
 from minoots_kernel.domain.dispatch import message_for, released_at
 from minoots_kernel.domain.errors import (
     ActionError,
@@ -34,7 +35,7 @@ from minoots_kernel.domain.errors import (
 )
 from minoots_kernel.domain.messages import ActionMessage, WakeUp
 from minoots_kernel.domain.timer import ActionState, ActionStatus, Attempt, Status, Timer
-from minoots_kernel.domain.transitions import REDISPATCH_AFTER_MS, RecordAttempt
+from minoots_kernel.domain.transitions import REDISPATCH_AFTER_MS
 from minoots_kernel.domain.waking import MAX_QUEUE_DELAY_S
 from minoots_kernel.domain.webhooks import webhook_request
 

@@ -20,10 +20,10 @@ from minoots_kernel.application.ports import (
     WakeQueue,
     WakeSchedules,
 )
+from minoots_kernel.domain.commands import Recheck
 from minoots_kernel.domain.errors import MinootsError, StaleHintError
 from minoots_kernel.domain.repair import Repair, hints_afresh, repair_of
 from minoots_kernel.domain.timer import Timer
-from minoots_kernel.domain.transitions import Recheck
 
 __all__ = ["SweepReport", "SweepTimers"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import Any, Literal
 
 from minoots_kernel.adapters import aws
 from minoots_kernel.adapters.clock import SystemClock
@@ -13,12 +13,6 @@ from minoots_kernel.adapters.dynamodb.timer_store import DynamoTimerStore
 from minoots_kernel.adapters.scheduler import SchedulerWakeSchedules
 from minoots_kernel.adapters.sqs import SqsActionQueue, SqsWakeQueue
 from minoots_kernel.config import Settings
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.client import DynamoDBClient
-    from mypy_boto3_events.client import EventBridgeClient
-    from mypy_boto3_scheduler.client import EventBridgeSchedulerClient
-    from mypy_boto3_sqs.client import SQSClient
 
 __all__ = ["SCHEDULING", "action_queue", "client", "schedules", "timer_store", "wake_queue"]
 
@@ -30,14 +24,6 @@ SCHEDULING = ("wake_queue_arn", "schedule_group", "schedule_role_arn", "schedule
 """The settings that a function needs to make schedules."""
 
 
-@overload
-def client(service: Literal["dynamodb"], env: Mapping[str, str]) -> DynamoDBClient: ...
-@overload
-def client(service: Literal["events"], env: Mapping[str, str]) -> EventBridgeClient: ...
-@overload
-def client(service: Literal["scheduler"], env: Mapping[str, str]) -> EventBridgeSchedulerClient: ...
-@overload
-def client(service: Literal["sqs"], env: Mapping[str, str]) -> SQSClient: ...
 def client(service: Service, env: Mapping[str, str]) -> Any:
     """Return the process's client of a service.
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from minoots_contract.actions import RetryPolicy
+from minoots_kernel.domain.commands import Arm, Bury, Cancel, Command, Fire, Recheck, RecordAttempt
 from minoots_kernel.domain.errors import (
     NotDueError,
     StaleHintError,
@@ -21,7 +22,6 @@ from minoots_kernel.domain.retry import retry_delay_ms
 from minoots_kernel.domain.timer import (
     ActionState,
     ActionStatus,
-    Attempt,
     Moment,
     Status,
     Timer,
@@ -32,13 +32,6 @@ __all__ = [
     "CHECK_AFTER_MS",
     "MOVES",
     "REDISPATCH_AFTER_MS",
-    "Arm",
-    "Bury",
-    "Cancel",
-    "Command",
-    "Fire",
-    "Recheck",
-    "RecordAttempt",
     "Transition",
     "apply",
 ]
@@ -66,58 +59,6 @@ REDISPATCH_AFTER_MS: Final = 45_000
 
 MAX_TIMELINE: Final = 40
 MAX_ATTEMPTS_KEPT: Final = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Arm:
-    """A schedule for the wake-up of this generation exists."""
-
-    generation: int
-
-
-@dataclass(frozen=True, slots=True)
-class Fire:
-    """A wake-up of this generation has come."""
-
-    generation: int
-
-
-@dataclass(frozen=True, slots=True)
-class Cancel:
-    """Somebody does not want the timer any more."""
-
-    requested_by: str
-    reason: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RecordAttempt:
-    """An attempt of an action ended.
-
-    Attributes:
-        permanent: A failed attempt must not be followed by another, whatever the policy says.
-        retry_after_ms: What the receiver asked for, milliseconds.
-    """
-
-    action_id: str
-    attempt: Attempt
-    permanent: bool = False
-    retry_after_ms: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Recheck:
-    """The sweep has looked at the timer and wants to look again later."""
-
-    at_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Bury:
-    """The dead letters of a failed timer are stored: nothing is left to be done for it."""
-
-
-Command = Arm | Fire | Cancel | RecordAttempt | Recheck | Bury
 
 
 @dataclass(frozen=True, slots=True)
