@@ -74,7 +74,9 @@ def _run(settings: LocalSettings) -> None:
 
     _tune_collector()
     with LocalStack(settings) as stack:
-        # Items and models that live as long as the process need not be looked at again.
+        # Items and models that live as long as the process need not be looked at again; what loading left behind
+        # is collected first, as frozen garbage stays for good.
+        gc.collect()
         gc.freeze()
         _greet(stack)
         if settings.boot_demo:

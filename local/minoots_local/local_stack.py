@@ -105,6 +105,7 @@ class LocalStack:
             readers = stream_readers(self.template, name)
             tables[name] = TableSpec(tuple(table.table_key_attrs), tuple(readers))
         if self.settings.data is not None:
+            self._exit.callback(gc.unfreeze)
             with _uncollected():
                 self._ledger = Ledger(self.settings.data, tables)
                 self.account.restore(self._ledger.histories)
@@ -187,11 +188,16 @@ class LocalStack:
 
 @contextlib.contextmanager
 def _uncollected() -> Iterator[None]:
-    """Load without the garbage collector: nothing becomes garbage, and it would look at all of it again and again."""
+    """Load without the garbage collector, and keep what was loaded from it for good.
+
+    Nothing of it becomes garbage, and it would look at all of it again and again: with 100,000 pending timers a full
+    collection stops the process for more than a second.
+    """
     was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
+        gc.freeze()
     finally:
         if was_enabled:
             gc.enable()
