@@ -74,6 +74,9 @@ def receiver() -> Iterator[Receiver]:
         daemon_threads = True
         request_queue_size = 256
 
+        def handle_error(self, *_: object) -> None:
+            """Senders that are killed leave broken connections: no news."""
+
     server = Server(("127.0.0.1", 0), Handler)
     received = Receiver(f"http://127.0.0.1:{server.server_port}")
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
