@@ -14,6 +14,7 @@ from moto.events.models import events_backends
 from moto.scheduler.models import Schedule, scheduler_backends
 from moto.sqs.models import Message, sqs_backends
 
+from minoots_local.aws.direct import DirectTables
 from minoots_local.aws.event_buses import Buses
 from minoots_local.aws.gate import AwsGate, opened
 from minoots_local.aws.images import item_of
@@ -60,6 +61,7 @@ class Account:
         self.queues = LeanSqsBackend(REGION, ACCOUNT, gate.lock)
         self.schedules = ScheduleBook(REGION, ACCOUNT)
         self.buses = Buses(REGION, ACCOUNT)
+        gate.direct = DirectTables(self.tables)
 
     @contextlib.contextmanager
     def open(self) -> Iterator["Account"]:

@@ -26,6 +26,6 @@ def _plain(value: DynamoType) -> dict[str, Any]:
     if value.is_list():
         return {value.type: [_plain(part) for part in value.value]}
     if value.is_set():
-        return {value.type: list(value.value)}
+        return {value.type: [_plain(DynamoType({value.type[0]: part}))[value.type[0]] for part in value.value]}
     plain: dict[str, Any] = value.to_json()
     return plain

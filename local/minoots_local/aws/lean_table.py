@@ -67,8 +67,10 @@ class Outbox(StreamShard):
 
     def add(self, old: Item | None, new: Item | None) -> None:
         """Note a write; several of one item in one call become one."""
-        before = image_of(old) if old is not None else None
-        after = image_of(new) if new is not None else None
+        self.note(image_of(old) if old is not None else None, image_of(new) if new is not None else None)
+
+    def note(self, before: Image | None, after: Image | None) -> None:
+        """Note a write by the item's images, which nobody may change from here on."""
         table = self._find()
         table.reindex(before, after)
         key = table.key_of(after or before or {})
