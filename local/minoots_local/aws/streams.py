@@ -1,5 +1,6 @@
 """The stream of a table: records in order, each kept until every reader is past it."""
 
+import json
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -38,7 +39,7 @@ class TableWrite:
         return "REMOVE" if self.new is None else "MODIFY"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class StreamRecord:
     """One record of a stream.
 
@@ -47,6 +48,8 @@ class StreamRecord:
         write: What it reports.
         created_ms: When the write was made, epoch milliseconds.
         ticket: The journal's ticket: the record may be read once that is durable.
+        event_id: Its id.
+        written: What `as_json` answers, once it was asked.
     """
 
     number: int
@@ -54,12 +57,20 @@ class StreamRecord:
     created_ms: float
     ticket: int = 0
     event_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    written: str | None = field(default=None, repr=False, compare=False)
 
-    def as_event(self, source_arn: str) -> dict[str, Any]:
-        """The record as Lambda hands it to a function; its images are shared, to be copied before use."""
-        event = self._body(int(self.created_ms / 1000))
-        event["eventSourceARN"] = source_arn
-        return event
+    @property
+    def created_s(self) -> int:
+        """When the write was made, epoch seconds, as far as a record says it."""
+        return int(self.created_ms / 1000)
+
+    def as_json(self, source_arn: str) -> str:
+        """The record as Lambda hands it to a function, in JSON: written down once for all readers and attempts."""
+        if self.written is None:
+            event = self._body(self.created_s)
+            event["eventSourceARN"] = source_arn
+            self.written = json.dumps(event, separators=(",", ":"))
+        return self.written
 
     @property
     def essence(self) -> dict[str, Any]:

@@ -96,7 +96,7 @@ class StreamMapping:
                 records = self._stream.read(self.name, self._batch_size, self._writes.durable)
             if not records:
                 return None
-            batch = self._filtered(records)
+            batch = [record for record in records if self._wants(record)]
             if batch and (wait_ms := self._window_left_ms(batch)) > 0:
                 return self._clock.now_ms() + wait_ms
             self._first_seen_ms = None
@@ -112,29 +112,26 @@ class StreamMapping:
             self._stream.advance(self.name, number)
         self._writes.note_position(self._table, self.name, number)
 
-    def _filtered(self, records: list[StreamRecord]) -> list[dict[str, Any]]:
-        return [record.as_event(self._arn) for record in records if self._wants(record)]
-
     def _wants(self, record: StreamRecord) -> bool:
         if not self._patterns:
             return True
         essence = record.essence
         return any(pattern.matches(essence) for pattern in self._patterns)
 
-    def _window_left_ms(self, batch: Sequence[dict[str, Any]]) -> float:
+    def _window_left_ms(self, batch: Sequence[StreamRecord]) -> float:
         if len(batch) >= self._batch_size or self._window_ms <= 0:
             return 0.0
         now_ms = self._clock.now_ms()
         self._first_seen_ms = self._first_seen_ms or now_ms
         return self._first_seen_ms + self._window_ms - now_ms
 
-    def _deliver(self, batch: list[dict[str, Any]]) -> None:
+    def _deliver(self, batch: list[StreamRecord]) -> None:
         """Run the function until the batch is done or given up.
 
         A batch that failed as a whole is halved when the mapping says so, each half keeping the
         count of attempts; a reported failure goes on from the lowest record reported.
         """
-        pending: list[tuple[list[dict[str, Any]], int]] = [(batch, 0)]
+        pending: list[tuple[list[StreamRecord], int]] = [(batch, 0)]
         while pending:
             if self._player.stopping:
                 self._interrupted = True  # what is left is read again by the next run
@@ -153,11 +150,12 @@ class StreamMapping:
             else:
                 pending.insert(0, (rest, attempts))
 
-    def _attempt(self, part: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    def _attempt(self, part: list[StreamRecord]) -> list[StreamRecord]:
         """Run the function once; return what is still to be done."""
         try:
-            # The function gets a copy: a retry must show it what it saw before.
-            answer = self._function.invoke(json.loads(json.dumps({"Records": part})))
+            # Every attempt gets objects of its own: a function may change what it is given.
+            records = ",".join(record.as_json(self._arn) for record in part)
+            answer = self._function.invoke(json.loads(f'{{"Records":[{records}]}}'))
         except Exception:
             self._log.exception(
                 "the function failed; its records are tried again",
@@ -166,12 +164,12 @@ class StreamMapping:
             return part
         return part[self._resume_at(answer, part) :] if self._partial else []
 
-    def _resume_at(self, answer: Any, part: list[dict[str, Any]]) -> int:
+    def _resume_at(self, answer: Any, part: list[StreamRecord]) -> int:
         """Index of the first record that a function reports as failed."""
         items = answer.get("batchItemFailures") if isinstance(answer, dict) else None
         if not items:
             return len(part)
-        numbers = [record["dynamodb"]["SequenceNumber"] for record in part]
+        numbers = [str(record.number) for record in part]
         reported = [item.get("itemIdentifier") for item in items]
         if any(number not in numbers for number in reported):
             return 0  # Lambda takes a report that it cannot read as a failure of the whole batch
@@ -179,9 +177,9 @@ class StreamMapping:
         self._log.warning("records failed and are tried again", extra={"function": self.name, "from": numbers[at]})
         return at
 
-    def _give_up(self, rest: list[dict[str, Any]], attempts: int) -> bool:
+    def _give_up(self, rest: list[StreamRecord], attempts: int) -> bool:
         exhausted = 0 <= self._most_retries < attempts
-        age_s = self._clock.now_ms() / 1000 - rest[0]["dynamodb"]["ApproximateCreationDateTime"]
+        age_s = self._clock.now_ms() / 1000 - rest[0].created_s
         expired = 0 < self._oldest_s < age_s
         splittable = self._bisect and len(rest) > 1
         if not (exhausted or expired) or (exhausted and splittable and not expired):
@@ -192,9 +190,9 @@ class StreamMapping:
             self._on_failure.send(self._report(rest, attempts, condition))
         return True
 
-    def _report(self, rest: list[dict[str, Any]], attempts: int, condition: str) -> dict[str, Any]:
+    def _report(self, rest: list[StreamRecord], attempts: int, condition: str) -> dict[str, Any]:
         """What Lambda sends to an on-failure destination: where the records are, not the records."""
-        first, last = rest[0]["dynamodb"], rest[-1]["dynamodb"]
+        first, last = rest[0], rest[-1]
         return {
             "requestContext": {
                 "requestId": str(uuid.uuid4()),
@@ -211,10 +209,10 @@ class StreamMapping:
             "timestamp": _iso(self._clock.now_ms()),
             "DDBStreamBatchInfo": {
                 "shardId": "shardId-00000001541626099285-f35f62ef",
-                "startSequenceNumber": first["SequenceNumber"],
-                "endSequenceNumber": last["SequenceNumber"],
-                "approximateArrivalOfFirstRecord": _iso(first["ApproximateCreationDateTime"] * 1000),
-                "approximateArrivalOfLastRecord": _iso(last["ApproximateCreationDateTime"] * 1000),
+                "startSequenceNumber": str(first.number),
+                "endSequenceNumber": str(last.number),
+                "approximateArrivalOfFirstRecord": _iso(first.created_s * 1000),
+                "approximateArrivalOfLastRecord": _iso(last.created_s * 1000),
                 "batchSize": len(rest),
                 "streamArn": self._arn,
             },
