@@ -1,0 +1,194 @@
+"""`timeout_ms` is for the whole exchange, wherever the receiver or the network is slow."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import httpcore
+import pytest
+
+from minoots_kernel.adapters.webhook.exchange import exchange_within
+from minoots_kernel.adapters.webhook.guard import AddressGuard
+from minoots_kernel.adapters.webhook.resolver import Resolver
+from minoots_kernel.adapters.webhook.sender import HttpWebhookSender
+from minoots_kernel.domain.errors import TransientActionError
+from minoots_kernel.domain.webhooks import WebhookRequest
+from tests.unit.adapters.webhook.conftest import Names
+from tests.unit.adapters.webhook.servers import OK, Talk, a_request, black_hole, raw_server
+
+TIMEOUT_MS = 300
+
+
+@contextmanager
+def in_time(at_least_s: float = TIMEOUT_MS / 1000 - 0.05) -> Iterator[None]:
+    """The block ends with the exchange's time: not before, and soon after."""
+    began_s = time.monotonic()
+    with pytest.raises(TransientActionError, match=f"no answer within {TIMEOUT_MS} ms"):
+        yield
+    assert at_least_s <= time.monotonic() - began_s < 1.3
+
+
+def request(url: str, body: bytes = b"{}") -> WebhookRequest:
+    return a_request(url, timeout_ms=TIMEOUT_MS, body=body)
+
+
+def says_nothing(talk: Talk) -> None:
+    talk.read_request()
+    talk.server.over.wait(10)
+
+
+def drips_headers(talk: Talk) -> None:
+    talk.read_request()
+    talk.sock.sendall(b"HTTP/1.1 200 OK\r\n")
+    talk.drip(b"X-A: b\r\n")
+
+
+def drips_the_status(talk: Talk) -> None:
+    talk.read_request()
+    talk.sock.sendall(b"HTTP/1.1 200 ")
+    talk.drip(b"O")
+
+
+def drips_interim_replies(talk: Talk) -> None:
+    talk.read_request()
+    talk.drip(b"HTTP/1.1 103 Early Hints\r\n\r\n")
+
+
+def drips_the_body(talk: Talk) -> None:
+    talk.read_request()
+    talk.sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+    talk.drip(b"x")
+
+
+def drips_chunks(talk: Talk) -> None:
+    talk.read_request()
+    talk.sock.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+    talk.drip(b"1\r\nx\r\n")
+
+
+@pytest.mark.parametrize(
+    "talk", [says_nothing, drips_headers, drips_the_status, drips_interim_replies, drips_the_body, drips_chunks]
+)
+def test_a_receiver_that_holds_its_reply_back_is_left_in_time(
+    sender: HttpWebhookSender, talk: Callable[[Talk], None]
+) -> None:
+    with raw_server(talk) as server, in_time():
+        sender.send(request(server.url))
+
+
+@pytest.mark.parametrize(("sip_every_s", "sip_bytes"), [(10.0, 1), (0.005, 65_536)])
+def test_a_receiver_that_does_not_take_the_request_is_left_in_time(
+    sender: HttpWebhookSender, sip_every_s: float, sip_bytes: int
+) -> None:
+    def sip(talk: Talk) -> None:
+        while not talk.server.over.wait(sip_every_s):
+            talk.sock.recv(sip_bytes)
+
+    with raw_server(sip) as server, in_time():
+        sender.send(request(server.url, body=b"x" * 40_000_000))
+
+
+def test_a_handshake_that_does_not_come_is_left_in_time(sender: HttpWebhookSender) -> None:
+    with raw_server(lambda talk: talk.server.over.wait(10)) as server, in_time():
+        sender.send(request(server.url.replace("http:", "https:")))
+
+
+def test_a_kept_connection_has_the_deadline_of_each_request_not_of_its_first(sender: HttpWebhookSender) -> None:
+    def talk(talk: Talk) -> None:
+        talk.read_request()
+        talk.sock.sendall(OK)
+        talk.read_request()
+        talk.server.over.wait(0.4)
+        talk.sock.sendall(OK)
+        drips_headers(talk)
+
+    with raw_server(talk) as server:
+        assert sender.send(a_request(server.url, timeout_ms=200)) == 200
+        assert sender.send(a_request(server.url, timeout_ms=5_000)) == 200
+        with in_time():
+            sender.send(request(server.url))
+        assert server.connections == 1
+
+
+def test_a_port_that_swallows_connections_is_left_in_time(sender: HttpWebhookSender) -> None:
+    with black_hole() as port, in_time():
+        sender.send(request(f"http://127.0.0.1:{port}/"))
+
+
+def test_many_addresses_share_the_time_and_only_four_are_tried(
+    sender: HttpWebhookSender, names: Names, connects: list[Any]
+) -> None:
+    with ExitStack() as stack:
+        holes = [("127.0.0.1", stack.enter_context(black_hole())) for _ in range(6)]
+        connects.clear()
+        names.answers["many.example"] = lambda: holes
+        with in_time():
+            sender.send(request("http://many.example/"))
+    assert connects == holes[:4]
+
+
+def test_an_address_that_swallows_leaves_time_for_the_next(sender: HttpWebhookSender, names: Names) -> None:
+    with black_hole() as port, raw_server(lambda talk: talk.answer_all(OK)) as server:
+        names.answers["two.example"] = lambda: [("127.0.0.1", port), ("127.0.0.1", server.port)]
+        assert sender.send(a_request("http://two.example/", timeout_ms=1_000)) == 200
+
+
+@contextmanager
+def hanging_look_ups(names: Names, *hosts: str) -> Iterator[None]:
+    """Names whose look-up does not end before the block does."""
+    release = threading.Event()
+
+    def hang() -> list[tuple[str, int]]:
+        release.wait(10)
+        return [("127.0.0.1", 9)]
+
+    names.answers.update(dict.fromkeys(hosts, hang))
+    before = set(threading.enumerate())
+    try:
+        yield
+    finally:
+        release.set()
+        for thread in set(threading.enumerate()) - before:
+            if thread.name == "webhook-lookup":
+                assert thread.daemon
+                thread.join(10)
+
+
+def test_a_name_server_that_does_not_answer_is_left_in_time(sender: HttpWebhookSender, names: Names) -> None:
+    with hanging_look_ups(names, "slow.example"), in_time():
+        sender.send(request("http://slow.example/"))
+
+
+def test_look_ups_are_bounded_and_waiting_for_one_counts(names: Names) -> None:
+    resolver = Resolver(max_lookups=2)
+    names.answers["fast.example"] = lambda: [("127.0.0.1", 9)]
+    with hanging_look_ups(names, "slow.example"):
+        for host in ("slow.example", "slow.example", "fast.example"):
+            with exchange_within(100) as exchange, pytest.raises(httpcore.ConnectTimeout):
+                resolver.resolve(host, 9, exchange)
+        assert names.asked == ["slow.example", "slow.example"]
+    with exchange_within(5_000) as exchange:
+        assert resolver.resolve("fast.example", 9, exchange) == [(socket.AF_INET, ("127.0.0.1", 9))]
+
+
+def test_waiting_for_a_free_connection_counts() -> None:
+    sender = HttpWebhookSender(AddressGuard(["127.0.0.1"]), max_connections=1)
+
+    def hold() -> None:
+        with pytest.raises(TransientActionError):
+            sender.send(a_request(server.url))
+
+    with raw_server(says_nothing) as server:
+        holds = threading.Thread(target=hold)
+        holds.start()
+        while not server.requests:
+            time.sleep(0.005)
+        with pytest.raises(TransientActionError, match="no connection was free within 200 ms"):
+            sender.send(a_request(server.url, timeout_ms=200))
+    holds.join()
+    sender.close()
