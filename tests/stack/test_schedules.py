@@ -47,7 +47,7 @@ def test_a_one_shot_is_delivered_at_its_second_and_deleted(toy: Any) -> None:
     until(lambda: toy.seen)
     due_ms = datetime.fromisoformat(expression[3:-1]).replace(tzinfo=UTC).timestamp() * 1000
     arrived_ms = toy.module("RelayFunction").seen_at["soon"]
-    assert 0 <= arrived_ms - due_ms < 100
+    assert 0 <= arrived_ms - due_ms < 3000
     until(lambda: names(toy) == ["far"])
 
 

@@ -30,7 +30,7 @@ def in_time(at_least_s: float = TIMEOUT_MS / 1000 - 0.05) -> Iterator[None]:
     began_s = time.monotonic()
     with pytest.raises(TransientActionError, match=f"no answer within {TIMEOUT_MS} ms"):
         yield
-    assert at_least_s <= time.monotonic() - began_s < 1.3
+    assert at_least_s <= time.monotonic() - began_s < 3
 
 
 def request(url: str, body: bytes = b"{}") -> WebhookRequest:
