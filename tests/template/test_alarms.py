@@ -38,6 +38,9 @@ def of_function(name: str, function: str) -> Metric:
     return Metric("AWS/Lambda", name, frozenset({("FunctionName", function)}))
 
 
+FAILURES = Metric("AWS/ApiGateway", "5xx", frozenset({("ApiId", "ControlPlaneApi")}))
+
+
 def own(name: str) -> Metric:
     return Metric("Minoots", name, frozenset({("service", "minoots")}))
 
@@ -53,6 +56,7 @@ def healthy() -> Samples:
             samples.add(of_function("Throttles", function), at_s, 0, 0)
         for function in STREAM_FUNCTIONS:
             samples.add(of_function("IteratorAge", function), at_s, 350, 900)
+        samples.add(FAILURES, at_s, 0)
         samples.add(own("Lateness"), at_s, 12, 25, 90, 240)
     samples.add(own("Lateness"), MINUTE_STARTS[1], 2600)
     return samples
@@ -83,6 +87,7 @@ TROUBLES: Mapping[str, Trouble] = {
     "FabricFailureAlarm": Trouble(depth("FabricFailureQueue"), 1),
     "KernelArmAgeAlarm": Trouble(of_function("IteratorAge", "KernelArmFunction"), 61_000, minutes=3),
     "EventFabricAgeAlarm": Trouble(of_function("IteratorAge", "EventFabricFunction"), 301_000, minutes=3),
+    "ControlPlaneFailuresAlarm": Trouble(FAILURES, 6),
     "SweepRepairsAlarm": Trouble(own("SweepRepairs"), 1),
     "LatenessAlarm": Trouble(own("Lateness"), 2_001, minutes=10),
     **{
