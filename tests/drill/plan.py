@@ -10,8 +10,8 @@ Kind = Literal["plain", "retried", "dead", "pair", "bare", "far", "cancelled"]
 
 _WEIGHTS: dict[Kind, int] = {
     "plain": 32,
-    "retried": 18,
-    "dead": 12,
+    "retried": 16,
+    "dead": 14,
     "pair": 12,
     "bare": 10,
     "far": 10,
@@ -100,7 +100,7 @@ def _timer(draw: random.Random, name: str, bursts: list[float]) -> PlannedTimer:
     kind = draw.choices(list(_WEIGHTS), list(_WEIGHTS.values()))[0]
     due_s = draw.choice(bursts) if draw.random() < 0.6 else draw.uniform(1.0, 3.5)
     failures = {"retried": draw.randint(1, 2), "dead": 2}.get(kind, 0)
-    max_attempts = {"retried": 3, "dead": 2}.get(kind, 1)
+    max_attempts = {"retried": 3, "dead": draw.randint(1, 2)}.get(kind, 1)
     answer_s = draw.choice([0.0, draw.uniform(0, 0.05), draw.uniform(0.05, 0.4)])
     # Half of the cancels meet the firing.
     near = draw.random() < 0.5
