@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import http
+import http.client
 import json
 import os
 import signal
@@ -28,30 +30,48 @@ def free_port() -> int:
 
 
 class StackProcess:
-    """`minoots local up` on a free port over a data folder."""
+    """`minoots local up` over a data folder, on a port that stays the same; a free one unless it is given."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, port: int | None = None) -> None:
         self.data = data
-        self.port = free_port()
+        self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = data.parent / f"{data.name}.log"
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start, and return once the API answers."""
+        self.launch()
+        self.wait_until_up()
+
+    def launch(self) -> None:
+        """Start, and return at once."""
         env = {**os.environ, "API_KEYS_JSON": json.dumps(KEYS)}
         argv = [sys.executable, "-m", "minoots_local", "up", "--port", str(self.port), "--aws-port", "0"]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen([*argv, "--data", str(self.data)], stdout=log, stderr=log, env=env)
-        deadline = time.monotonic() + 60
+
+    def wait_until_up(self, timeout_s: float = 60) -> None:
+        """Return once the API answers."""
+        deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
+            assert self._process is not None
             assert self._process.poll() is None, self.log.read_text()
-            try:
-                if httpx.get(f"{self.url}/healthz", timeout=1).status_code == httpx.codes.OK:
-                    return
-            except httpx.TransportError:
-                time.sleep(0.05)
+            if self._answers():
+                return
+            time.sleep(0.05)
         raise AssertionError(f"the stack did not come up: {self.log.read_text()}")
+
+    def _answers(self) -> bool:
+        # No httpx: the TLS context of each of its clients would cost more than the start that is waited for.
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=1)
+        try:
+            connection.request("GET", "/healthz")
+            return connection.getresponse().status == http.HTTPStatus.OK
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
 
     def kill(self) -> None:
         """SIGKILL: nothing is flushed, nobody says goodbye."""
