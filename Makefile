@@ -9,7 +9,7 @@ CHECKOV_VERSION := 3.3.30
 BOUNDED := $(if $(shell command -v timeout),timeout 120)
 
 .DEFAULT_GOAL := help
-.PHONY: help install up test check checkov build bench cloud openapi openapi-check clean
+.PHONY: help install up test check checkov build bench faults cloud openapi openapi-check clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -50,6 +50,9 @@ build: install ## build the Lambda artefacts with SAM, for ARCHITECTURE (arm64 o
 
 bench: install ## measure it and write docs/benchmarks.md; RUNS=1 for a quick look, SHARED for the peer harness
 	@$(BIN)/python -m bench --runs $(or $(RUNS),3) --shared $(or $(SHARED),../shared) $(ARGS)
+
+faults: install ## run TIMERS timers (2000) through throttles, lost answers and duplicates, and say what came of them
+	@$(BIN)/python -m tests.drill.faults $(or $(TIMERS),2000)
 
 cloud: install ## deploy to an emulated AWS, try it over HTTP, take it down; ARGS for pytest
 	@$(BIN)/python -m tests.e2e.cloud_check $(ARGS)
