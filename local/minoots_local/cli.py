@@ -15,6 +15,7 @@ from rich.console import Console
 
 from minoots_local import logs
 from minoots_local.errors import LocalStackError
+from minoots_local.model.settings import FaultRates, ModelSettings
 from minoots_local.settings import LocalSettings, api_keys, data_dir, truthy
 
 app = typer.Typer(no_args_is_help=True, help="The whole stack on this machine, without AWS.")
@@ -38,6 +39,21 @@ def up(  # noqa: PLR0913, PLR0917 - one parameter per option
     ephemeral: Annotated[bool, typer.Option("--ephemeral", help="Keep nothing: no journal.")] = False,
     template: Annotated[Path | None, typer.Option(help="Template to play.")] = None,
     parameter: Annotated[list[str] | None, typer.Option(help="Template parameter, as Name=value; repeatable.")] = None,
+    model_aws: Annotated[
+        bool, typer.Option("--model-aws", help="Let hops take as long as on AWS, and Scheduler its minute.")
+    ] = False,
+    cold_starts: Annotated[bool, typer.Option(help="With --model-aws: new environments take their time, too.")] = True,
+    duplicates: Annotated[
+        float, typer.Option(help="How often a message or stream record is delivered again, 0 to 1.")
+    ] = 0.0,
+    throttles: Annotated[float, typer.Option(help="How often a call of AWS is refused for load, 0 to 1.")] = 0.0,
+    lost_answers: Annotated[
+        float, typer.Option(help="How often a call of AWS is done and its answer is lost, 0 to 1.")
+    ] = 0.0,
+    resets: Annotated[
+        float, typer.Option(help="How often a connection to AWS is closed before the call is done, 0 to 1.")
+    ] = 0.0,
+    seed: Annotated[int, typer.Option(help="Where the random choices of the options above begin.")] = 0,
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
 ) -> None:
     """Run the stack until Ctrl-C."""
@@ -54,6 +70,13 @@ def up(  # noqa: PLR0913, PLR0917 - one parameter per option
             parameters=_parameters(parameter or []),
             api_keys=api_keys(environ),
             boot_demo=truthy(environ.get("MINOOTS_BOOT_DEMO")),
+            model=ModelSettings(
+                latencies=model_aws,
+                cold_starts=cold_starts,
+                duplicates=duplicates,
+                faults=FaultRates(throttles=throttles, resets=resets, lost_answers=lost_answers),
+                seed=seed,
+            ),
         )
         _run(settings)
     except LocalStackError as error:

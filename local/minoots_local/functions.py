@@ -19,6 +19,7 @@ from typing import Any
 from minoots_local.clock import Clock
 from minoots_local.errors import TemplateError
 from minoots_local.logs import logger
+from minoots_local.model.hops import Hop, Model, Prompt, take_time
 from minoots_local.template.model import REGION, Resource, Template, arn
 
 Handler = Callable[[dict[str, Any], object], Any]
@@ -55,6 +56,7 @@ class LocalFunction:
         resource: The function's resource.
         template: The template that it is part of.
         clock: Measures its timeout.
+        model: How long a new environment takes; no longer than here by default.
         max_concurrency: Most environments at a time.
 
     Attributes:
@@ -68,6 +70,7 @@ class LocalFunction:
         resource: Resource,
         template: Template,
         clock: Clock,
+        model: Model | None = None,
         max_concurrency: int = MOST_ENVIRONMENTS,
     ) -> None:
         self.logical_id = resource.logical_id
@@ -77,6 +80,7 @@ class LocalFunction:
         self.timeout_s = float(resource.properties.get("Timeout", 3))
         self.env = _environment(resource)
         self._clock = clock
+        self._model = model or Prompt()
         self._memory_mb = int(resource.properties.get("MemorySize", 128))
         self._log = logger(resource.logical_id)
         self._build = _builder(resource, template)
@@ -86,8 +90,8 @@ class LocalFunction:
         self._most = max_concurrency
 
     def warm_up(self) -> None:
-        """Build a first environment, so that a broken handler is found at start."""
-        handler = self._take()
+        """Build a first environment, so that a broken handler is found at start; it takes no longer than here."""
+        handler = self._take(start_ms=0)
         self._give_back(handler)
 
     def invoke(self, event: dict[str, Any]) -> Any:
@@ -125,8 +129,8 @@ class LocalFunction:
         with self._condition:
             return self._condition.wait_for(lambda: len(self._idle) == self._environments, timeout_s)
 
-    def _take(self) -> Handler:
-        """An idle environment, or a new one, or the first that falls idle."""
+    def _take(self, start_ms: float | None = None) -> Handler:
+        """An idle environment, or a new one (in so many milliseconds), or the first that falls idle."""
         with self._condition:
             while not self._idle:
                 if self._environments < self._most:
@@ -136,6 +140,7 @@ class LocalFunction:
             else:
                 return self._idle.pop()
         try:
+            take_time(self._clock, self._model.delay_ms(Hop.COLD_START) if start_ms is None else start_ms)
             return self._build(self.env)
         except BaseException:
             with self._condition:

@@ -19,6 +19,8 @@ from minoots_local.errors import LocalStackError
 from minoots_local.functions import LocalFunction
 from minoots_local.ledger import Ledger, NoLedger, TableSpec
 from minoots_local.logs import logger
+from minoots_local.model.aws_like import AwsLike
+from minoots_local.model.faults import Faults
 from minoots_local.players.http import HttpApi
 from minoots_local.players.rearming import Rearming
 from minoots_local.players.wiring import Players, stream_readers
@@ -49,6 +51,8 @@ class LocalStack:
         template: What is played.
         account: The emulated AWS.
         functions: Functions by logical id.
+        model: How hops behave.
+        faults: How calls of AWS go wrong, once the stack is up.
     """
 
     def __init__(self, settings: LocalSettings | None = None, clock: Clock | None = None) -> None:
@@ -56,6 +60,8 @@ class LocalStack:
         self.clock = clock or SystemClock()
         self.template = _read(self.settings)
         self.account = Account(AwsGate())
+        self.model = AwsLike(self.settings.model)
+        self.faults = Faults(self.settings.model.faults, self.settings.model.seed, self.clock)
         self.functions: dict[str, LocalFunction] = {}
         self._players: Players | None = None
         self._servers: list[HttpServer] = []
@@ -90,12 +96,14 @@ class LocalStack:
         self.account.create(template)
         writes = self._open_ledger()
         for resource in template.of_type("AWS::Serverless::Function"):
-            self.functions[resource.logical_id] = LocalFunction(resource, template, self.clock)
-        self._players = Players(self.account, writes, template, self.functions, self.clock)
+            self.functions[resource.logical_id] = LocalFunction(resource, template, self.clock, self.model)
+        self._players = Players(self.account, writes, template, self.functions, self.clock, self.model)
         for function in self.functions.values():
             function.warm_up()
         self._seed()
         self._rearm()
+        # From here on: a stack that cannot start shows nothing.
+        self.account.gate.wire = self.faults if self.settings.model.faults.any else None
         self._players.start()
         self._serve(listening)
 

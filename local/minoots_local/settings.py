@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from minoots_local.errors import LocalStackError
+from minoots_local.model.settings import ModelSettings
 
 DEMO_KEYS: tuple[dict[str, Any], ...] = ({"key": "mnt_example", "userId": "demo", "tier": "free"},)
 DEFAULT_DATA_DIR = ".minoots"
@@ -25,6 +26,7 @@ class LocalSettings:
         parameters: Template parameters that override the local defaults.
         api_keys: API keys to seed, as the key file lists them.
         boot_demo: Whether to create a demo timer once the stack serves.
+        model: How AWS-like it behaves beyond what the services promise.
     """
 
     host: str = "127.0.0.1"
@@ -35,6 +37,7 @@ class LocalSettings:
     parameters: Mapping[str, str] = field(default_factory=dict)
     api_keys: tuple[dict[str, Any], ...] = DEMO_KEYS
     boot_demo: bool = False
+    model: ModelSettings = field(default_factory=ModelSettings)
 
 
 def data_dir(environ: Mapping[str, str], chosen: Path | None, *, ephemeral: bool) -> Path | None:

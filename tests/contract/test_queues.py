@@ -13,8 +13,8 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 
 from minoots_kernel.adapters import aws
 from minoots_kernel.adapters.memory import MemoryActionQueue, MemoryWakeQueue, VirtualClock
-from minoots_kernel.adapters.sqs import SqsActionQueue, SqsWakeQueue
-from minoots_kernel.application.ports import ActionQueue, Delayed, WakeQueue
+from minoots_kernel.adapters.sqs import SqsActionQueue, SqsMessageVisibility, SqsWakeQueue
+from minoots_kernel.application.ports import ActionQueue, Delayed, MessageVisibility, WakeQueue
 from minoots_kernel.domain.errors import DependencyUnavailableError
 from minoots_kernel.domain.messages import ActionMessage, WakeUp
 from tests.contract.faults import Wire
@@ -184,6 +184,25 @@ def test_a_queue_that_is_not_there_is_a_mistake(sqs_queue: Queue) -> None:
 
     with pytest.raises(ClientError, match="QueueDoesNotExist"):
         sqs_queue.send((0, 0))
+
+
+def test_a_message_comes_back_when_it_is_told_to(moto: None) -> None:
+    client = aws.client("sqs", {})
+    url = client.create_queue(QueueName="queue", Attributes={"VisibilityTimeout": "360"})["QueueUrl"]
+    client.send_message(QueueUrl=url, MessageBody="m")
+    visibility: MessageVisibility = SqsMessageVisibility(client, url)
+    (received,) = client.receive_message(QueueUrl=url)["Messages"]
+    visibility.hide(received["ReceiptHandle"], 15)
+    (message,) = stored_messages()
+    assert 14_000 < message.visible_at - message.approximate_first_receive_timestamp < 17_000
+
+
+def test_a_message_cannot_be_brought_back_while_the_queue_is_away(moto: None) -> None:
+    client = aws.client("sqs", {})
+    wire = Wire(client, moto=True)
+    wire.break_off("ChangeMessageVisibility", times=3)
+    with pytest.raises(DependencyUnavailableError):
+        SqsMessageVisibility(client, "https://sqs.us-east-1.amazonaws.com/123456789012/queue").hide("r", 2)
 
 
 def test_actions_are_grouped_by_tenant_for_fairness(moto: None) -> None:

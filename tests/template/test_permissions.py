@@ -51,6 +51,23 @@ def test_a_function_may_send_to_the_queues_it_is_given(resources: Resources, fun
     assert allowed - set(DEAD_LETTER_QUEUES) == given
 
 
+def test_only_consumers_bring_messages_back_and_only_to_their_queue(resources: Resources) -> None:
+    allowed = {
+        function: [
+            target(queue)
+            for statement in statements_of(resources, function)
+            if "sqs:ChangeMessageVisibility" in as_list(statement["Action"])
+            and statement["Action"] == "sqs:ChangeMessageVisibility"
+            for queue in as_list(statement["Resource"])
+        ]
+        for function in FUNCTIONS
+    }
+    assert {function: queues for function, queues in allowed.items() if queues} == {
+        "KernelFireFunction": ["WakeQueue"],
+        "OrchestratorFunction": ["ActionQueue"],
+    }
+
+
 def test_schedules_are_touched_in_our_group_only(resources: Resources) -> None:
     touching = [
         (name, statement)

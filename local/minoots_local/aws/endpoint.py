@@ -1,13 +1,14 @@
 """The emulated AWS over HTTP, for tools of other processes: the AWS CLI, `sam local`, SDKs."""
 
 import json
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import parse_qs
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-from minoots_local.aws.gate import AwsCall, AwsGate, AwsReply
+from minoots_local.aws.gate import AwsCall, AwsGate, AwsReply, NoAnswerError
 from minoots_local.logs import logger
 
 Environ = Mapping[str, Any]
@@ -24,6 +25,14 @@ _REST_VERBS = {"POST": "Create", "PUT": "Update", "DELETE": "Delete", "GET": "Ge
 _log = logger("aws")
 
 
+def _is_news(record: logging.LogRecord) -> bool:
+    """Whether the server was surprised by anything but an answer that was withheld on purpose."""
+    return not (record.exc_info and isinstance(record.exc_info[1], NoAnswerError))
+
+
+logging.getLogger("uvicorn.error").addFilter(_is_news)
+
+
 class AwsEndpoint:
     """moto's server as a WSGI application behind the gate."""
 
@@ -34,7 +43,12 @@ class AwsEndpoint:
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request. A long poll lets go of the gate's lock while it waits."""
         call = call_of(environ)
-        reply = self._gate.call(call, lambda: self._run(environ))
+        try:
+            reply = self._gate.call(call, lambda: self._run(environ))
+        except NoAnswerError:
+            # Begun in chunks and never ended: the server closes the connection, and clients see it closed.
+            start_response("200 OK", [])
+            raise
         _log.debug(f"{call.service} {call.operation}", extra={"status": reply.status})
         body = reply.body.encode() if isinstance(reply.body, str) else reply.body
         headers = {name: value for name, value in reply.headers.items() if _is_ours(name)}

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import moto.core.responses as moto_responses
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 from botocore.handlers import BUILTIN_HANDLERS
 from moto.core.botocore_stubber import MockRawResponse
 from moto.core.models import botocore_stubber
@@ -66,6 +67,18 @@ class AwsReply:
     body: bytes | str
 
 
+class NoAnswerError(Exception):
+    """A caller is to see its connection close, or no answer in time, whatever was done.
+
+    Attributes:
+        timed_out: Whether it is the latter.
+    """
+
+    def __init__(self, *, timed_out: bool) -> None:
+        super().__init__("no answer in time" if timed_out else "the connection was closed")
+        self.timed_out = timed_out
+
+
 class Durability(Protocol):
     """What makes table writes durable; see `minoots_local.aws.write_path`."""
 
@@ -84,22 +97,26 @@ class AwsGate:
     Attributes:
         lock: Held while moto runs. Players that read moto's state directly hold it too.
         observers: Called after each successful call, under the lock.
-        faults: Asked before each call; the first answer that is not None is the call's answer.
+        wire: What lies between the callers and this: makes the call or does not, answers or raises `NoAnswerError`.
         direct: Asked for the answer to a DynamoDB operation and its body before moto is, which is slow at them.
     """
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self.observers: list[Callable[[AwsCall], None]] = []
-        self.faults: list[Callable[[AwsCall], AwsReply | None]] = []
+        self.wire: Callable[[AwsCall, Callable[[], AwsReply]], AwsReply] | None = None
         self.durability: Durability | None = None
         self.direct: Callable[[str, bytes], AwsReply | None] | None = None
 
     def call(self, call: AwsCall, run: Callable[[], AwsReply]) -> AwsReply:
-        """Run one call, and return its answer when it may be given."""
-        for fault in self.faults:
-            if (answer := fault(call)) is not None:
-                return answer
+        """Run one call, and return its answer when it may be given.
+
+        Raises:
+            NoAnswerError: The caller is not to get one.
+        """
+        return self.wire(call, lambda: self._done(call, run)) if self.wire else self._done(call, run)
+
+    def _done(self, call: AwsCall, run: Callable[[], AwsReply]) -> AwsReply:
         with self.lock:
             succeeded = False
             try:
@@ -178,7 +195,11 @@ class _Hook:
             return None  # to the network: a client with an endpoint of its own
         _, service, operation = event_name.split(".", 2)
         call = AwsCall(service, operation)
-        reply = gate.call(call, lambda: gate.answered_directly(call, request) or answer(request))
+        try:
+            reply = gate.call(call, lambda: gate.answered_directly(call, request) or answer(request))
+        except NoAnswerError as error:
+            # What botocore makes of urllib3's errors; it tries again as it would after those.
+            raise (ReadTimeoutError if error.timed_out else ConnectionClosedError)(endpoint_url=request.url) from None
         return AWSResponse(
             request.url,
             reply.status,

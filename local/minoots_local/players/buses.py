@@ -17,6 +17,7 @@ from minoots_local.clock import Clock
 from minoots_local.errors import TemplateError
 from minoots_local.functions import LocalFunction
 from minoots_local.logs import logger
+from minoots_local.model.hops import Hop, Model, take_time
 from minoots_local.patterns import Pattern
 from minoots_local.template.model import ACCOUNT, REGION, Resource
 
@@ -39,11 +40,13 @@ class BusPlayer:
         buses: Where events come from.
         rules: The rules that have functions.
         clock: Stamps events that carry no time.
+        model: How long the hop takes.
     """
 
-    def __init__(self, buses: Buses, rules: list[FunctionRule], clock: Clock) -> None:
+    def __init__(self, buses: Buses, rules: list[FunctionRule], clock: Clock, model: Model) -> None:
         self._rules = rules
         self._clock = clock
+        self._model = model
         self._pool = ThreadPoolExecutor(8, thread_name_prefix="bus")
         if rules:
             buses.listeners.append(self._published)
@@ -70,8 +73,8 @@ class BusPlayer:
                 for function in rule.functions:
                     self._pool.submit(self._invoke, function, event)
 
-    @staticmethod
-    def _invoke(function: LocalFunction, event: dict[str, Any]) -> None:
+    def _invoke(self, function: LocalFunction, event: dict[str, Any]) -> None:
+        take_time(self._clock, self._model.delay_ms(Hop.BUS))
         try:
             function.invoke(event)
         except Exception:

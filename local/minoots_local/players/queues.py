@@ -3,6 +3,7 @@
 Source: "Using Lambda with Amazon SQS", AWS Lambda Developer Guide.
 """
 
+import copy
 import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,7 @@ from minoots_local.aws.lean_queue import LeanQueue
 from minoots_local.clock import Clock
 from minoots_local.functions import LocalFunction
 from minoots_local.logs import logger
+from minoots_local.model.hops import Hop, Model, take_time
 from minoots_local.players.worker import Player
 
 # Of one mapping. Functions wait out a timer's last second: too few, and the next timers come late.
@@ -35,6 +37,7 @@ class QueueMapping:
         function: The destination.
         properties: The event's properties in the template.
         clock: Time.
+        model: How long the hop takes, and what is delivered again.
     """
 
     def __init__(
@@ -44,11 +47,13 @@ class QueueMapping:
         function: LocalFunction,
         properties: Mapping[str, Any],
         clock: Clock,
+        model: Model,
     ) -> None:
         self._gate = gate
         self._queue = queue
         self._function = function
         self._clock = clock
+        self._model = model
         self._batch_size = min(int(properties.get("BatchSize", 10)), _LARGEST_BATCH)
         self._window_ms = float(properties.get("MaximumBatchingWindowInSeconds", 0)) * 1000
         self._partial = "ReportBatchItemFailures" in (properties.get("FunctionResponseTypes") or [])
@@ -93,6 +98,9 @@ class QueueMapping:
             wanted = self._batch_size - len(self._gathered)
             timeout_s = self._queue.visibility_timeout  # type: ignore[attr-defined]
             found = self._queue.receive(wanted, timeout_s)
+            for message in found:
+                if self._model.is_delivered_again(Hop.QUEUE):
+                    self._queue.add_message(self._twin(message))
             again_ms = self._queue.next_receivable_ms()
         now_ms = self._clock.now_ms()
         if found and not self._gathered:
@@ -106,8 +114,18 @@ class QueueMapping:
             again_ms = until_ms if again_ms is None else min(until_ms, again_ms)
         return [], again_ms
 
+    def _twin(self, message: Message) -> Message:
+        """The same message once more, as one of the queue's servers keeps it that missed the first delivery."""
+        twin = copy.copy(message)
+        twin.receipt_handle, twin._old_receipt_handles = None, []
+        twin.approximate_receive_count -= 1
+        twin.visible_at = 0.0
+        twin.delayed_until = self._clock.now_ms() + self._model.delay_ms(Hop.SECOND_DELIVERY)
+        return twin
+
     def _run(self, batch: list[Message]) -> None:
         try:
+            take_time(self._clock, self._model.delay_ms(Hop.QUEUE))
             failed = self._invoke(batch)
             with self._gate.lock:
                 for message in batch:

@@ -1,7 +1,7 @@
 """EventBridge Scheduler: one-shot schedules to queues, and the periodic events of functions.
 
 One-shots are kept in a heap that the book's news feed; nothing is ever scanned. They fire at their
-instant, where Scheduler takes up to a minute.
+instant, where Scheduler takes up to a minute, unless the model says so, too.
 """
 
 import heapq
@@ -21,6 +21,7 @@ from minoots_local.clock import Clock
 from minoots_local.errors import TemplateError
 from minoots_local.functions import LocalFunction
 from minoots_local.logs import logger
+from minoots_local.model.hops import Hop, Model
 from minoots_local.players.destinations import QueueDestination
 from minoots_local.players.worker import Player
 from minoots_local.template.model import ACCOUNT, REGION, arn
@@ -39,14 +40,16 @@ class ScheduleClock:
         book: The schedules.
         sqs: The queues that they target.
         clock: Time.
+        model: How long after its instant a schedule fires.
     """
 
-    def __init__(self, gate: AwsGate, book: ScheduleBook, sqs: SQSBackend, clock: Clock) -> None:
+    def __init__(self, gate: AwsGate, book: ScheduleBook, sqs: SQSBackend, clock: Clock, model: Model) -> None:
         self._gate = gate
         self._book = book
         self._sqs = sqs
         self._clock = clock
-        self._due: list[tuple[int, int, Schedule]] = []
+        self._model = model
+        self._due: list[tuple[float, int, Schedule]] = []
         self._counter = 0
         # ARN -> the one entry of the heap that still counts
         self._newest: dict[str, int] = {}
@@ -75,7 +78,7 @@ class ScheduleClock:
             return
         self._counter += 1
         self._newest[schedule.arn] = self._counter
-        heapq.heappush(self._due, (due, self._counter, schedule))
+        heapq.heappush(self._due, (due + self._model.delay_ms(Hop.SCHEDULER), self._counter, schedule))
         if self._due[0][1] == self._counter:
             self._player.bell.ring()
 
@@ -84,7 +87,7 @@ class ScheduleClock:
             while self._due:
                 due, number, schedule = self._due[0]
                 if due > self._clock.now_ms():
-                    return float(due)
+                    return due
                 heapq.heappop(self._due)
                 if self._newest.get(schedule.arn) == number:
                     del self._newest[schedule.arn]

@@ -15,6 +15,7 @@ from minoots_local.aws.write_path import WritePath
 from minoots_local.clock import Clock
 from minoots_local.functions import LocalFunction
 from minoots_local.logs import logger
+from minoots_local.model.hops import Hop, Model
 from minoots_local.patterns import Pattern
 from minoots_local.players.destinations import QueueDestination
 from minoots_local.players.worker import Player
@@ -37,6 +38,7 @@ class StreamMapping:
         properties: The event's properties in the template.
         on_failure: Where the whereabouts of records that are given up go.
         clock: Time.
+        model: How long the hop takes, and what is delivered again.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - a mapping joins this many things
@@ -50,6 +52,7 @@ class StreamMapping:
         properties: Mapping[str, Any],
         on_failure: QueueDestination | None,
         clock: Clock,
+        model: Model,
     ) -> None:
         self._gate = gate
         self._writes = writes
@@ -58,6 +61,7 @@ class StreamMapping:
         self._arn = stream_arn
         self._function = function
         self._clock = clock
+        self._model = model
         self._on_failure = on_failure
         self._batch_size = int(properties.get("BatchSize", 100))
         self._window_ms = float(properties.get("MaximumBatchingWindowInSeconds", 0)) * 1000
@@ -68,6 +72,7 @@ class StreamMapping:
         self._patterns = patterns_of(properties, function.logical_id)
         self._log = logger("streams")
         self._first_seen_ms: float | None = None
+        self._arrives_ms: float | None = None
         self._interrupted = False
         self._player = Player("streams", clock, self._round)
         stream.listeners.append(self._player.bell.ring)
@@ -99,9 +104,13 @@ class StreamMapping:
             batch = [record for record in records if self._wants(record)]
             if batch and (wait_ms := self._window_left_ms(batch)) > 0:
                 return self._clock.now_ms() + wait_ms
-            self._first_seen_ms = None
+            if batch and (arrives_ms := self._arrival_ms(records[0])) > self._clock.now_ms():
+                return arrives_ms
+            self._first_seen_ms = self._arrives_ms = None
             if batch:
                 self._deliver(batch)
+                if again := [record for record in batch if self._model.is_delivered_again(Hop.STREAM)]:
+                    self._deliver(again)
                 if self._interrupted:
                     return None
             self._advance(records[-1].number + 1)
@@ -124,6 +133,12 @@ class StreamMapping:
         now_ms = self._clock.now_ms()
         self._first_seen_ms = self._first_seen_ms or now_ms
         return self._first_seen_ms + self._window_ms - now_ms
+
+    def _arrival_ms(self, oldest: StreamRecord) -> float:
+        """When the next batch reaches the function. Records that are written meanwhile come along, as on AWS."""
+        if self._arrives_ms is None:
+            self._arrives_ms = oldest.created_ms + self._model.delay_ms(Hop.STREAM)
+        return self._arrives_ms
 
     def _deliver(self, batch: list[StreamRecord]) -> None:
         """Run the function until the batch is done or given up.

@@ -8,6 +8,7 @@ from minoots_local.aws.write_path import WritePath, outbox_of
 from minoots_local.clock import Clock
 from minoots_local.errors import TemplateError
 from minoots_local.functions import LocalFunction
+from minoots_local.model.hops import Model
 from minoots_local.players.buses import BusPlayer, FunctionRule, function_rule
 from minoots_local.players.destinations import QueueDestination
 from minoots_local.players.queues import QueueMapping
@@ -52,13 +53,15 @@ class Players:
         template: Template,
         functions: Mapping[str, LocalFunction],
         clock: Clock,
+        model: Model,
     ) -> None:
         self._account = account
         self._writes = writes
         self._functions = functions
         self._clock = clock
-        self._bus = BusPlayer(account.buses, self._rules(template), clock)
-        self.schedules = ScheduleClock(account.gate, account.schedules, account.queues, clock)
+        self._model = model
+        self._bus = BusPlayer(account.buses, self._rules(template), clock, model)
+        self.schedules = ScheduleClock(account.gate, account.schedules, account.queues, clock, model)
         self.ttl = TimeToLive(account.gate, account.tables, clock)
         self._all: list[_Plays] = [
             self.schedules,
@@ -120,6 +123,7 @@ class Players:
             properties,
             self._send_to(failure) if failure else None,
             self._clock,
+            self._model,
         )
 
     def _queue(self, function: str, name: str, properties: Mapping[str, Any]) -> QueueMapping:
@@ -128,7 +132,7 @@ class Players:
             queue = self._account.queue(source)
         except KeyError:
             raise TemplateError(f"{function}: event {name}: {source} is not a queue of the template") from None
-        return QueueMapping(self._account.gate, queue, self._functions[function], properties, self._clock)
+        return QueueMapping(self._account.gate, queue, self._functions[function], properties, self._clock, self._model)
 
     def _rules(self, template: Template) -> list[FunctionRule]:
         by_arn = {function.arn: function for function in self._functions.values()}

@@ -106,6 +106,20 @@ def test_a_duplicate_wake_up_fires_nothing_and_sends_nothing() -> None:
     assert len(world.action_queue.messages) == 1
 
 
+def test_a_wake_up_that_failed_after_the_firing_hands_over_at_once_when_it_comes_back() -> None:
+    world, timer = due("a", "b", concurrency=1)
+    world.action_queue.refuses = lambda _: True
+    with pytest.raises(DependencyUnavailableError):
+        world.fire(wake_up(timer))
+    world.action_queue.refuses = lambda _: False
+    world.clock.advance(2_000)
+    assert world.fire(wake_up(timer), again=True) is FireOutcome.REDISPATCHED
+    (message,) = world.actions_due()
+    assert message.action_id == "a"
+    world.run(message)
+    assert world.fire(wake_up(timer), again=True) is FireOutcome.DROPPED, "what was tried since was handed over"
+
+
 def test_a_stale_generation_dies() -> None:
     world, timer = due("a")
     world.cancel_it(timer)

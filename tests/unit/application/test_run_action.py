@@ -132,6 +132,22 @@ def test_redelivery_of_an_attempt_after_its_outcome_never_runs_it_again_and_send
     assert len(world.dead_letters.letters) == (answer is GONE)
 
 
+def test_a_message_that_failed_after_its_outcome_sends_what_follows_at_once_when_it_comes_back() -> None:
+    world = World()
+    timer = world.new_fired("a", "b")
+    (first,) = world.actions_due()
+    world.action_queue.refuses = lambda _: True
+    with pytest.raises(DependencyUnavailableError):
+        world.run(first)
+    world.action_queue.refuses = lambda _: False
+    world.clock.advance(2_000)
+    world.run(first)
+    assert world.action_queue.messages == [], "a duplicate leaves it to whoever wrote the outcome"
+    world.run(first, again=True)
+    assert world.action_queue.messages == [message(timer, "b")]
+    assert world.receiver.deliveries == ["a#1"]
+
+
 def test_a_crash_before_the_outcome_is_written_repeats_the_attempt_with_the_same_id() -> None:
     world = World()
     timer = world.new_fired("a")

@@ -13,7 +13,7 @@ from minoots_kernel.domain.messages import ActionMessage, WakeUp
 if TYPE_CHECKING:
     from mypy_boto3_sqs.client import SQSClient
 
-__all__ = ["SqsActionQueue", "SqsWakeQueue"]
+__all__ = ["SqsActionQueue", "SqsMessageVisibility", "SqsWakeQueue"]
 
 MAX_BATCH: Final = 10
 """The most messages of one SendMessageBatch; ours are far from its limit on bytes."""
@@ -74,6 +74,21 @@ class SqsActionQueue(_Sender[ActionMessage]):
 
     def __init__(self, client: SQSClient, url: str) -> None:
         super().__init__(client, url, _action_message, "The action queue")
+
+
+class SqsMessageVisibility:
+    """When a queue delivers again what it delivered."""
+
+    def __init__(self, client: SQSClient, url: str) -> None:
+        self._client = client
+        self._url = url
+
+    def hide(self, receipt_handle: str, for_s: int) -> None:
+        """Deliver a message again in so many seconds from now."""
+        with answering("The queue"):
+            self._client.change_message_visibility(
+                QueueUrl=self._url, ReceiptHandle=receipt_handle, VisibilityTimeout=for_s
+            )
 
 
 def _action_message(message: ActionMessage) -> dict[str, Any]:

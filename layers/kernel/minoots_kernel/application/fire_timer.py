@@ -9,7 +9,7 @@ from enum import StrEnum
 from minoots_kernel.application.change import change_timer
 from minoots_kernel.application.ports import ActionQueue, Clock, Delayed, Metrics, TimerKey, TimerStore, WakeQueue
 from minoots_kernel.domain.commands import Fire
-from minoots_kernel.domain.dispatch import message_for, overdue_messages
+from minoots_kernel.domain.dispatch import message_for, overdue_messages, released_at
 from minoots_kernel.domain.errors import DependencyUnavailableError, NotDueError, StaleHintError, UnknownHintError
 from minoots_kernel.domain.messages import ActionMessage, WakeUp
 from minoots_kernel.domain.timer import Timer
@@ -43,8 +43,12 @@ class FireTimer:
     clock: Clock
     metrics: Metrics
 
-    def __call__(self, wake_up: WakeUp) -> FireOutcome:
+    def __call__(self, wake_up: WakeUp, *, again: bool = False) -> FireOutcome:
         """Handle one wake-up; called again with the same one, it does no harm.
+
+        Args:
+            wake_up: What the queue delivered.
+            again: Whether the queue says that it delivered this very message before, so that it failed or crashed.
 
         Raises:
             UnknownHintError: If the timer is not visible yet, or older than the hint: try again.
@@ -65,7 +69,7 @@ class FireTimer:
             # The due time moved under this generation (a heartbeat): this wake-up carries on to the new one.
             return self._send_again(WakeUp(wake_up.tenant_id, wake_up.timer_id, wake_up.generation, error.fire_at_ms))
         except StaleHintError:
-            return self._finish_what_was_begun(wake_up)
+            return self._finish_what_was_begun(wake_up, again=again)
         self._dispatch([message_for(transition.timer, state) for state in transition.released])
         self._report(transition.timer)
         return FireOutcome.FIRED
@@ -85,10 +89,13 @@ class FireTimer:
         while (left_ms := due_at_ms - self.clock.now_ms()) > 0:
             self.clock.sleep_ms(left_ms)
 
-    def _finish_what_was_begun(self, wake_up: WakeUp) -> FireOutcome:
-        """Send what a crash between the firing and the hand-over left; a mere duplicate finds nothing overdue."""
+    def _finish_what_was_begun(self, wake_up: WakeUp, *, again: bool) -> FireOutcome:
+        """Send what a failure between the firing and the hand-over left; a mere duplicate finds nothing overdue."""
         timer = self.store.get(TimerKey(wake_up.tenant_id, wake_up.timer_id))
         messages = overdue_messages(timer, self.clock.now_ms()) if timer else []
+        if timer and again and not messages:
+            # It comes back in seconds, before anything is overdue: what the firing released may never have been sent.
+            messages = released_at(timer, timer.fired_at_ms or 0)
         if not messages:
             return FireOutcome.DROPPED
         self._dispatch(messages)

@@ -26,6 +26,7 @@ __all__ = [
     "EventBus",
     "IdFactory",
     "KeyStore",
+    "MessageVisibility",
     "Metrics",
     "Page",
     "ParkedRecordStore",
@@ -189,6 +190,19 @@ class WakeQueue(Protocol):
 
         Returns:
             Those that the queue did not accept.
+        """
+        ...
+
+
+class MessageVisibility(Protocol):
+    """When a queue delivers again what it delivered."""
+
+    def hide(self, receipt_handle: str, for_s: int) -> None:
+        """Deliver a message again in so many seconds from now, whatever the queue's visibility timeout.
+
+        Args:
+            receipt_handle: The receipt of the delivery under way.
+            for_s: 0 to 43,200 whole seconds.
         """
         ...
 

@@ -62,8 +62,12 @@ class RunAction:
     clock: Clock
     metrics: Metrics
 
-    def __call__(self, message: ActionMessage) -> None:
+    def __call__(self, message: ActionMessage, *, again: bool = False) -> None:
         """Handle one action message; called again with the same one, it does no harm.
+
+        Args:
+            message: What the queue delivered.
+            again: Whether the queue says that it delivered this very message before, so that it failed or crashed.
 
         Raises:
             UnknownHintError: If the timer is not visible yet, or older than the message: try again.
@@ -78,7 +82,7 @@ class RunAction:
         if message.attempt > state.next_attempt or state.status is ActionStatus.WAITING:
             raise UnknownHintError(f"attempt {message.attempt} of {message.action_id} is not visible yet")
         if message.attempt < state.next_attempt or state.status.terminal:
-            self._follow_up(timer, state, message.attempt)
+            self._follow_up(timer, state, message.attempt, again=again)
             return
         if state.next_attempt_at_ms is not None and state.next_attempt_at_ms > self.clock.now_ms():
             self._send_attempt(timer, state)
@@ -146,15 +150,15 @@ class RunAction:
             raise PermanentActionError("the action's parameters are no longer valid") from error
         return self.webhooks.send(webhook_request(timer, action_id, parameters, now_ms))
 
-    def _follow_up(self, timer: Timer, state: ActionState, attempt: int) -> None:
+    def _follow_up(self, timer: Timer, state: ActionState, attempt: int, *, again: bool) -> None:
         """The message of an attempt came back after its outcome was written: send what follows once more.
 
-        Unless the outcome is fresh: then this is a duplicate, and whoever wrote the outcome is about to send it. Its
-        own message, should it have crashed, comes back only after the queue's visibility timeout.
+        Unless the outcome is fresh and the message new: then this is a duplicate, and whoever wrote the outcome is
+        about to send it. Its own message, should that fail, comes back as one that was delivered before.
         """
         if state.tries != attempt or not state.attempts:
             return
-        if self.clock.now_ms() - state.attempts[-1].ended_at_ms >= REDISPATCH_AFTER_MS:
+        if again or self.clock.now_ms() - state.attempts[-1].ended_at_ms >= REDISPATCH_AFTER_MS:
             self._send_what_follows(timer, state, released_at(timer, state.attempts[-1].ended_at_ms))
 
     def _send_what_follows(self, timer: Timer, state: ActionState, released: list[ActionMessage]) -> None:

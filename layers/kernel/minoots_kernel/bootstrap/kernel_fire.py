@@ -26,8 +26,10 @@ def build(env: Mapping[str, str]) -> Handler:
     store, clock = parts.timer_store(settings, env), SystemClock()
     wake_queue, action_queue = parts.wake_queue(settings, env), parts.action_queue(settings, env)
 
+    visibility = parts.visibility(settings.wake_queue_url, env)
+
     def make(metrics: Metrics) -> Handler:
         fire = FireTimer(store, wake_queue, action_queue, clock, metrics)
-        return QueueConsumer(lambda body: fire(WakeUp.from_json(body)), MAX_BATCH)
+        return QueueConsumer(lambda body, again: fire(WakeUp.from_json(body), again=again), MAX_BATCH, visibility)
 
     return observed(settings, make)

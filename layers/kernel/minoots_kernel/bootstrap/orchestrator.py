@@ -32,8 +32,10 @@ def build(env: Mapping[str, str]) -> Handler:
     schedules = parts.schedules(settings, env)
     webhooks = HttpWebhookSender(AddressGuard(settings.allowed_private_hosts))
 
+    visibility = parts.visibility(settings.action_queue_url, env)
+
     def make(metrics: Metrics) -> Handler:
         run = RunAction(store, dead_letters, wake_queue, schedules, action_queue, webhooks, clock, metrics)
-        return QueueConsumer(lambda body: run(ActionMessage.from_json(body)), MAX_BATCH)
+        return QueueConsumer(lambda body, again: run(ActionMessage.from_json(body), again=again), MAX_BATCH, visibility)
 
     return observed(settings, make)

@@ -11,10 +11,10 @@ from minoots_kernel.adapters import aws
 from minoots_kernel.adapters.clock import SystemClock
 from minoots_kernel.adapters.dynamodb.timer_store import DynamoTimerStore
 from minoots_kernel.adapters.scheduler import SchedulerWakeSchedules
-from minoots_kernel.adapters.sqs import SqsActionQueue, SqsWakeQueue
+from minoots_kernel.adapters.sqs import SqsActionQueue, SqsMessageVisibility, SqsWakeQueue
 from minoots_kernel.config import Settings
 
-__all__ = ["SCHEDULING", "action_queue", "client", "schedules", "timer_store", "wake_queue"]
+__all__ = ["SCHEDULING", "action_queue", "client", "schedules", "timer_store", "visibility", "wake_queue"]
 
 Service = Literal["dynamodb", "events", "scheduler", "sqs"]
 
@@ -55,6 +55,11 @@ def wake_queue(settings: Settings, env: Mapping[str, str]) -> SqsWakeQueue:
 def action_queue(settings: Settings, env: Mapping[str, str]) -> SqsActionQueue:
     """Make the queue of attempts."""
     return SqsActionQueue(client("sqs", env), settings.action_queue_url)
+
+
+def visibility(queue_url: str, env: Mapping[str, str]) -> SqsMessageVisibility:
+    """Make what says when a queue delivers again."""
+    return SqsMessageVisibility(client("sqs", env), queue_url)
 
 
 def schedules(settings: Settings, env: Mapping[str, str]) -> SchedulerWakeSchedules:

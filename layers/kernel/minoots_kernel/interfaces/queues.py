@@ -5,14 +5,20 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, Final
 
+from minoots_kernel.application.ports import MessageVisibility
 from minoots_kernel.domain.errors import MinootsError, UnknownHintError
 from minoots_kernel.domain.messages import MalformedMessageError
 
 __all__ = ["QueueConsumer"]
 
 logger = logging.getLogger(__name__)
+
+
+RETRY_AFTER_S: Final = (2, 15, 90, 360)
+"""When a message that failed is delivered again, after its first, second, … delivery. What it waited for is mostly back
+within seconds; and five deliveries reach as far as four visibility timeouts of the wake queue, eight minutes."""
 
 
 class QueueConsumer:
@@ -23,12 +29,16 @@ class QueueConsumer:
     or as coroutines; the use cases are plain functions, hence a pool.)
 
     Args:
-        handle: Called with a message's body; what it returns is not looked at.
+        handle: Called with a message's body, and whether that message was delivered before; what it returns is not
+            looked at.
         concurrency: Threads; at least the batch size of the mapping, so that every message is begun at once.
+        visibility: Brings back messages that failed. The visibility timeout is for those whose function crashed: it
+            must outlast the function, and nobody is to wait for it whose failure is known.
     """
 
-    def __init__(self, handle: Callable[[str], object], concurrency: int) -> None:
+    def __init__(self, handle: Callable[[str, bool], object], concurrency: int, visibility: MessageVisibility) -> None:
         self._handle = handle
+        self._visibility = visibility
         self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="message")
 
     def __call__(self, event: Mapping[str, Any], _context: object) -> dict[str, Any]:
@@ -39,8 +49,9 @@ class QueueConsumer:
         return {"batchItemFailures": [{"itemIdentifier": identifier} for identifier in failures]}
 
     def _succeeds(self, record: Mapping[str, Any]) -> bool:
+        deliveries = int(record["attributes"]["ApproximateReceiveCount"])
         try:
-            self._handle(record["body"])
+            self._handle(record["body"], deliveries > 1)
         except UnknownHintError as error:
             logger.info("message comes too early", extra={"messageId": record["messageId"], "reason": str(error)})
         except (MinootsError, MalformedMessageError) as error:
@@ -50,4 +61,13 @@ class QueueConsumer:
             logger.exception("message failed", extra={"messageId": record["messageId"]})
         else:
             return True
+        self._bring_back(record, deliveries)
         return False
+
+    def _bring_back(self, record: Mapping[str, Any], deliveries: int) -> None:
+        after_s = RETRY_AFTER_S[min(deliveries, len(RETRY_AFTER_S)) - 1]
+        try:
+            self._visibility.hide(record["receiptHandle"], after_s)
+        except Exception as error:
+            # It comes back all the same, when its visibility timeout ends.
+            logger.warning("message waits longer", extra={"messageId": record["messageId"], "reason": str(error)})

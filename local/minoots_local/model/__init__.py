@@ -1,0 +1,1 @@
+"""What AWS does now and then, on request: take its time, deliver twice, refuse, break off."""
