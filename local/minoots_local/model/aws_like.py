@@ -42,7 +42,8 @@ class AwsLike:
         """Whether what now takes a hop is delivered a second time."""
         with self._lock:
             again = self._choices[hop].random() < self._duplicates
-            self.delivered_again[hop] += again
+            if again:
+                self.delivered_again[hop] += 1
             return again
 
 
