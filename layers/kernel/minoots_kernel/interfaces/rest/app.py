@@ -14,7 +14,6 @@ from minoots_kernel.application.authenticate import Authenticate
 from minoots_kernel.domain.errors import InvalidTimerError, MinootsError
 from minoots_kernel.interfaces.rest.bodies import parse_json, read_text
 from minoots_kernel.interfaces.rest.problems import (
-    STATUS,
     field_problems,
     fields_of,
     problem_of,
@@ -114,8 +113,9 @@ class ControlPlane:
         headers = {"x-request-id": request_id}
         if isinstance(error, _MethodNotAllowedError):
             headers["allow"] = ", ".join(error.allowed)  # RFC 9110, 15.5.6
-        if STATUS[error.code] >= STATUS[ErrorCode.INTERNAL]:
-            logger.error("request failed", exc_info=error, extra={"requestId": request_id})
+        if error.code is ErrorCode.DEPENDENCY_UNAVAILABLE:
+            reason = str(error.__cause__ or error)
+            logger.warning("request refused", extra={"requestId": request_id, "detail": error.detail, "reason": reason})
         return problem_response(self._describe(error.code, error.detail, event, request_id, fields_of(error)), headers)
 
     def _invalid(self, event: Mapping[str, Any], request_id: str, error: RequestValidationError) -> dict[str, Any]:
