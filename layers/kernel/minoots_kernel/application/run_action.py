@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from minoots_kernel.application.bury import bury
 from minoots_kernel.application.change import change_timer
-from minoots_kernel.application.hints import send_wake_ups
+from minoots_kernel.application.hints import attempt_delay_s, send_wake_ups
 from minoots_kernel.application.ports import (
     ActionQueue,
     Clock,
@@ -175,9 +175,8 @@ class RunAction:
         """Let the next attempt wait where it costs least: in the queue, or past the queue's reach as a wake-up."""
         now_ms = self.clock.now_ms()
         due_at_ms = state.next_attempt_at_ms or now_ms
-        delay_s = max(0, -((now_ms - due_at_ms) // 1000))
-        if delay_s <= MAX_QUEUE_DELAY_S:
-            self._send([Delayed(message_for(timer, state), delay_s)])
+        if due_at_ms - now_ms <= MAX_QUEUE_DELAY_S * 1000:
+            self._send([Delayed(message_for(timer, state), attempt_delay_s(due_at_ms, now_ms))])
             return
         wake_up = WakeUp(timer.tenant_id, timer.id, timer.generation, due_at_ms, state.id, state.next_attempt)
         failed = send_wake_ups([wake_up], self.wake_queue, self.schedules, now_ms)

@@ -58,7 +58,3 @@ def hints_afresh(timer: Timer, now_ms: int) -> Repair | None:
         return None
     attempts = tuple((message_for(timer, state), state.next_attempt_at_ms or now_ms) for state in under_way(timer))
     return Repair("redispatched", None, attempts)
-
-
-def _wake_up(timer: Timer) -> WakeUp:
-    return WakeUp(timer.tenant_id, timer.id, timer.generation, timer.fire_at_ms)

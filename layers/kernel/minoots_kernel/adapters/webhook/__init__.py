@@ -1,1 +1,1 @@
-"""Webhooks over httpx, to addresses that were checked."""
+"""Webhooks over HTTP, to addresses that were checked (ADR 0010)."""
