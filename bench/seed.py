@@ -13,6 +13,7 @@ from minoots_kernel.adapters.ids import Uuid7Ids
 from minoots_kernel.domain.commands import Arm
 from minoots_kernel.domain.creation import new_timer
 from minoots_kernel.domain.transitions import apply
+from minoots_local.aws.images import Snapshot
 from minoots_local.aws.streams import FIRST_SEQUENCE_NUMBER, TableWrite
 from minoots_local.ledger import Ledger, TableSpec
 from minoots_local.players.wiring import stream_readers
@@ -32,7 +33,7 @@ def seed(directory: Path, count: int) -> None:
     ledger = Ledger(directory, {table: TableSpec(KEYS, readers)})
     now_ms, number = int(time.time() * 1000), FIRST_SEQUENCE_NUMBER
     for number, image in enumerate(_images(count, now_ms), FIRST_SEQUENCE_NUMBER):
-        write = TableWrite({name: image[name] for name in KEYS}, None, image)
+        write = TableWrite({name: image[name] for name in KEYS}, None, Snapshot.of(image))
         ledger.note_write(table, number, write, now_ms)
     for reader in readers:
         ledger.note_position(table, reader, number + 1)  # nothing is left to read: the timers are armed

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from minoots_local.aws.images import Image
+from minoots_local.aws.images import Image, Snapshot
 from minoots_local.aws.streams import FIRST_SEQUENCE_NUMBER, StreamRecord, TableWrite
 from minoots_local.errors import DataDirInUseError, JournalDamagedError
 from minoots_local.journal import Journal, JournalReader, cut_torn_tail, write_new
@@ -30,50 +30,52 @@ from minoots_local.logs import logger
 _log = logger("journal")
 _FILE = "tables.journal"
 
+_Key = tuple[str, ...]
+
 
 @dataclass(slots=True)
 class TableHistory:
     """What is known of one table at start.
 
     Attributes:
-        items: Images by key.
+        items: Images by key, each as JSON.
         next_number: Sequence number of the next write.
         readers: Next sequence number for each reader.
         unread: Records that some reader has not read.
     """
 
-    items: dict[str, Image] = field(default_factory=dict)
+    items: dict[_Key, bytes] = field(default_factory=dict)
     next_number: int = FIRST_SEQUENCE_NUMBER
     readers: dict[str, int] = field(default_factory=dict)
     unread: deque[StreamRecord] = field(default_factory=deque)
 
-    def apply(self, entry: dict[str, Any], key_names: tuple[str, ...]) -> None:
-        """Bring one journal entry in."""
+    def apply(self, entry: dict[str, Any], payload: bytes, key_names: tuple[str, ...]) -> None:
+        """Bring one journal entry in, given read and as it stands in the journal."""
         if "i" in entry:
             image = entry["i"]
-            self.items[_key({name: image[name] for name in key_names})] = image
+            self.items[_key(image, key_names)] = _last_part(payload, b"i")
         elif "c" in entry:
             self.readers[entry["c"]] = entry["p"]
             self._forget_read()
         elif "r" in entry:
             keys, old, new, expired = entry["r"]
-            write = TableWrite(keys, old, new, expired)
+            write = TableWrite(keys, _snapshot_of(old), _snapshot_of(new), expired)
             self.unread.append(StreamRecord(entry["s"], write, entry["a"]))
             self._forget_read()
         else:
-            self._write(entry, key_names)
+            self._write(entry, payload, key_names)
 
-    def _write(self, entry: dict[str, Any], key_names: tuple[str, ...]) -> None:
+    def _write(self, entry: dict[str, Any], payload: bytes, key_names: tuple[str, ...]) -> None:
         new: Image | None = entry.get("n")
         keys = entry["k"] if new is None else {name: new[name] for name in key_names}
-        key = _key(keys)
-        write = TableWrite(keys, self.items.get(key), new, entry.get("x", False))
-        if new is None:
-            self.items.pop(key, None)
-        else:
-            self.items[key] = new
+        key = _key(keys, key_names)
+        old, text = self.items.pop(key, None), _last_part(payload, b"n") if new is not None else None
+        if text is not None:
+            self.items[key] = text
         self.next_number = entry["s"] + 1
         if self.readers:
+            before, after = (Snapshot(image) if image is not None else None for image in (old, text))
+            write = TableWrite(keys, before, after, entry.get("x", False))
             self.unread.append(StreamRecord(entry["s"], write, entry.get("a", 0)))
 
     def keep_readers(self, names: tuple[str, ...]) -> None:
@@ -87,8 +89,21 @@ class TableHistory:
             self.unread.popleft()
 
 
-def _key(keys: Image) -> str:
-    return json.dumps(keys, sort_keys=True, separators=(",", ":"))
+def _key(image: Image, names: tuple[str, ...]) -> _Key:
+    # A key attribute is of one type in all items of a table: its content alone tells two apart.
+    return tuple(content for name in names for content in image[name].values())
+
+
+def _last_part(payload: bytes, name: bytes) -> bytes:
+    """The image that ends a record, as it stands there.
+
+    Every quotation mark inside a text is escaped, so what introduces it cannot stand in the table's name before it.
+    """
+    return payload[payload.index(b',"%b":' % name) + len(name) + 4 : -1]
+
+
+def _snapshot_of(image: Image | None) -> Snapshot | None:
+    return Snapshot.of(image) if image is not None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +154,9 @@ class Ledger:
     def note_write(self, table: str, number: int, write: TableWrite, created_ms: float) -> int:
         """Queue a write and return its ticket."""
         entry: dict[str, Any] = {"t": table, "s": number, "a": int(created_ms)}
-        if write.new is None:
-            entry["k"] = write.keys
-        else:
-            entry["n"] = write.new
+        if write.after is not None:
+            return self._journal.append(_ending_in(entry, b"n", write.after.text))
+        entry["k"] = write.keys
         if write.expired:
             entry["x"] = True
         return self._journal.append(_encoded(entry))
@@ -182,7 +196,7 @@ class Ledger:
                     f"{self._path} holds items of {table}, which the template does not have; "
                     "use the template that wrote it, or another --data directory"
                 )
-            histories.setdefault(table, TableHistory()).apply(entry, tables[table].key_names)
+            histories.setdefault(table, TableHistory()).apply(entry, payload, tables[table].key_names)
         cut_torn_tail(self._path, reader.good_bytes)
         for table, history in histories.items():
             history.keep_readers(tables[table].readers)
@@ -234,13 +248,18 @@ def _compact(histories: Mapping[str, TableHistory]) -> Iterator[bytes]:
 
 
 def _snapshot(table: str, history: TableHistory) -> Iterable[bytes]:
-    for image in history.items.values():
+    for text in history.items.values():
         # "i": an item as it stands, not a write that a stream reader should see.
-        yield _encoded({"t": table, "i": image})
+        yield _ending_in({"t": table}, b"i", text)
     for record in history.unread:
         write = record.write
         change = [write.keys, write.old, write.new, write.expired]
         yield _encoded({"t": table, "s": record.number, "r": change, "a": record.created_ms})
+
+
+def _ending_in(entry: dict[str, Any], name: bytes, image: bytes) -> bytes:
+    """A record with an image, which is JSON already, as its last part."""
+    return b'%b,"%b":%b}' % (_encoded(entry)[:-1], name, image)
 
 
 def _encoded(entry: dict[str, Any]) -> bytes:

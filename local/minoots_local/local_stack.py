@@ -119,6 +119,7 @@ class LocalStack:
                 self.account.restore(self._ledger.histories)
         writes = WritePath(self.account.tables, self._ledger, self.clock)
         writes.add_readers({name: spec.readers for name, spec in tables.items()}, self._ledger.histories)
+        self._ledger.histories = {}
         self.account.gate.durability = writes
         return writes
 

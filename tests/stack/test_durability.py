@@ -162,6 +162,7 @@ def _spec() -> Any:
 
 
 def _write(index: int) -> Any:
+    from minoots_local.aws.images import Snapshot
     from minoots_local.aws.streams import TableWrite
 
     image = {
@@ -173,7 +174,7 @@ def _write(index: int) -> Any:
         "metadata": {"M": {"note": {"S": "x" * 100}}},
         **{f"attribute{n}": {"S": "value"} for n in range(12)},
     }
-    return TableWrite({"pk": image["pk"], "sk": image["sk"]}, None, image)
+    return TableWrite({"pk": image["pk"], "sk": image["sk"]}, None, Snapshot.of(image))
 
 
 def test_the_endpoint_over_http_is_the_same_account(start: Callable[..., Any]) -> None:

@@ -17,7 +17,6 @@ from moto.sqs.models import Message, sqs_backends
 from minoots_local.aws.direct import DirectTables
 from minoots_local.aws.event_buses import Buses
 from minoots_local.aws.gate import AwsGate, opened
-from minoots_local.aws.images import item_of
 from minoots_local.aws.lean_queue import LeanQueue
 from minoots_local.aws.lean_sqs import LeanSqsBackend
 from minoots_local.aws.lean_table import LeanDynamoBackend
@@ -114,9 +113,7 @@ class Account:
         """Put what an earlier run left back in place, without a trace in the streams."""
         for name, history in histories.items():
             table = self.tables.lean_tables[name]
-            images = list(history.items.values())
-            items = [item_of(image, table.hash_key_attr, table.range_key_attr) for image in images]
-            table.load(items, images)
+            table.load(history.items.values())
             outbox_of(table).stream.restore(list(history.unread), history.next_number)
 
     def _create_table(self, resource: Resource) -> None:

@@ -17,12 +17,11 @@ from dataclasses import dataclass
 from typing import Any
 from zlib import crc32
 
-from moto.dynamodb.models.dynamo_type import DynamoType, Item
-
 from minoots_local.aws.gate import AwsReply
-from minoots_local.aws.images import Image, image_of, item_of
+from minoots_local.aws.images import Image, Snapshot
 from minoots_local.aws.lean_table import LeanDynamoBackend, LeanTable
 from minoots_local.aws.plain_values import are_plain, is_short_text, whole_number
+from minoots_local.aws.sorted_keys import Key
 from minoots_local.aws.write_path import outbox_of
 
 # An item is never larger than its JSON, as every length of a name, text or number is in there, and
@@ -48,20 +47,16 @@ class _Place:
     """Where an item is, or would be."""
 
     table: LeanTable
-    hash_key: DynamoType
-    range_key: DynamoType
+    key: Key
 
     @property
-    def item(self) -> Item | None:
+    def item(self) -> Snapshot | None:
         """What stands there."""
-        # Not by subscript: moto's mapping would keep an empty partition for every key ever asked for.
-        found: Item | None = self.table.items.get(self.hash_key, {}).get(self.range_key)
-        return found
+        return self.table.store.find(self.key)
 
-    def write(self, before: Image | None, item: Item, after: Image) -> None:
+    def write(self, before: Snapshot | None, after: Image) -> None:
         """Put an item there, and note it in the outbox."""
-        self.table.items[self.hash_key][self.range_key] = item
-        outbox_of(self.table).note(before, after)
+        outbox_of(self.table).note(before, Snapshot.of(after))
 
 
 class DirectTables:
@@ -95,7 +90,7 @@ class DirectTables:
         if place is None:
             return None
         item = place.item
-        return _reply({"Item": image_of(item)} if item is not None else {})
+        return _reply(b'{"Item":%b}' % item.text if item is not None else b"{}")
 
     def _get_many(self, request: dict[str, Any], _size: int) -> AwsReply | None:
         tables = request.get("RequestItems")
@@ -108,12 +103,13 @@ class DirectTables:
         if not isinstance(keys, list):
             return None
         places = [place for key in keys if (place := self._place(name, key)) is not None]
-        distinct = {(place.hash_key.value, place.range_key.value) for place in places}
+        distinct = {place.key for place in places}
         if not 0 < len(distinct) == len(keys) <= _MOST_KEYS:
             return None
-        found = [image_of(item) for place in places if (item := place.item) is not None]
-        reply = _reply({"Responses": {name: found}, "UnprocessedKeys": {}})
-        return reply if len(reply.body) <= _MOST_ANSWER_BYTES else None
+        found = b",".join(item.text for place in places if (item := place.item) is not None)
+        if len(found) > _MOST_ANSWER_BYTES:
+            return None
+        return _reply(b'{"Responses":{%b:[%b]},"UnprocessedKeys":{}}' % (json.dumps(name).encode(), found))
 
     def _put(self, request: dict[str, Any], size: int) -> AwsReply | None:
         condition, image = request.get("ConditionExpression"), request.get("Item")
@@ -122,15 +118,13 @@ class DirectTables:
         place = self._place_of(request.get("TableName"), image)
         if place is None or size > _MOST_ITEM_BYTES or not _storable(place.table, image):
             return None
-        table = place.table
-        if condition is not None and (condition != _IS_NEW or table.hash_key_attr != "pk"):
+        if condition is not None and (condition != _IS_NEW or place.table.hash_key_attr != "pk"):
             return None
         old = place.item
         if condition and old is not None:
             return _refusal()
-        item = item_of(image, table.hash_key_attr, table.range_key_attr)
-        place.write(image_of(old) if old is not None else None, item, image)
-        return _reply({})
+        place.write(old, image)
+        return _reply(b"{}")
 
     def _update(self, request: dict[str, Any], size: int) -> AwsReply | None:
         change = _Change.of(request)
@@ -140,21 +134,16 @@ class DirectTables:
         old = place.item
         if old is None:
             return _refusal()
-        stands_at = old.attrs.get(change.version_name)
-        version = whole_number(stands_at.to_json()) if stands_at is not None else None
+        before = old.image
+        version = whole_number(before.get(change.version_name))
         if version is None:
             return None
         if version != change.version:
             return _refusal()
-        before = image_of(old)
-        if size + len(json.dumps(before)) > _MOST_ITEM_BYTES:
+        if size + len(old.text) > _MOST_ITEM_BYTES:
             return None
-        after = {name: value for name, value in before.items() if name not in change.removes} | change.sets
-        item = Item(old.hash_key, old.range_key, {})
-        item.attrs.update({name: value for name, value in old.attrs.items() if name not in change.removes})
-        item.attrs.update({name: DynamoType(value) for name, value in change.sets.items()})
-        place.write(before, item, after)
-        return _reply({})
+        place.write(old, {name: value for name, value in before.items() if name not in change.removes} | change.sets)
+        return _reply(b"{}")
 
     def _place(self, table_name: Any, key: Any) -> _Place | None:
         """Where a key leads; None unless it is two short texts."""
@@ -170,7 +159,7 @@ class DirectTables:
         hash_value, range_value = image.get(table.hash_key_attr), image.get(table.range_key_attr)
         if not is_short_text(hash_value) or not is_short_text(range_value):
             return None
-        return _Place(table, DynamoType(hash_value), DynamoType(range_value))
+        return _Place(table, (hash_value["S"], range_value["S"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,8 +237,8 @@ def _fits_key(kind: str, value: Any) -> bool:
     return (kind == "S" and is_short_text(value)) or (kind == "N" and "N" in value)
 
 
-def _reply(answer: dict[str, Any]) -> AwsReply:
-    return _sent(200, json.dumps(answer).encode())
+def _reply(body: bytes) -> AwsReply:
+    return _sent(200, body)
 
 
 def _refusal() -> AwsReply:

@@ -7,12 +7,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from minoots_local.aws.images import Image
+from minoots_local.aws.images import Image, Snapshot
 
 # DynamoDB's sequence numbers are 21 to 40 digits; the local ones count up from here.
 FIRST_SEQUENCE_NUMBER = 1100000000017454423009
 # Records kept for tools that call GetRecords though no function needs them any more.
 _KEPT_FOR_TOOLS = 1000
+
+
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,22 +24,32 @@ class TableWrite:
 
     Attributes:
         keys: The item's key attributes.
-        old: The item before; None when it is new.
-        new: The item after; None when it is gone.
+        before: The item before; None when it is new.
+        after: The item after; None when it is gone.
         expired: Whether TTL removed it.
     """
 
     keys: Image
-    old: Image | None
-    new: Image | None
+    before: Snapshot | None
+    after: Snapshot | None
     expired: bool = False
+
+    @property
+    def old(self) -> Image | None:
+        """The old image."""
+        return self.before.image if self.before else None
+
+    @property
+    def new(self) -> Image | None:
+        """The new image."""
+        return self.after.image if self.after else None
 
     @property
     def event_name(self) -> str:
         """INSERT, MODIFY or REMOVE."""
-        if self.old is None:
+        if self.before is None:
             return "INSERT"
-        return "REMOVE" if self.new is None else "MODIFY"
+        return "REMOVE" if self.after is None else "MODIFY"
 
 
 @dataclass(slots=True)
@@ -69,49 +82,53 @@ class StreamRecord:
         if self.written is None:
             event = self._body(self.created_s)
             event["eventSourceARN"] = source_arn
-            self.written = json.dumps(event, separators=(",", ":"))
+            change = event.pop("dynamodb")
+            images = "".join(f',"{name}":{image.text.decode()}' for name, image in self._images())
+            self.written = f'{_encode(event)[:-1]},"dynamodb":{_encode(change)[:-1]}{images}}}}}'
         return self.written
 
     @property
     def essence(self) -> dict[str, Any]:
         """The part of the event that filters look at, cheaply."""
-        write = self.write
-        images = {"Keys": write.keys, "NewImage": write.new, "OldImage": write.old}
-        change = {name: image for name, image in images.items() if image is not None}
-        return {"eventName": write.event_name, "eventSource": "aws:dynamodb", "dynamodb": change}
+        change = {"Keys": self.write.keys, **{name: image.image for name, image in self._images()}}
+        return {"eventName": self.write.event_name, "eventSource": "aws:dynamodb", "dynamodb": change}
 
     def as_api(self) -> dict[str, Any]:
         """The record as GetRecords answers it."""
-        return self._body(datetime.fromtimestamp(self.created_ms / 1000, UTC))
+        body = self._body(datetime.fromtimestamp(self.created_ms / 1000, UTC))
+        body["dynamodb"] |= {name: image.image for name, image in self._images()}
+        return body
+
+    def fold(self) -> None:
+        """Keep no more than the record can be made of again."""
+        self.written = None
+        for _, image in self._images():
+            image.fold()
+
+    def _images(self) -> list[tuple[str, Snapshot]]:
+        images = (("NewImage", self.write.after), ("OldImage", self.write.before))
+        return [(name, image) for name, image in images if image is not None]
 
     def _body(self, created: Any) -> dict[str, Any]:
+        """The record without its images."""
         write = self.write
-        change: dict[str, Any] = {
-            "ApproximateCreationDateTime": created,
-            "Keys": write.keys,
-            "SequenceNumber": str(self.number),
-            "SizeBytes": _size(write.keys) + _size(write.new) + _size(write.old),
-            "StreamViewType": "NEW_AND_OLD_IMAGES",
-        }
-        if write.new is not None:
-            change["NewImage"] = write.new
-        if write.old is not None:
-            change["OldImage"] = write.old
         body: dict[str, Any] = {
             "eventID": self.event_id,
             "eventName": write.event_name,
             "eventVersion": "1.1",
             "eventSource": "aws:dynamodb",
             "awsRegion": "us-east-1",
-            "dynamodb": change,
+            "dynamodb": {
+                "ApproximateCreationDateTime": created,
+                "Keys": write.keys,
+                "SequenceNumber": str(self.number),
+                "SizeBytes": len(str(write.keys)) + sum(len(image.text) for _, image in self._images()),
+                "StreamViewType": "NEW_AND_OLD_IMAGES",
+            },
         }
         if write.expired:
             body["userIdentity"] = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
         return body
-
-
-def _size(image: Image | None) -> int:
-    return sum(len(name) + len(str(value)) for name, value in (image or {}).items())
 
 
 class TableStream:
@@ -145,6 +162,8 @@ class TableStream:
         if self.enabled:
             self.records.append(StreamRecord(self.next_number, write, created_ms, ticket))
         self.next_number += 1
+        if not self._readers:
+            self._let_go(self.next_number - 1)
 
     def add_reader(self, name: str, position: int | None = None) -> None:
         """Keep records for a reader from `position` on (None: from the oldest)."""
@@ -171,8 +190,15 @@ class TableStream:
 
     def advance(self, name: str, number: int) -> None:
         """Note that a reader is done with everything before `number`, and let go of what nobody needs."""
+        before = min(self._readers.values())
         self._readers[name] = number
-        needed = min(self._readers.values())
+        self._let_go(before)
+
+    def _let_go(self, before: int) -> None:
+        """Fold the records that were needed last time and are no more, and drop all but the newest of those."""
+        needed = min(self._readers.values(), default=self.next_number)
+        for record in self.since(before, needed - before):
+            record.fold()
         surplus = needed - self.oldest - _KEPT_FOR_TOOLS
         if surplus > _KEPT_FOR_TOOLS:  # in large steps: each moves the whole list
             del self.records[:surplus]

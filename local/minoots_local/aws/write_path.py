@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from minoots_local.aws.lean_table import LeanDynamoBackend, LeanTable, Outbox
+from minoots_local.aws.lean_table import LeanDynamoBackend, LeanTable
+from minoots_local.aws.outbox import Outbox
 from minoots_local.aws.streams import TableStream, TableWrite
 from minoots_local.clock import Clock
 from minoots_local.ledger import TableHistory

@@ -3,14 +3,14 @@
 from moto.dynamodb.models.dynamo_type import DynamoType
 
 from minoots_local.aws.gate import AwsGate
-from minoots_local.aws.lean_table import LeanDynamoBackend, LeanTable
+from minoots_local.aws.lean_table import LeanDynamoBackend
 from minoots_local.aws.write_path import outbox_of
 from minoots_local.clock import Clock
 from minoots_local.logs import logger
 from minoots_local.players.worker import Player
 
 PERIOD_MS = 60_000
-# Items looked at, and removed, per hold of the lock: calls must not wait for a whole table.
+# Items removed per hold of the lock: calls must not wait for all of them.
 _SLICE = 500
 # An item that expired longer ago than this is left alone, so that a wrong unit deletes nothing.
 _LONGEST_PAST_S = 5 * 365 * 86_400
@@ -31,6 +31,7 @@ class TimeToLive:
         self._gate = gate
         self._backend = backend
         self._clock = clock
+        self._next_ms = 0.0
         self._player = Player("ttl", clock, self._round)
 
     def start(self) -> None:
@@ -50,44 +51,33 @@ class TimeToLive:
         return sum(self._expire(name) for name in list(self._backend.lean_tables))
 
     def _round(self) -> float:
-        self.expire()
-        return self._clock.now_ms() + PERIOD_MS
+        # Waits end early, for no reason, too.
+        if self._clock.now_ms() >= self._next_ms:
+            self._next_ms = self._clock.now_ms() + PERIOD_MS
+            self.expire()
+        return self._next_ms
 
     def _expire(self, name: str) -> int:
-        with self._gate.lock:
-            table = self._backend.lean_tables[name]
-            if table.ttl.get("TimeToLiveStatus") != "ENABLED":
-                return 0
-            attribute = str(table.ttl["AttributeName"])
-            keys = table.all_keys()
         removed = 0
-        for start in range(0, len(keys), _SLICE):
-            if self._player.stopping:
-                break
-            removed += self._expire_slice(name, attribute, keys[start : start + _SLICE])
+        while not self._player.stopping and (found := self._expire_slice(name)):
+            removed += found
         if removed:
             _log.info("expired items", extra={"table": name, "items": removed})
         return removed
 
-    def _expire_slice(self, name: str, attribute: str, keys: list[tuple[DynamoType, DynamoType | None]]) -> int:
+    def _expire_slice(self, name: str) -> int:
         with self._gate.lock:
-            table = self._backend.lean_tables[name]
-            due = [key for key in keys if self._has_expired(table, attribute, key)]
-        if not due:
-            return 0
+            if not self._due(name):
+                return 0
         with self._gate.writing():
             table = self._backend.lean_tables[name]
             # The gate seals the writes as this block ends: they are marked until then.
             outbox_of(table).expiring = True
+            due = self._due(name)
             for key in due:
-                if self._has_expired(table, attribute, key):
-                    table.delete_item(*key)
+                table.delete_item(*key)
         return len(due)
 
-    def _has_expired(self, table: LeanTable, attribute: str, key: tuple[DynamoType, DynamoType | None]) -> bool:
-        item = table.get_item(*key)
-        value = item.attrs.get(attribute) if item is not None else None
-        if value is None or value.type != "N":
-            return False
+    def _due(self, name: str) -> list[tuple[DynamoType, DynamoType | None]]:
         now_s = self._clock.now_ms() / 1000
-        return bool(now_s - _LONGEST_PAST_S < float(value.value) < now_s)
+        return self._backend.lean_tables[name].expired(now_s - _LONGEST_PAST_S, now_s, _SLICE)

@@ -1,10 +1,12 @@
 """The ledger: what of the tables is there after a restart."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from minoots_local.aws.images import Snapshot
 from minoots_local.aws.streams import FIRST_SEQUENCE_NUMBER, TableWrite
 from minoots_local.errors import DataDirInUseError, JournalDamagedError
 from minoots_local.ledger import Ledger, TableHistory, TableSpec
@@ -27,10 +29,9 @@ class Writer:
         self.ledger = ledger
         history = ledger.histories.get("t") or TableHistory()
         self.number = history.next_number
-        self.items = dict(history.items)
 
     def put(self, name: str, value: int | None) -> int:
-        new = item(name, value) if value is not None else None
+        new = Snapshot.of(item(name, value)) if value is not None else None
         write = TableWrite(keys(name), None, new)
         ticket = self.ledger.note_write("t", self.number, write, 1_000.0)
         self.number += 1
@@ -42,7 +43,7 @@ def opened(path: Path) -> Ledger:
 
 
 def values(history: TableHistory) -> dict[str, int]:
-    return {image["pk"]["S"]: int(image["value"]["N"]) for image in history.items.values()}
+    return {image["pk"]["S"]: int(image["value"]["N"]) for image in map(json.loads, history.items.values())}
 
 
 def test_items_survive_as_they_were_last_written(tmp_path: Path) -> None:
@@ -136,8 +137,8 @@ def test_items_of_a_table_that_the_template_lacks_are_not_thrown_away(tmp_path: 
 def test_text_of_every_kind_survives(tmp_path: Path) -> None:
     ledger = opened(tmp_path)
     odd = {**keys("ä\u2028\x00\U0001f600"), "value": {"N": "1"}, "m": {"M": {"l": {"L": [{"NULL": True}]}}}}
-    ledger.note_write("t", FIRST_SEQUENCE_NUMBER, TableWrite(keys("x"), None, odd), 0)
+    ledger.note_write("t", FIRST_SEQUENCE_NUMBER, TableWrite(keys("x"), None, Snapshot.of(odd)), 0)
     ledger.close()
     ledger = opened(tmp_path)
-    assert list(ledger.histories["t"].items.values()) == [odd]
+    assert [json.loads(text) for text in ledger.histories["t"].items.values()] == [odd]
     ledger.close()
