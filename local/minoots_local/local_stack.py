@@ -1,10 +1,9 @@
 """The stack: reads the template, makes its resources, and joins them by players."""
 
 import contextlib
-import gc
 import platform
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -113,10 +112,8 @@ class LocalStack:
             readers = stream_readers(self.template, name)
             tables[name] = TableSpec(tuple(table.table_key_attrs), tuple(readers))
         if self.settings.data is not None:
-            self._exit.callback(gc.unfreeze)
-            with _uncollected():
-                self._ledger = Ledger(self.settings.data, tables)
-                self.account.restore(self._ledger.histories)
+            self._ledger = Ledger(self.settings.data, tables)
+            self.account.restore(self._ledger.histories)
         writes = WritePath(self.account.tables, self._ledger, self.clock)
         writes.add_readers({name: spec.readers for name, spec in tables.items()}, self._ledger.histories)
         self._ledger.histories = {}
@@ -193,23 +190,6 @@ class LocalStack:
         finally:
             self._ledger = NoLedger()
             self._exit.close()
-
-
-@contextlib.contextmanager
-def _uncollected() -> Iterator[None]:
-    """Load without the garbage collector, and keep what was loaded from it for good.
-
-    Nothing of it becomes garbage, and it would look at all of it again and again: with 100,000 pending timers a full
-    collection stops the process for more than a second.
-    """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-        gc.freeze()
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _read(settings: LocalSettings) -> Template:

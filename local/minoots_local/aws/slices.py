@@ -49,10 +49,14 @@ class Page:
     forward: bool
 
 
-def comparable(value: Any) -> Any:
-    """A key attribute in DynamoDB JSON as something that sorts as DynamoDB sorts it."""
-    attribute = DynamoType(value)
-    digits = attribute.value
-    if attribute.type == "N" and isinstance(digits, str) and digits.isascii() and digits.isdigit():
-        return int(digits)  # a third of a Decimal's size, and equal to it
-    return attribute.cast_value
+def comparable(attribute: dict[str, Any] | DynamoType) -> Any:
+    """A key attribute as something that sorts as DynamoDB sorts it."""
+    if isinstance(attribute, DynamoType):
+        kind, value = attribute.type, attribute.value
+    else:
+        ((kind, value),) = attribute.items()
+    if kind == "S":
+        return value
+    if kind == "N" and isinstance(value, str) and value.isascii() and value.isdigit():
+        return int(value)  # a third of a Decimal's size, and equal to it
+    return DynamoType(attribute).cast_value
