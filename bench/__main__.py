@@ -9,11 +9,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-from bench import cpu, imports, kinds, machine
+from bench import cpu, imports, kinds, machine, routes
 from bench.page import write
+from bench.workloads import PARTS as WORKLOADS
 from bench.workloads import HarnessMissingError, Workloads
 
-PARTS = ("workloads", "costs", "cpu", "imports")
+PARTS = ("workloads", "costs", "cpu", "routes", "imports")
+"""What is measured unless `--only` says otherwise; `pending` and `b` are workloads that can be asked for alone."""
 DOCS = Path("docs")
 RESULTS = "results.json"
 
@@ -40,12 +42,13 @@ def main() -> int:
 
 def _measure(arguments: argparse.Namespace) -> dict[str, Any]:
     parts = arguments.only.split(",")
-    if unknown := set(parts) - set(PARTS):
-        raise SystemExit(f"bench: no such part: {', '.join(unknown)}; there are {', '.join(PARTS)}")
+    if unknown := set(parts) - {*PARTS, *WORKLOADS}:
+        raise SystemExit(f"bench: no such part: {', '.join(unknown)}; there are {', '.join({*PARTS, *WORKLOADS})}")
     results: dict[str, Any] = {"machine": machine.describe(), "runs": arguments.runs, "pending": arguments.pending}
-    if "workloads" in parts:
+    if wanted := {name for part in parts for name in WORKLOADS.get(part, ())}:
         workloads = Workloads(Path(arguments.shared), arguments.pending, _tell)
-        results["workloads"] = workloads.measure(arguments.runs, with_b=arguments.with_b)
+        measured = workloads.measure(arguments.runs, wanted | ({"b"} if arguments.with_b else set()))
+        results["workloads"] = _last(Path(arguments.docs)).get("workloads", {}) | measured
     if "costs" in parts:
         _tell("AWS calls and units by kind of timer")
         results["costs"] = kinds.measure(arguments.runs)
@@ -54,6 +57,9 @@ def _measure(arguments: argparse.Namespace) -> dict[str, Any]:
         for run in range(arguments.runs):
             _tell(f"run {run + 1} of {arguments.runs}: CPU by stage")
             results["cpu"].append(cpu.measure(arguments.cpu_timers))
+    if "routes" in parts:
+        _tell("routes around moto")
+        results["routes"] = routes.measure(arguments.runs)
     if "imports" in parts:
         _tell("imports")
         results["imports"] = imports.measure(5)
@@ -71,7 +77,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=3, help="of each workload; the page shows medians")
     parser.add_argument("--shared", default="../shared", help="folder that has the peer harness in `bench`")
     parser.add_argument("--only", default=",".join(PARTS), help=f"parts, of {', '.join(PARTS)}")
-    parser.add_argument("--with-b", action="store_true", help="workload (b), 10,000 timers over a minute, once")
+    parser.add_argument("--with-b", action="store_true", help="workload (b), 10,000 timers over a minute, too")
     parser.add_argument("--pending", type=int, default=100_000, help="far-future timers pending; 0 leaves that out")
     parser.add_argument("--cpu-timers", type=int, default=400, help="timers of a CPU run")
     parser.add_argument("--docs", default=str(DOCS), help="where the page is written")

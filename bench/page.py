@@ -9,6 +9,7 @@ from typing import Any
 
 from bench.costs import costs_section
 from bench.peers import PEERS
+from bench.routes_page import floor_section, routes_section
 from bench.svg import percentile_chart
 from bench.table import figure, table
 
@@ -20,13 +21,13 @@ INTRO = """# Benchmarks
 ```sh
 make bench                        # everything, three runs, about half an hour
 make bench RUNS=1                 # one run of everything, a quick look
-make bench ARGS="--with-b"        # workload (b) too, once
-make bench ARGS="--only cpu"      # parts: workloads, costs, cpu, imports; the others keep their last figures
+make bench ARGS="--with-b"        # workload (b) too
+make bench ARGS="--only cpu"      # parts: workloads, pending, b, costs, cpu, routes, imports
 ```
 
 The workloads need the peer harness, the folder `shared` beside this checkout (or `make bench SHARED=/path/to/shared`).
-This page is written by that command; figures are medians of the runs, ratios are taken within a run. Nothing here is a
-test.
+This page is written by that command, where parts that are left out keep their last figures; figures are medians of the
+runs, ratios are taken within a run. Nothing here is a test.
 
 All of it is the local stack: the deployed code on emulated AWS (moto) in one process, with its journal on the disk. It
 says what the laptop can carry, what a timer costs in calls, units and CPU, and whether either grows with the number
@@ -68,6 +69,7 @@ def write(results: Results, docs: Path) -> str:
         "workloads": lambda found: _workloads(found, results["pending"]),
         "costs": costs_section,
         "cpu": _cpu,
+        "routes": lambda found: "\n".join([routes_section(found), floor_section(found, results.get("cpu", []))]),
         "imports": _imports,
     }
     written = [INTRO, _machine(results), *(make(results[part]) for part, make in sections.items() if part in results)]
@@ -84,17 +86,19 @@ def _machine(results: Results) -> str:
 
 
 def _workloads(found: dict[str, Runs], pending: int) -> str:
-    parts = ["## Throughput and lateness\n", LATENESS, "", _creates(found), _lateness(found), _peers(found)]
-    if "a-pending" in found:
-        parts.insert(-1, _pending(found, pending))
+    parts = ["## Throughput and lateness\n", LATENESS, "", _creates(found), _lateness(found)]
+    if {"a", "a-pending"} <= found.keys():
+        parts.append(_pending(found, pending))
+    if {"a", "c", "create-32"} <= found.keys():
+        parts.append(_peers(found))
     return "\n".join(parts)
 
 
 def _creates(found: dict[str, Runs]) -> str:
     rows = []
     for clients in (1, 32):
-        runs = found[f"create-{clients}"]
-        rows.append((clients, *(_of(runs, name) for name in ("creates_per_s", "create_p50_ms", "create_p99_ms"))))
+        if runs := found.get(f"create-{clients}"):
+            rows.append((clients, *(_of(runs, name) for name in ("creates_per_s", "create_p50_ms", "create_p99_ms"))))
     return table(("clients", "creates/s", "p50, ms", "p99, ms"), rows)
 
 
@@ -111,7 +115,7 @@ def _lateness(found: dict[str, Runs]) -> str:
     rows = []
     for workload, title in WORKLOADS.items():
         if runs := found.get(workload):
-            cpu_ms = _median(runs, lambda run: run["server_cpu_s"] * 1000 / run["n"])
+            cpu_ms = _median(runs, _cpu_ms)
             rate = _of(runs, "settled_per_s") if workload == "c" else ""
             rows.append((title, *(_of(runs, name) for name in names), rate, figure(cpu_ms)))
     header = ("workload", "p50", "p95", "p99", "max", "early", "lost", "doubled", "settled/s", "CPU ms per timer")
@@ -128,11 +132,13 @@ def _pending(found: dict[str, Runs], pending: int) -> str:
     def ratio(name: str) -> str:
         return figure(median(one[name] / other[name] for one, other in pairs))
 
+    cpu_ratio = figure(median(_cpu_ms(one) / _cpu_ms(other) for one, other in pairs))
     grown_mb = _median(pairs, lambda pair: pair[0]["rss_start_mb"] - pair[1]["rss_start_mb"])
     armed = full[-1].get("armed_at_start")
     rows = [
         ("creates/s, 32 clients", _of(empty, "creates_per_s"), _of(full, "creates_per_s"), ratio("creates_per_s")),
         ("p99 of (a), ms", _of(empty, "p99"), _of(full, "p99"), ratio("p99")),
+        ("CPU per timer, ms", *(figure(_median(runs, _cpu_ms)) for runs in (empty, full)), cpu_ratio),
         ("start until the API answers, s", _of(empty, "boot_s"), _of(full, "boot_s"), ""),
         ("memory after the start, MB", _of(empty, "rss_start_mb"), _of(full, "rss_start_mb"), ""),
     ]
@@ -197,6 +203,11 @@ def _curve(runs: Runs) -> list[tuple[float, float]]:
     return [
         (points[0][0], median(late for _, late in points)) for points in zip(*(r["curve"] for r in runs), strict=True)
     ]
+
+
+def _cpu_ms(run: dict[str, Any]) -> float:
+    """Of one timer, created and fired."""
+    return float(run["server_cpu_s"] * 1000 / run["n"])
 
 
 def _of(runs: Runs, name: str) -> str:

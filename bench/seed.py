@@ -32,7 +32,7 @@ def seed(directory: Path, count: int) -> None:
     readers = tuple(stream_readers(template, table))
     ledger = Ledger(directory, {table: TableSpec(KEYS, readers)})
     now_ms, number = int(time.time() * 1000), FIRST_SEQUENCE_NUMBER
-    for number, image in enumerate(_images(count, now_ms), FIRST_SEQUENCE_NUMBER):
+    for number, image in enumerate(armed_items(count, now_ms), FIRST_SEQUENCE_NUMBER):
         write = TableWrite({name: image[name] for name in KEYS}, None, Snapshot.of(image))
         ledger.note_write(table, number, write, now_ms)
     for reader in readers:
@@ -40,7 +40,8 @@ def seed(directory: Path, count: int) -> None:
     ledger.close()
 
 
-def _images(count: int, now_ms: int) -> Iterator[dict[str, Any]]:
+def armed_items(count: int, now_ms: int) -> Iterator[dict[str, Any]]:
+    """Table items of `count` armed webhook timers, due one a second from thirty days on."""
     ids = Uuid7Ids()
     for index in range(count):
         request = CreateTimerRequest.model_validate(_request(index, now_ms + FIRST_DUE_MS + index * 1000))

@@ -19,8 +19,14 @@ Tell = Callable[[str], None]
 HARNESS = ("common.py", "peer_minoots.py", "sink.py")
 # Leads are long enough for the creates to be over when the first timer is due.
 A = ("--timers", "1000", "--spread", "30", "--lead", "20")
-B = ("--timers", "10000", "--spread", "60", "--lead", "150")
+B = ("--timers", "10000", "--spread", "60", "--lead", "60")
 C = ("--timers", "2000", "--spread", "0", "--lead", "40")
+PARTS = {
+    "workloads": ("create-1", "create-32", "a", "c", "a-pending"),
+    "pending": ("a", "a-pending"),
+    "b": ("b",),
+}
+"""Which workloads a part of the benchmark runs."""
 MISSING = """bench: the peer harness is not in {path}.
 It is a folder of scripts, `shared/bench`, that lies beside this checkout: put it there, or say where it is
 (make bench SHARED=/path/to/shared). The parts that need no harness: make bench ARGS="--only costs,cpu,imports"."""
@@ -49,32 +55,33 @@ class Workloads:
         self._pending = pending
         self._tell = tell
 
-    def measure(self, runs: int, *, with_b: bool) -> dict[str, list[Result]]:
-        """Run each workload `runs` times, in turn, so that a busy minute is shared by all."""
+    def measure(self, runs: int, names: set[str]) -> dict[str, list[Result]]:
+        """Run each workload of these names `runs` times, in turn, so that a busy minute is shared by all."""
         found: dict[str, list[Result]] = {}
         with tempfile.TemporaryDirectory(prefix="minoots-bench-") as scratch:
             filled = Path(scratch) / "filled"
-            if self._pending:
+            if self._pending and "a-pending" in names:
                 filled.mkdir()
                 self._tell(f"fill a data directory with {self._pending:,} timers")
                 seed(filled, self._pending)
             for run in range(runs):
-                for name, arguments in self._plan(filled, with_b=with_b and run == 0).items():
+                for name, arguments in self._plan(filled).items():
+                    if name not in names:
+                        continue
                     self._tell(f"run {run + 1} of {runs}: {name}")
                     found.setdefault(name, []).append(self._run(arguments, scratch))
         return found
 
-    def _plan(self, filled: Path, *, with_b: bool) -> dict[str, tuple[str, ...]]:
+    def _plan(self, filled: Path) -> dict[str, tuple[str, ...]]:
         plan: dict[str, tuple[str, ...]] = {
             "create-1": ("--role", "create", "--clients", "1", "--timers", "500"),
             "create-32": ("--role", "create", "--clients", "32", "--timers", "2000"),
             "a": A,
             "c": C,
+            "b": B,
         }
         if self._pending:
             plan["a-pending"] = (*A, "--seed", str(filled))
-        if with_b:
-            plan["b"] = B
         return plan
 
     def _run(self, arguments: tuple[str, ...], scratch: str) -> Result:

@@ -95,7 +95,7 @@ def _run(settings: LocalSettings) -> None:
     from minoots_local.demo import create_demo_timer
     from minoots_local.local_stack import LocalStack
 
-    _tune_collector()
+    tune_collector()
     with LocalStack(settings) as stack:
         # Items and models that live as long as the process need not be looked at again; what loading left behind
         # is collected first, as frozen garbage stays for good.
@@ -110,7 +110,7 @@ def _run(settings: LocalSettings) -> None:
     logs.logger("stack").info("stopped")
 
 
-def _tune_collector() -> None:
+def tune_collector() -> None:
     """Collect garbage seldom: by default it takes half of the processor when timers fire in bulk."""
     gc.set_threshold(100_000, 50, 100)
 
