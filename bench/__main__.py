@@ -47,7 +47,7 @@ def _measure(arguments: argparse.Namespace) -> dict[str, Any]:
     results: dict[str, Any] = {"machine": machine.describe(), "runs": arguments.runs, "pending": arguments.pending}
     if wanted := {name for part in parts for name in WORKLOADS.get(part, ())}:
         workloads = Workloads(Path(arguments.shared), arguments.pending, _tell)
-        measured = workloads.measure(arguments.runs, wanted | ({"b"} if arguments.with_b else set()))
+        measured = workloads.measure(arguments.runs, wanted)
         results["workloads"] = _last(Path(arguments.docs)).get("workloads", {}) | measured
     if "costs" in parts:
         _tell("AWS calls and units by kind of timer")
@@ -77,7 +77,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=3, help="of each workload; the page shows medians")
     parser.add_argument("--shared", default="../shared", help="folder that has the peer harness in `bench`")
     parser.add_argument("--only", default=",".join(PARTS), help=f"parts, of {', '.join(PARTS)}")
-    parser.add_argument("--with-b", action="store_true", help="workload (b), 10,000 timers over a minute, too")
     parser.add_argument("--pending", type=int, default=100_000, help="far-future timers pending; 0 leaves that out")
     parser.add_argument("--cpu-timers", type=int, default=400, help="timers of a CPU run")
     parser.add_argument("--docs", default=str(DOCS), help="where the page is written")

@@ -19,9 +19,8 @@ Runs = list[dict[str, Any]]
 INTRO = """# Benchmarks
 
 ```sh
-make bench                        # everything, three runs, about half an hour
+make bench                        # everything, three runs, about three quarters of an hour
 make bench RUNS=1                 # one run of everything, a quick look
-make bench ARGS="--with-b"        # workload (b) too
 make bench ARGS="--only cpu"      # parts: workloads, pending, b, costs, cpu, routes, imports
 ```
 

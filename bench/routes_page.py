@@ -21,9 +21,9 @@ Of the {total} ms of a timer, the project's own code takes {code} ({code_share} 
 emulated AWS with its journal {aws} ({aws_share} %), the HTTP server, the players and their threads {rest}
 ({rest_share} %).
 
-The floor: boto3 takes {calls} for a call whose answer is there at once, so the {count} calls of a timer take {floor} ms
-before anything answers them. An emulator that took nothing would leave {no_aws} ms of the {total}; clients that took
-nothing either, {no_boto3} ms.
+The floor: for a call whose answer is there at once boto3 takes, in milliseconds, {calls}; so the {count} calls of a
+timer take {floor} ms whoever answers them. An emulator that took nothing would leave {no_aws} ms of the {total};
+without boto3's share, too, {no_boto3} ms would be left.
 """
 
 _FLOOR_OF = {"SendMessageBatch": "SendMessage", "PutEvents": "PutEvents"}
@@ -52,7 +52,7 @@ def floor_section(routes: Runs, cpu: Runs) -> str:
     return FLOOR.format(
         total=figure(total),
         rest=figure(rest),
-        calls=", ".join(f"{figure(ms)} ms ({name})" for name, ms in floors.items()),
+        calls=", ".join(f"{figure(ms)} ({name})" for name, ms in floors.items()),
         count=figure(sum(its["calls"] for its in operations.values())),
         floor=figure(floor),
         no_aws=figure(total - layers["aws"]),

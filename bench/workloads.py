@@ -22,7 +22,7 @@ A = ("--timers", "1000", "--spread", "30", "--lead", "20")
 B = ("--timers", "10000", "--spread", "60", "--lead", "60")
 C = ("--timers", "2000", "--spread", "0", "--lead", "40")
 PARTS = {
-    "workloads": ("create-1", "create-32", "a", "c", "a-pending"),
+    "workloads": ("create-1", "create-32", "a", "b", "c", "a-pending"),
     "pending": ("a", "a-pending"),
     "b": ("b",),
 }

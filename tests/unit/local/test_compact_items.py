@@ -223,3 +223,17 @@ def test_a_stream_that_nobody_reads_does_not_grow_for_ever(account: Account) -> 
         stream.append(TableWrite({}, None, Snapshot.of(image(str(number)))), 0.0, 0)
     assert len(stream.records) < 2_100
     assert stream.records[-1].number == stream.next_number - 1
+
+
+def test_an_update_that_is_refused_half_way_leaves_the_item_as_it_was(account: Account) -> None:
+    table_of(account)
+    db = account.client("dynamodb")
+    db.put_item(TableName="things", Item=image("a", n={"N": "1"}))
+    with pytest.raises(ClientError, match="ValidationException"):
+        db.update_item(
+            TableName="things",
+            Key=image("a"),
+            UpdateExpression="SET n = :n, nowhere.deep = :n",
+            ExpressionAttributeValues={":n": {"N": "2"}},
+        )
+    assert db.get_item(TableName="things", Key=image("a"))["Item"] == image("a", n={"N": "1"})

@@ -359,3 +359,129 @@ def test_an_answer_carries_its_checksum_and_a_request_id(things: Things) -> None
     assert metadata["HTTPHeaders"]["x-amz-crc32"].isdigit()
     assert metadata["HTTPHeaders"]["x-amzn-requestid"]
     assert metadata["RetryAttempts"] == 0
+
+
+def test_what_moto_changes_in_place_stays_changed(things: Things) -> None:
+    things.put({"n": {"N": "1"}, "list": {"L": [{"S": "a"}]}, "map": {"M": {"x": {"S": "1"}}}, "set": {"SS": ["a"]}})
+    for expression, values in (
+        ("ADD n :v", {":v": {"N": "2"}}),
+        ("SET #list = list_append(#list, :v)", {":v": {"L": [{"S": "b"}]}}),
+        ("SET #map.y = :v", {":v": {"S": "2"}}),
+        ("ADD #set :v", {":v": {"SS": ["b"]}}),
+        ("REMOVE #map.x", {}),
+    ):
+        names = {alias: alias[1:] for alias in ("#list", "#map", "#set") if alias in expression}
+        things.db.update_item(
+            TableName="things",
+            Key=KEY,
+            UpdateExpression=expression,
+            **({"ExpressionAttributeNames": names} if names else {}),
+            **({"ExpressionAttributeValues": values} if values else {}),
+        )
+    found = things.get() or {}
+    assert found["n"] == {"N": "3"}
+    assert found["list"] == {"L": [{"S": "a"}, {"S": "b"}]}
+    assert found["map"] == {"M": {"y": {"S": "2"}}}
+    assert sorted(found["set"]["SS"]) == ["a", "b"]
+    assert len(things.records()) == 6
+
+
+def test_a_removed_item_is_gone_from_everywhere(things: Things) -> None:
+    item = {**KEY, "lane": {"S": "l"}, "due": {"N": "1"}}
+    things.db.put_item(TableName="things", Item=item)
+    answer = things.db.delete_item(TableName="things", Key=KEY, ReturnValues="ALL_OLD")
+    assert answer["Attributes"] == item
+    assert things.get() is None
+    assert things.waiting() == []
+    assert things.db.scan(TableName="things")["Count"] == 0
+    assert things.records()[-1] == ("REMOVE", item, None)
+    things.db.delete_item(TableName="things", Key=KEY)
+    assert len(things.records()) == 2
+
+
+def _paged(read: Callable[..., Any], **request: Any) -> list[list[tuple[str, str]]]:
+    """Keys of the items, page by page."""
+    pages = []
+    while True:
+        page = read(TableName="things", **request)
+        pages.append([(item["pk"]["S"], item["sk"]["S"]) for item in page["Items"]])
+        if "LastEvaluatedKey" not in page:
+            return pages
+        request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+
+def _fill(things: Things, partitions: int = 3, items: int = 4) -> list[tuple[str, str]]:
+    keys = [(f"p{n}", str(m)) for n in range(partitions) for m in range(items)]
+    for number, (partition, sort) in enumerate(reversed(keys)):
+        lane = {"lane": {"S": "l"}, "due": {"N": str(number % 5)}} if number % 2 else {}
+        things.db.put_item(TableName="things", Item={"pk": {"S": partition}, "sk": {"S": sort}, **lane})
+    return keys
+
+
+@pytest.mark.parametrize("limit", [1, 5, 12, 50])
+def test_a_scan_comes_by_every_item_in_the_order_of_the_keys(things: Things, limit: int) -> None:
+    keys = _fill(things)
+    pages = _paged(things.db.scan, Limit=limit)
+    assert [key for page in pages for key in page] == keys
+    assert max(map(len, pages)) <= limit
+
+
+def test_a_scan_of_the_index_or_of_a_part_sees_what_belongs_there(things: Things) -> None:
+    keys = _fill(things)
+    indexed = things.db.scan(TableName="things", IndexName="waiting")["Items"]
+    assert len(indexed) == len(keys) // 2
+    parts = [things.db.scan(TableName="things", Segment=n, TotalSegments=3)["Items"] for n in range(3)]
+    assert sorted((item["pk"]["S"], item["sk"]["S"]) for part in parts for item in part) == keys
+    filtered = things.db.scan(
+        TableName="things", FilterExpression="due = :d", ExpressionAttributeValues={":d": {"N": "3"}}
+    )
+    assert (filtered["Count"], filtered["ScannedCount"]) == (1, len(keys))
+
+
+@pytest.mark.parametrize("forward", [True, False])
+@pytest.mark.parametrize("limit", [1, 3, 50])
+def test_a_query_pages_through_an_index_and_a_partition(things: Things, limit: int, forward: bool) -> None:
+    keys = _fill(things)
+    pages = _paged(
+        things.db.query,
+        Limit=limit,
+        ScanIndexForward=forward,
+        KeyConditionExpression="pk = :p AND sk BETWEEN :a AND :b",
+        ExpressionAttributeValues={":p": {"S": "p1"}, ":a": {"S": "1"}, ":b": {"S": "3"}},
+    )
+    wanted = [key for key in keys if key[0] == "p1" and key[1] != "0"]
+    assert [key for page in pages for key in page] == (wanted if forward else wanted[::-1])
+    indexed = _paged(
+        things.db.query,
+        Limit=limit,
+        ScanIndexForward=forward,
+        IndexName="waiting",
+        KeyConditionExpression="lane = :l AND due >= :d",
+        ExpressionAttributeValues={":l": {"S": "l"}, ":d": {"N": "2"}},
+    )
+    assert len([key for page in indexed for key in page]) == len({key for page in indexed for key in page}) == 3
+
+
+def test_a_transaction_is_whole_or_nothing(things: Things) -> None:
+    keys = _fill(things, 1, 2)
+    new = {"Put": {"TableName": "things", "Item": {**KEY, "n": {"N": "1"}}}}
+    gone = {"Delete": {"TableName": "things", "Key": {"pk": {"S": "p0"}, "sk": {"S": "0"}}}}
+    change = {
+        "Update": {
+            "TableName": "things",
+            "Key": {"pk": {"S": "p0"}, "sk": {"S": "1"}},
+            "UpdateExpression": "SET n = :n",
+            "ExpressionAttributeValues": {":n": {"N": "2"}},
+        }
+    }
+    refused = {
+        "Put": {"TableName": "things", "Item": {**KEY, "sk": {"S": "t"}}, "ConditionExpression": "attribute_exists(n)"}
+    }
+    code, _, _ = _error(lambda: things.db.transact_write_items(TransactItems=[new, gone, change, refused]))
+    assert code == "TransactionCanceledException"
+    assert [key for page in _paged(things.db.scan) for key in page] == keys
+    assert things.waiting() == ["0"]
+    things.db.transact_write_items(TransactItems=[new, gone, change])
+    assert [key for page in _paged(things.db.scan) for key in page] == [("p", "s"), ("p0", "1")]
+    assert things.get({"pk": {"S": "p0"}, "sk": {"S": "1"}}) == {"pk": {"S": "p0"}, "sk": {"S": "1"}, "n": {"N": "2"}}
+    assert things.waiting() == []
