@@ -21,6 +21,7 @@ from minoots_local.aws.streams import TableWrite
 from minoots_local.aws.write_path import WritePath, outbox_of
 from minoots_local.clock import SystemClock
 from minoots_local.ledger import NoLedger
+from minoots_local.players.ttl import TimeToLive
 
 HASH, RANGE = KeyAttribute("pk", "S"), KeyAttribute("sk", "S")
 
@@ -140,6 +141,31 @@ def test_a_time_to_live_that_is_enabled_later_finds_what_is_there(account: Accou
         TableName="things", TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires"}
     )
     assert [[key.value for key in keys if key] for keys in table.expired(0, 10, 100)] == [["p", "a"]]
+
+
+class SetClock(SystemClock):
+    """Says what it is set to."""
+
+    now = 0.0
+
+    def now_ms(self) -> float:
+        return self.now
+
+
+def test_time_to_live_is_looked_at_once_a_minute_however_often_a_wait_ends(account: Account) -> None:
+    table_of(account)
+    db = account.client("dynamodb")
+    db.update_time_to_live(TableName="things", TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires"})
+    db.put_item(TableName="things", Item=image("a", expires={"N": "1000"}))
+    clock = SetClock()
+    player = TimeToLive(account.gate, account.tables, clock)
+
+    def left_at(second: int) -> int:
+        clock.now = second * 1000.0
+        player._round()
+        return int(db.scan(TableName="things")["Count"])
+
+    assert [left_at(second) for second in (995, 1005, 1050, 1056)] == [1, 1, 1, 0]
 
 
 def test_a_scan_reads_only_the_items_of_its_page(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
