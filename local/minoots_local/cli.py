@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 from collections.abc import Mapping
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +20,13 @@ from minoots_local.model.settings import FaultRates, ModelSettings
 from minoots_local.settings import LocalSettings, api_keys, data_dir, truthy
 
 app = typer.Typer(no_args_is_help=True, help="The whole stack on this machine, without AWS.")
+
+
+class ClockKind(StrEnum):
+    """Whose time the stack goes by."""
+
+    REAL = "real"
+    VIRTUAL = "virtual"
 
 
 @app.callback()
@@ -54,6 +62,9 @@ def up(  # noqa: PLR0913, PLR0917 - one parameter per option
         float, typer.Option(help="How often a connection to AWS is closed before the call is done, 0 to 1.")
     ] = 0.0,
     seed: Annotated[int, typer.Option(help="Where the random choices of the options above begin.")] = 0,
+    clock: Annotated[
+        ClockKind, typer.Option(help="virtual: a clock that `minoots local advance` sets forward.")
+    ] = ClockKind.REAL,
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
 ) -> None:
     """Run the stack until Ctrl-C."""
@@ -69,6 +80,7 @@ def up(  # noqa: PLR0913, PLR0917 - one parameter per option
             template=template,
             parameters=_parameters(parameter or []),
             api_keys=api_keys(environ),
+            virtual_clock=clock is ClockKind.VIRTUAL,
             boot_demo=truthy(environ.get("MINOOTS_BOOT_DEMO")),
             model=ModelSettings(
                 latencies=model_aws,
@@ -83,6 +95,24 @@ def up(  # noqa: PLR0913, PLR0917 - one parameter per option
         logs.logger("stack").error(str(error))
         _leave(1)
     _leave(0)
+
+
+# Unknown options are let through, so that a negative duration is told what is wrong with it.
+@app.command(context_settings={"ignore_unknown_options": True})
+def advance(
+    by: Annotated[str, typer.Argument(help="How much time is to pass: 90s, 1h30m, 30d, PT1H30M.")],
+    port: Annotated[int, typer.Option(help="Port of the stack's API on this machine.")] = 4000,
+    url: Annotated[str | None, typer.Option(help="Where the stack's API is, instead of --port.")] = None,
+) -> None:
+    """Let time pass on a stack that runs with --clock virtual."""
+    # Deferred: `up` has no use for it.
+    from minoots_local.advancing import advance_stack
+
+    try:
+        typer.echo(advance_stack(url or f"http://127.0.0.1:{port}", by))
+    except LocalStackError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from None
 
 
 def _run(settings: LocalSettings) -> None:
@@ -123,6 +153,7 @@ def _greet(stack: "LocalStack") -> None:  # type: ignore[name-defined] # noqa: F
         "API key": key,
         "AWS": stack.aws_url or "not served",
         "Data": str(settings.data.resolve()) if settings.data else "in memory only",
+        "Clock": "virtual; an hour passes with: minoots local advance 1h" if settings.virtual_clock else "real",
         "Template": str(stack.template.path),
     }
     console = Console(highlight=False, soft_wrap=True)

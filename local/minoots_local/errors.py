@@ -4,7 +4,8 @@ LocalStackError
 ├── TemplateError          the template is missing, malformed, or asks for what is not played
 ├── DataDirInUseError      another stack holds the data directory
 ├── JournalDamagedError    the journal is damaged elsewhere than at its tail
-└── JournalWriteError      a table write could not be made durable
+├── JournalWriteError      a table write could not be made durable
+└── ClockStoppedError      the stack stopped while its clock was being advanced
 """
 
 
@@ -26,3 +27,7 @@ class JournalDamagedError(LocalStackError):
 
 class JournalWriteError(LocalStackError):
     """A table write could not be made durable; nothing that depends on it is acknowledged."""
+
+
+class ClockStoppedError(LocalStackError):
+    """The stack stopped while its clock was being advanced."""

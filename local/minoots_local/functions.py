@@ -16,10 +16,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from minoots_local.clock import Clock
+from minoots_local.clock import Clock, take_time
 from minoots_local.errors import TemplateError
 from minoots_local.logs import logger
-from minoots_local.model.hops import Hop, Model, Prompt, take_time
+from minoots_local.model.hops import Hop, Model, Prompt
 from minoots_local.template.model import REGION, Resource, Template, arn
 
 Handler = Callable[[dict[str, Any], object], Any]
@@ -136,7 +136,7 @@ class LocalFunction:
                 if self._environments < self._most:
                     self._environments += 1
                     break
-                self._condition.wait()
+                self._clock.wait(self._condition, None)
             else:
                 return self._idle.pop()
         try:
@@ -145,13 +145,13 @@ class LocalFunction:
         except BaseException:
             with self._condition:
                 self._environments -= 1
-                self._condition.notify_all()
+                self._clock.notify(self._condition)
             raise
 
     def _give_back(self, handler: Handler) -> None:
         with self._condition:
             self._idle.append(handler)
-            self._condition.notify_all()
+            self._clock.notify(self._condition)
 
 
 def _environment(resource: Resource) -> Mapping[str, str]:

@@ -3,13 +3,14 @@
 Queues and schedules are not in it; they are rebuilt from the items at start. The ledger writes
 JSON records to a `Journal`:
 
-    {"v": 1, "next": {table: number}, "readers": {table: {reader: number}}}     first record
+    {"v": 1, "next": {table: number}, "readers": {table: {reader: number}}, "at": ms}     first record
     {"t": table, "i": image}                                       an item, as it stood at start
     {"t": table, "s": number, "a": ms, "r": [keys, old, new, expired]}
                                                        a write of an earlier run that a reader has not read
     {"t": table, "s": number, "a": ms, "n": image}                 an item was put
     {"t": table, "s": number, "a": ms, "k": keys}                  an item was removed ("x": by TTL)
     {"t": table, "c": reader, "p": number}                         a reader is done with what is before
+    {"at": ms}                                                     the clock was advanced to this time
 """
 
 import fcntl
@@ -128,6 +129,7 @@ class Ledger:
 
     Attributes:
         histories: What was found, by table; let go of it once it is in place.
+        newest_ms: The latest time at which an earlier run is known to have been up, epoch milliseconds.
 
     Raises:
         DataDirInUseError: Another stack holds the directory.
@@ -138,9 +140,10 @@ class Ledger:
         directory.mkdir(parents=True, exist_ok=True)
         self._lock = _hold(directory)
         self._path = directory / _FILE
+        self.newest_ms = 0.0
         try:
             self.histories = self._load(tables)
-            write_new(self._path, _compact(self.histories))
+            write_new(self._path, _compact(self.histories, self.newest_ms))
             self._journal = Journal(self._path)
         except BaseException:
             self._lock.close()
@@ -165,6 +168,14 @@ class Ledger:
         """Queue a reader's position; it becomes durable with the next write."""
         self._journal.append(_encoded({"t": table, "c": reader, "p": number}))
 
+    def note_time(self, now_ms: float) -> None:
+        """Make it durable that the clock has been at an instant, epoch milliseconds.
+
+        Raises:
+            JournalWriteError: The disk refused.
+        """
+        self._journal.sync(self._journal.append(_encoded({"at": int(now_ms)})))
+
     def sync(self, ticket: int) -> None:
         """Return once everything up to `ticket` is on disk.
 
@@ -187,8 +198,10 @@ class Ledger:
         reader = JournalReader(self._path)
         for payload in reader:
             entry = json.loads(payload)
+            self.newest_ms = max(self.newest_ms, entry.get("a", 0), entry.get("at", 0))
             if "v" in entry:
                 _apply_header(entry, histories)
+            if "t" not in entry:
                 continue
             table = entry["t"]
             if table not in tables:
@@ -211,6 +224,7 @@ class NoLedger:
     """Keeps nothing: the stack is gone when its process is."""
 
     durable = 0
+    newest_ms = 0.0
     histories: Mapping[str, TableHistory] = {}
 
     def note_write(self, table: str, number: int, write: TableWrite, created_ms: float) -> int:
@@ -218,6 +232,9 @@ class NoLedger:
         return 0
 
     def note_position(self, table: str, reader: str, number: int) -> None:
+        """Nothing to do."""
+
+    def note_time(self, now_ms: float) -> None:
         """Nothing to do."""
 
     def sync(self, ticket: int) -> None:
@@ -234,13 +251,14 @@ def _apply_header(entry: dict[str, Any], histories: dict[str, TableHistory]) -> 
         histories[table] = TableHistory(next_number=number, readers=dict(entry["readers"].get(table, {})))
 
 
-def _compact(histories: Mapping[str, TableHistory]) -> Iterator[bytes]:
+def _compact(histories: Mapping[str, TableHistory], newest_ms: float) -> Iterator[bytes]:
     """The shortest journal that says the same."""
     yield _encoded(
         {
             "v": 1,
             "next": {table: history.next_number for table, history in histories.items()},
             "readers": {table: history.readers for table, history in histories.items()},
+            "at": int(newest_ms),
         }
     )
     for table, history in histories.items():

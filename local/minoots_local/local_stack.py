@@ -1,6 +1,7 @@
 """The stack: reads the template, makes its resources, and joins them by players."""
 
 import contextlib
+import math
 import platform
 import socket
 from collections.abc import Mapping
@@ -13,9 +14,12 @@ from minoots_local.aws.account import Account
 from minoots_local.aws.endpoint import AwsEndpoint
 from minoots_local.aws.gate import AwsGate
 from minoots_local.aws.write_path import WritePath
+from minoots_local.checks import SWEEP, FirstCheck, first_check
 from minoots_local.clock import Clock, SystemClock
+from minoots_local.clock_api import ClockApi, Tally
 from minoots_local.errors import LocalStackError
 from minoots_local.functions import LocalFunction
+from minoots_local.kernel_surroundings import kernel_surroundings
 from minoots_local.ledger import Ledger, NoLedger, TableSpec
 from minoots_local.logs import logger
 from minoots_local.model.aws_like import AwsLike
@@ -27,6 +31,7 @@ from minoots_local.servers import HttpServer, bind
 from minoots_local.settings import LocalSettings
 from minoots_local.template.model import Template
 from minoots_local.template.reader import declared_parameters, find_template, read_template
+from minoots_local.virtual_clock import VirtualClock
 
 # A laptop's webhooks go to the laptop.
 _LOCAL_PARAMETERS = {
@@ -35,6 +40,8 @@ _LOCAL_PARAMETERS = {
 }
 _AWS_THREADS = 32
 _GRACE_S = 1.5
+# A journal this much ahead of a real clock was written under a virtual one.
+_AHEAD_MS = 60_000
 
 _log = logger("stack")
 
@@ -44,7 +51,7 @@ class LocalStack:
 
     Args:
         settings: How to run it.
-        clock: Time; the machine's own by default.
+        clock: Time; by default what the settings say, the machine's own clock or one that can be set forward.
 
     Attributes:
         template: What is played.
@@ -56,15 +63,16 @@ class LocalStack:
 
     def __init__(self, settings: LocalSettings | None = None, clock: Clock | None = None) -> None:
         self.settings = settings or LocalSettings(port=0, aws_port=None)
-        self.clock = clock or SystemClock()
+        self.clock = clock or (VirtualClock() if self.settings.virtual_clock else SystemClock())
         self.template = _read(self.settings)
-        self.account = Account(AwsGate())
+        self.account = Account(AwsGate(), self.clock)
         self.model = AwsLike(self.settings.model)
         self.faults = Faults(self.settings.model.faults, self.settings.model.seed, self.clock)
         self.functions: dict[str, LocalFunction] = {}
         self._players: Players | None = None
         self._servers: list[HttpServer] = []
         self._ledger: Ledger | NoLedger = NoLedger()
+        self._tally = Tally()
         self._exit = contextlib.ExitStack()
         self.url = ""
         self.aws_url: str | None = None
@@ -91,16 +99,21 @@ class LocalStack:
         # The port first: a taken one should be said before anything else is done.
         listening = bind(settings.host, settings.port)
         self._exit.callback(listening.close)
+        if isinstance(self.clock, VirtualClock):
+            self._exit.enter_context(self.clock.running())
+        self._exit.enter_context(kernel_surroundings(self.clock))
         self._exit.enter_context(self.account.open())
         self.account.create(template)
         writes = self._open_ledger()
         for resource in template.of_type("AWS::Serverless::Function"):
             self.functions[resource.logical_id] = LocalFunction(resource, template, self.clock, self.model)
-        self._players = Players(self.account, writes, template, self.functions, self.clock, self.model)
+        checks = first_check(self.account, self.functions)
+        first_work = {SWEEP: lambda: checks(0.0)} if checks else {}
+        self._players = Players(self.account, writes, template, self.functions, self.clock, self.model, first_work)
         for function in self.functions.values():
             function.warm_up()
         self._seed()
-        self._rearm()
+        self._rearm(checks)
         # From here on: a stack that cannot start shows nothing.
         self.account.gate.wire = self.faults if self.settings.model.faults.any else None
         self._players.start()
@@ -114,11 +127,24 @@ class LocalStack:
         if self.settings.data is not None:
             self._ledger = Ledger(self.settings.data, tables)
             self.account.restore(self._ledger.histories)
+            self._begin_at(self._ledger.newest_ms)
         writes = WritePath(self.account.tables, self._ledger, self.clock)
+        writes.listeners.append(self._tally.note)
         writes.add_readers({name: spec.readers for name, spec in tables.items()}, self._ledger.histories)
         self._ledger.histories = {}
         self.account.gate.durability = writes
         return writes
+
+    def _begin_at(self, newest_ms: float) -> None:
+        """Begin no earlier than an earlier run was: what it stored must not lie in the future."""
+        if isinstance(self.clock, VirtualClock):
+            self.clock.start_at(newest_ms)
+        elif newest_ms > self.clock.now_ms() + _AHEAD_MS:
+            ahead_s = round((newest_ms - self.clock.now_ms()) / 1000)
+            _log.warning(
+                "the data was written under a clock that is ahead of this one; --clock virtual goes on from there",
+                extra={"ahead_s": ahead_s},
+            )
 
     def _seed(self) -> None:
         """Put the API keys into the table, by the kernel's own code."""
@@ -131,12 +157,11 @@ class LocalStack:
         seeded = seed_api_keys(owner.env, list(self.settings.api_keys))
         _log.info("seeded API keys", extra={"keys": seeded})
 
-    def _rearm(self) -> None:
+    def _rearm(self, checks: FirstCheck | None) -> None:
         """Arm every pending timer of an earlier run anew."""
-        sweep = self.functions.get("KernelSweepFunction")
-        if sweep is None:
+        if checks is None or checks(0.0) == math.inf:
             return
-        rearming = Rearming(sweep, self.clock)
+        rearming = Rearming(self.functions[SWEEP], self.clock, checks)
         rearming.begin()
         if self._players:
             self._players.add(rearming)
@@ -147,14 +172,22 @@ class LocalStack:
             raise LocalStackError(f"the template has {len(functions)} functions with an HttpApi event, not one")
         api = HttpApi(functions[0], self.clock)
         self._exit.callback(api.close)
-        self.url = self._add_server(api, listening, "http").url
+        self.url = self._add_server(self._with_clock(api), listening, "http").url
         if self.settings.aws_port is not None:
             endpoint = WSGIMiddleware(
-                AwsEndpoint(self.account.gate),
+                AwsEndpoint(self.account.gate, self.clock),
                 workers=_AWS_THREADS,
             )
             self._exit.callback(endpoint.executor.shutdown, wait=False)
             self.aws_url = self._add_server(endpoint, self._bind_aws(), "aws").url
+
+    def _with_clock(self, api: HttpApi) -> Any:
+        """The API, and beside it the clock if that can be set forward."""
+        if not isinstance(self.clock, VirtualClock):
+            return api
+        clock_api = ClockApi(self.clock, self._tally, self._ledger.note_time, api)
+        self._exit.callback(clock_api.close)
+        return clock_api
 
     def _bind_aws(self) -> socket.socket:
         host, port = self.settings.host, self.settings.aws_port or 0
@@ -176,6 +209,8 @@ class LocalStack:
 
     def stop(self) -> None:
         """Stop accepting, let handlers finish for a moment, flush the journal."""
+        if isinstance(self.clock, VirtualClock):
+            self.clock.stop()
         for server in self._servers:
             server.stop()
         if self._players:

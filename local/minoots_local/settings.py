@@ -27,6 +27,7 @@ class LocalSettings:
         api_keys: API keys to seed, as the key file lists them.
         boot_demo: Whether to create a demo timer once the stack serves.
         model: How AWS-like it behaves beyond what the services promise.
+        virtual_clock: Whether its clock can be set forward.
     """
 
     host: str = "127.0.0.1"
@@ -38,6 +39,7 @@ class LocalSettings:
     api_keys: tuple[dict[str, Any], ...] = DEMO_KEYS
     boot_demo: bool = False
     model: ModelSettings = field(default_factory=ModelSettings)
+    virtual_clock: bool = False
 
 
 def data_dir(environ: Mapping[str, str], chosen: Path | None, *, ephemeral: bool) -> Path | None:

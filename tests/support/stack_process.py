@@ -32,8 +32,9 @@ def free_port() -> int:
 class StackProcess:
     """`minoots local up` over a data folder, on a port that stays the same; a free one unless it is given."""
 
-    def __init__(self, data: Path, port: int | None = None) -> None:
+    def __init__(self, data: Path, port: int | None = None, options: tuple[str, ...] = ()) -> None:
         self.data = data
+        self.options = options
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = data.parent / f"{data.name}.log"
@@ -49,7 +50,9 @@ class StackProcess:
         env = {**os.environ, "API_KEYS_JSON": json.dumps(KEYS)}
         argv = [sys.executable, "-m", "minoots_local", "up", "--port", str(self.port), "--aws-port", "0"]
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen([*argv, "--data", str(self.data)], stdout=log, stderr=log, env=env)
+            self._process = subprocess.Popen(
+                [*argv, "--data", str(self.data), *self.options], stdout=log, stderr=log, env=env
+            )
 
     def wait_until_up(self, timeout_s: float = 60) -> None:
         """Return once the API answers."""

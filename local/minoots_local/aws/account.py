@@ -22,6 +22,7 @@ from minoots_local.aws.lean_sqs import LeanSqsBackend
 from minoots_local.aws.lean_table import LeanDynamoBackend
 from minoots_local.aws.schedule_book import ScheduleBook
 from minoots_local.aws.write_path import outbox_of
+from minoots_local.clock import Clock
 from minoots_local.ledger import TableHistory
 from minoots_local.template.model import ACCOUNT, REGION, Resource, Template
 from minoots_local.template.registry import STREAM_LABEL
@@ -46,6 +47,10 @@ class _NoMemory(list[Any]):
 class Account:
     """One emulated account and region.
 
+    Args:
+        gate: What every call passes through.
+        clock: Time; the machine's own by default.
+
     Attributes:
         gate: What every call passes through.
         tables: DynamoDB.
@@ -54,10 +59,10 @@ class Account:
         buses: EventBridge.
     """
 
-    def __init__(self, gate: AwsGate) -> None:
+    def __init__(self, gate: AwsGate, clock: Clock | None = None) -> None:
         self.gate = gate
         self.tables = LeanDynamoBackend(REGION, ACCOUNT)
-        self.queues = LeanSqsBackend(REGION, ACCOUNT, gate.lock)
+        self.queues = LeanSqsBackend(REGION, ACCOUNT, gate.lock, clock)
         self.schedules = ScheduleBook(REGION, ACCOUNT)
         self.buses = Buses(REGION, ACCOUNT)
         gate.direct = DirectTables(self.tables)

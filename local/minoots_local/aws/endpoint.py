@@ -9,6 +9,7 @@ from urllib.parse import parse_qs
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
 from minoots_local.aws.gate import AwsCall, AwsGate, AwsReply, NoAnswerError
+from minoots_local.clock import Clock
 from minoots_local.logs import logger
 
 Environ = Mapping[str, Any]
@@ -34,17 +35,23 @@ logging.getLogger("uvicorn.error").addFilter(_is_news)
 
 
 class AwsEndpoint:
-    """moto's server as a WSGI application behind the gate."""
+    """moto's server as a WSGI application behind the gate.
 
-    def __init__(self, gate: AwsGate) -> None:
+    Args:
+        gate: What every call passes through.
+        clock: Time; told of each call.
+    """
+
+    def __init__(self, gate: AwsGate, clock: Clock) -> None:
         self._gate = gate
+        self._clock = clock
         self._dispatch = DomainDispatcherApplication(create_backend_app)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request. A long poll lets go of the gate's lock while it waits."""
         call = call_of(environ)
         try:
-            reply = self._gate.call(call, lambda: self._run(environ))
+            reply = self._clock.hand_over(self._gate.call)(call, lambda: self._run(environ))
         except NoAnswerError:
             # Begun in chunks and never ended: the server closes the connection, and clients see it closed.
             start_response("200 OK", [])

@@ -14,6 +14,8 @@ from moto.core.utils import unix_time_millis
 from moto.sqs.exceptions import InvalidParameterValue, ReceiptHandleIsInvalid
 from moto.sqs.models import Message, Queue
 
+from minoots_local.clock import Clock, SystemClock
+
 # Deleting a message twice succeeds; SQS does not say for how long, memory asks for a bound.
 _REMEMBERED_RECEIPTS = 50_000
 _LONGEST_VISIBILITY_MS = 43_200_000
@@ -42,6 +44,7 @@ class LeanQueue(Queue):
 
     Attributes:
         listeners: Called, under the gate's lock, when messages may have become receivable earlier.
+        clock: What long polls wait by.
     """
 
     def __new__(cls, *_args: Any, **_kwargs: Any) -> "LeanQueue":
@@ -50,6 +53,7 @@ class LeanQueue(Queue):
 
     def __init__(self, name: str, region: str, account_id: str, **kwargs: Any) -> None:
         self.listeners: list[Callable[[], None]] = []
+        self.clock: Clock = SystemClock()
         self._clear()
         self._forgotten: dict[str, None] = {}
         super().__init__(name, region, account_id, **kwargs)
@@ -186,7 +190,7 @@ class LeanQueue(Queue):
     def announce(self) -> None:
         """Wake whoever waits for messages."""
         with self._messages_lock:
-            self._messages_lock.notify_all()
+            self.clock.notify(self._messages_lock)
         for listener in self.listeners:
             listener()
 

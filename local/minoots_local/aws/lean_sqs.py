@@ -9,6 +9,7 @@ from moto.sqs import urls as sqs_urls
 from moto.sqs.models import Message, Queue, SQSBackend, _filter_message_attributes
 
 from minoots_local.aws.lean_queue import LeanQueue
+from minoots_local.clock import Clock, SystemClock
 
 
 class LeanSqsBackend(SQSBackend):
@@ -18,6 +19,7 @@ class LeanSqsBackend(SQSBackend):
         region_name: Region of the backend.
         account_id: Account of the backend.
         lock: The gate's lock; a long poll lets go of it while it waits.
+        clock: Time.
     """
 
     @property
@@ -25,9 +27,12 @@ class LeanSqsBackend(SQSBackend):
         # moto looks for a backend's URLs beside the module of its class.
         return sqs_urls
 
-    def __init__(self, region_name: str, account_id: str, lock: "threading.RLock | None" = None) -> None:
+    def __init__(
+        self, region_name: str, account_id: str, lock: "threading.RLock | None" = None, clock: Clock | None = None
+    ) -> None:
         super().__init__(region_name, account_id)
         self._lock = lock or threading.RLock()
+        self._clock = clock or SystemClock()
 
     def create_queue(self, name: str, tags: dict[str, str] | None = None, **kwargs: Any) -> Queue:
         """Create a queue, or return the one of that name when its attributes agree."""
@@ -39,6 +44,7 @@ class LeanSqsBackend(SQSBackend):
                 name, region=self.region_name, account_id=self.account_id, **kwargs
             )
             queue.tags = tags or {}
+            queue.clock = self._clock
             self.queues[name] = queue
         # Waiting on a condition over the gate's own lock releases it: a long poll blocks nobody.
         queue._messages_lock = threading.Condition(self._lock)
@@ -58,17 +64,14 @@ class LeanSqsBackend(SQSBackend):
             return super().receive_message(
                 queue_name, count, wait_seconds_timeout, visibility_timeout, message_attribute_names
             )
-        until = unix_time_millis() + wait_seconds_timeout * 1000
+        until_ms = unix_time_millis() + wait_seconds_timeout * 1000
         while True:
             messages = queue.receive(count, visibility_timeout)
-            left_ms = until - unix_time_millis()
-            if messages or left_ms <= 0:
+            if messages or unix_time_millis() >= until_ms:
                 return [_shown(message, message_attribute_names or []) for message in messages]
             due = queue.next_receivable_ms()
-            if due is not None:
-                left_ms = min(left_ms, due - unix_time_millis() + 1)
             with queue._messages_lock:
-                queue._messages_lock.wait(max(0.0, left_ms / 1000))
+                self._clock.wait(queue._messages_lock, until_ms if due is None else min(until_ms, due + 1))
 
     def change_message_visibility(self, queue_name: str, receipt_handle: str, visibility_timeout: int) -> None:
         """Set for how long from now a received message stays hidden."""

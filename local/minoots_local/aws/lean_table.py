@@ -5,8 +5,9 @@ a query looks only at its partition, an item is one text until somebody asks for
 the table's `Outbox`, from which the journal and the stream are fed once its call has succeeded.
 """
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator
+from operator import itemgetter
 from typing import Any
 
 from moto.dynamodb import urls as dynamodb_urls
@@ -77,6 +78,21 @@ class LeanTable(Table):
             (typed(self.hash_key_type, hash_value), typed(kind, range_value) if kind else None)
             for _, hash_value, range_value in found
         ]
+
+    def first_expiry(self, after_s: float) -> float:
+        """When the next item's time to live ends after a second, epoch seconds; infinite if none does."""
+        found = self._sorted().first_expiry(after_s)
+        return float("inf") if found is None else float(found)
+
+    def first_in(self, index: str, hash_values: Iterable[Any], after: float = float("-inf")) -> float:
+        """The lowest number above `after` that a number-sorted index has in some partitions; infinite if none."""
+        found = float("inf")
+        for value in hash_values:
+            entries = self._sorted().under(index, value)
+            at = bisect_right(entries, after, key=itemgetter(0))
+            if at < len(entries):
+                found = min(found, float(entries[at][0]))
+        return found
 
     def query(  # noqa: PLR0913, PLR0917 - moto's signature
         self,

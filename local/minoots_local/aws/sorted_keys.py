@@ -96,6 +96,12 @@ class SortedKeys:
         high = bisect_left(entries, before_s, key=_sorted_by)
         return entries[low : min(high, low + limit)]
 
+    def first_expiry(self, after_s: float) -> Any:
+        """The first second after one that an item names, None if there is none."""
+        entries = self._entries.get(_EXPIRING, [])
+        low = bisect_right(entries, after_s, key=_sorted_by)
+        return entries[low][0] if low < len(entries) else None
+
     def every(self, start: Key | None = None) -> Iterator[Entry]:
         """The items of the whole table, by partition and in it by sort key, from a key on at the latest."""
         for value in sorted(value for name, value in self._entries if not name):

@@ -1,6 +1,7 @@
 """From a table write to the disk and the stream: what happens as an AWS call ends."""
 
-from collections.abc import Iterable, Mapping
+import threading
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 from minoots_local.aws.lean_table import LeanDynamoBackend, LeanTable
@@ -38,13 +39,18 @@ class WritePath:
         backend: The tables.
         ledger: Where writes become durable.
         clock: Stamps the records.
+
+    Attributes:
+        listeners: Called, under the gate's lock, with each write that succeeded.
     """
 
     def __init__(self, backend: LeanDynamoBackend, ledger: TableLedger, clock: Clock) -> None:
         self._backend = backend
         self._ledger = ledger
         self._clock = clock
-        self._unannounced: list[TableStream] = []
+        self._announcing = threading.Lock()
+        self._unannounced: list[tuple[int, TableStream]] = []
+        self.listeners: list[Callable[[TableWrite], None]] = []
         self._newest_write = 0
 
     @property
@@ -77,11 +83,12 @@ class WritePath:
             JournalWriteError: The disk refused.
         """
         self._ledger.sync(ticket)
-        while self._unannounced:
-            try:
-                stream = self._unannounced.pop()
-            except IndexError:  # another thread was quicker
-                return
+        # Only what is on disk: a reader that is woken for a write that is not yet would look, and look no more.
+        durable = self._ledger.durable
+        with self._announcing:
+            ready = {stream for number, stream in self._unannounced if number <= durable}
+            self._unannounced = [(number, stream) for number, stream in self._unannounced if number > durable]
+        for stream in ready:
             stream.announce()
 
     def note_position(self, table: str, reader: str, number: int) -> None:
@@ -94,7 +101,10 @@ class WritePath:
             ticket = self._ledger.note_write(name, stream.next_number, write, now_ms)
             stream.append(write, now_ms, ticket)
             self._newest_write = ticket
-        self._unannounced.append(stream)
+            for listener in self.listeners:
+                listener(write)
+        with self._announcing:
+            self._unannounced.append((self._newest_write, stream))
 
 
 def outbox_of(table: LeanTable) -> Outbox:

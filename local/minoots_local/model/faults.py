@@ -11,8 +11,7 @@ from random import Random
 from typing import Final
 
 from minoots_local.aws.gate import AwsCall, AwsReply, NoAnswerError
-from minoots_local.clock import Clock
-from minoots_local.model.hops import take_time
+from minoots_local.clock import Clock, take_time
 from minoots_local.model.settings import FaultRates
 
 # The read timeout of the kernel's clients: what an answer that never comes costs them.

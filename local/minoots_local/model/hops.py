@@ -1,10 +1,7 @@
 """What players ask of a model of AWS."""
 
-import threading
 from enum import Enum
 from typing import Protocol
-
-from minoots_local.clock import Clock
 
 
 class Hop(Enum):
@@ -42,14 +39,3 @@ class Prompt:
         """Never."""
         del hop
         return False
-
-
-def take_time(clock: Clock, duration_ms: float) -> None:
-    """Return when a duration has passed."""
-    if duration_ms <= 0:
-        return
-    until_ms = clock.now_ms() + duration_ms
-    condition = threading.Condition()
-    with condition:
-        while clock.now_ms() < until_ms:
-            clock.wait(condition, until_ms)

@@ -13,11 +13,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from minoots_local.aws.event_buses import Buses
-from minoots_local.clock import Clock
+from minoots_local.clock import Clock, take_time
 from minoots_local.errors import TemplateError
 from minoots_local.functions import LocalFunction
 from minoots_local.logs import logger
-from minoots_local.model.hops import Hop, Model, take_time
+from minoots_local.model.hops import Hop, Model
 from minoots_local.patterns import Pattern
 from minoots_local.template.model import ACCOUNT, REGION, Resource
 
@@ -71,7 +71,7 @@ class BusPlayer:
         for rule in self._rules:
             if rule.bus == bus and rule.pattern.matches(event):
                 for function in rule.functions:
-                    self._pool.submit(self._invoke, function, event)
+                    self._pool.submit(self._clock.hand_over(self._invoke), function, event)
 
     def _invoke(self, function: LocalFunction, event: dict[str, Any]) -> None:
         take_time(self._clock, self._model.delay_ms(Hop.BUS))

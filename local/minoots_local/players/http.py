@@ -47,31 +47,31 @@ class HttpApi:
         if scope["type"] != "http":
             raise RuntimeError("an HTTP API has no websockets")
         started_ms = self._clock.now_ms()
-        body = await _read(receive)
+        body = await read_body(receive)
         if body is None:
-            reply = _Reply.of_message(413, "Request Entity Too Large")
+            reply = Reply.of_message(413, "Request Entity Too Large")
         else:
             event = to_event(scope, body, started_ms)
             loop = asyncio.get_running_loop()
-            reply = await loop.run_in_executor(self._threads, self._answer, event)
+            reply = await loop.run_in_executor(self._threads, self._clock.hand_over(self._answer), event)
         await reply.send(send)
         _log.debug(
             f"{scope['method']} {scope['path']}",
             extra={"status": reply.status, "ms": round(self._clock.now_ms() - started_ms, 1)},
         )
 
-    def _answer(self, event: dict[str, Any]) -> "_Reply":
+    def _answer(self, event: dict[str, Any]) -> "Reply":
         try:
-            return _Reply.of_answer(self._function.invoke(event))
+            return Reply.of_answer(self._function.invoke(event))
         except Exception:
             _log.exception(
                 "the function failed",
                 extra={"function": self._function.logical_id, "path": event["rawPath"]},
             )
-            return _Reply.of_message(500, "Internal Server Error")
+            return Reply.of_message(500, "Internal Server Error")
 
 
-async def _read(receive: Receive) -> bytes | None:
+async def read_body(receive: Receive) -> bytes | None:
     """The body; None when it is larger than API Gateway takes."""
     parts: list[bytes] = []
     size = 0
@@ -158,7 +158,7 @@ def _body(body: bytes, content_type: str) -> tuple[str, bool]:
     return base64.b64encode(body).decode("ascii"), True
 
 
-class _Reply:
+class Reply:
     """What goes back to the caller."""
 
     def __init__(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
@@ -167,13 +167,13 @@ class _Reply:
         self._body = body
 
     @classmethod
-    def of_message(cls, status: int, message: str) -> "_Reply":
+    def of_message(cls, status: int, message: str) -> "Reply":
         """An answer that API Gateway makes itself."""
         body = json.dumps({"message": message}).encode()
         return cls(status, [(b"content-type", b"application/json")], body)
 
     @classmethod
-    def of_answer(cls, answer: Any) -> "_Reply":
+    def of_answer(cls, answer: Any) -> "Reply":
         """What a function's answer means; without a `statusCode` the whole of it is the body."""
         if not isinstance(answer, dict) or "statusCode" not in answer:
             body = answer if isinstance(answer, str) else json.dumps(answer)

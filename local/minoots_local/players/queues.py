@@ -13,10 +13,10 @@ from moto.sqs.models import Message
 
 from minoots_local.aws.gate import AwsGate
 from minoots_local.aws.lean_queue import LeanQueue
-from minoots_local.clock import Clock
+from minoots_local.clock import Clock, take_time
 from minoots_local.functions import LocalFunction
 from minoots_local.logs import logger
-from minoots_local.model.hops import Hop, Model, take_time
+from minoots_local.model.hops import Hop, Model
 from minoots_local.players.worker import Player
 
 # Of one mapping. Functions wait out a timer's last second: too few, and the next timers come late.
@@ -89,7 +89,7 @@ class QueueMapping:
             if not batch:
                 self._free.release()
                 return again_ms
-            self._pool.submit(self._run, batch)
+            self._pool.submit(self._clock.hand_over(self._run), batch)
         return None
 
     def _gather(self) -> tuple[list[Message], float | None]:

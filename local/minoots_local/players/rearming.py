@@ -1,8 +1,9 @@
 """Arms anew what an earlier run left: queues and schedules begin empty, the table does not."""
 
 import logging
+from collections.abc import Callable
 
-from minoots_local.clock import Clock
+from minoots_local.clock import Clock, next_of_period
 from minoots_local.errors import LocalStackError
 from minoots_local.functions import LocalFunction
 from minoots_local.logs import logger
@@ -19,15 +20,17 @@ class Rearming:
     Args:
         sweep: The function that does it.
         clock: Time.
+        first_check: Tells which check (epoch milliseconds) is the first after an instant.
     """
 
-    def __init__(self, sweep: LocalFunction, clock: Clock) -> None:
+    def __init__(self, sweep: LocalFunction, clock: Clock, first_check: Callable[[float], float]) -> None:
         self._sweep = sweep
         self._clock = clock
         self._armed_until_ms = 0
         self._next_ms = 0.0
         self._log = logger("rearming")
-        self._player = Player("rearming", clock, self._round)
+        self._first_check = first_check
+        self._player = Player("rearming", clock, self._round, self._nothing_before)
 
     def begin(self) -> None:
         """Arm what is due within the hour.
@@ -56,6 +59,10 @@ class Rearming:
         if self._clock.now_ms() >= self._next_ms:
             self._arm()
         return self._next_ms
+
+    def _nothing_before(self) -> float:
+        first_ms = self._first_check(self._armed_until_ms - 1) - _HORIZON_MS
+        return next_of_period(self._next_ms, _STEP_MS, first_ms)
 
     def _arm(self) -> None:
         started_ms = self._clock.now_ms()

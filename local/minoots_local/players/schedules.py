@@ -17,7 +17,7 @@ from moto.sqs.models import SQSBackend
 
 from minoots_local.aws.gate import AwsGate
 from minoots_local.aws.schedule_book import ScheduleBook, at_ms, rate_ms
-from minoots_local.clock import Clock
+from minoots_local.clock import Clock, next_of_period
 from minoots_local.errors import TemplateError
 from minoots_local.functions import LocalFunction
 from minoots_local.logs import logger
@@ -155,6 +155,8 @@ class PeriodicEvent:
         properties: The event's properties.
         send_to: Makes the destination of an ARN.
         clock: Time.
+        first_work_ms: Tells the instant (epoch milliseconds) before which an invocation would find nothing to do, as
+            everything stands now, so that a clock that is set forward need not make it.
 
     Raises:
         TemplateError: The expression is not `rate(…)`.
@@ -167,6 +169,7 @@ class PeriodicEvent:
         properties: Mapping[str, Any],
         send_to: Callable[[str], QueueDestination],
         clock: Clock,
+        first_work_ms: Callable[[], float] | None = None,
     ) -> None:
         expression = str(properties.get("ScheduleExpression"))
         period = rate_ms(expression)
@@ -185,7 +188,8 @@ class PeriodicEvent:
         self._next_ms = 0.0
         self._retries: list[tuple[float, int, dict[str, Any]]] = []
         self._pool = ThreadPoolExecutor(2, thread_name_prefix=f"{function.logical_id}-async")
-        self._player = Player("schedules", clock, self._round)
+        self._first_work_ms = first_work_ms
+        self._player = Player("schedules", clock, self._round, self._nothing_before if first_work_ms else None)
 
     def start(self) -> None:
         """Begin, with the first invocation a period from now: at start the stack sweeps anyway."""
@@ -208,12 +212,20 @@ class PeriodicEvent:
             # From now, not from when it was due: a laptop that slept must not catch up in a burst.
             self._next_ms = now_ms + self._period_ms
             event = json.loads(self._input) if self._input else scheduled_event(self._arn, now_ms)
-            self._pool.submit(self._invoke, event, 0)
+            self._submit(event, 0)
         while self._retries and self._retries[0][0] <= now_ms:
             _, attempt, event = heapq.heappop(self._retries)
-            self._pool.submit(self._invoke, event, attempt)
+            self._submit(event, attempt)
         waiting = [self._next_ms, *(due for due, _, _ in self._retries[:1])]
         return min(waiting)
+
+    def _nothing_before(self) -> float:
+        first_work_ms = self._first_work_ms() if self._first_work_ms else 0.0
+        first_ms = min([first_work_ms, *(due for due, _, _ in self._retries[:1])])
+        return next_of_period(self._next_ms, self._period_ms, first_ms)
+
+    def _submit(self, event: dict[str, Any], attempt: int) -> None:
+        self._pool.submit(self._clock.hand_over(self._invoke), event, attempt)
 
     def _invoke(self, event: dict[str, Any], attempt: int) -> None:
         try:

@@ -5,7 +5,7 @@ from moto.dynamodb.models.dynamo_type import DynamoType
 from minoots_local.aws.gate import AwsGate
 from minoots_local.aws.lean_table import LeanDynamoBackend
 from minoots_local.aws.write_path import outbox_of
-from minoots_local.clock import Clock
+from minoots_local.clock import Clock, next_of_period
 from minoots_local.logs import logger
 from minoots_local.players.worker import Player
 
@@ -32,7 +32,7 @@ class TimeToLive:
         self._backend = backend
         self._clock = clock
         self._next_ms = 0.0
-        self._player = Player("ttl", clock, self._round)
+        self._player = Player("ttl", clock, self._round, self._nothing_before)
 
     def start(self) -> None:
         """Begin to expire."""
@@ -56,6 +56,13 @@ class TimeToLive:
             self._next_ms = self._clock.now_ms() + PERIOD_MS
             self.expire()
         return self._next_ms
+
+    def _nothing_before(self) -> float:
+        with self._gate.lock:
+            after_s = self._clock.now_ms() / 1000 - _LONGEST_PAST_S
+            tables = self._backend.lean_tables.values()
+            first_s = min((table.first_expiry(after_s) for table in tables), default=float("inf"))
+        return next_of_period(self._next_ms, PERIOD_MS, first_s * 1000)
 
     def _expire(self, name: str) -> int:
         removed = 0

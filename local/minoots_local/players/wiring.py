@@ -1,6 +1,6 @@
 """Which players a template asks for."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
 from minoots_local.aws.account import Account
@@ -44,7 +44,17 @@ def stream_readers(template: Template, table: str) -> list[str]:
 
 
 class Players:
-    """Everything that AWS does between the services of one template."""
+    """Everything that AWS does between the services of one template.
+
+    Args:
+        account: The emulated AWS.
+        writes: Says what of the tables is durable.
+        template: What is played.
+        functions: Its functions by logical id.
+        clock: Time.
+        model: How long hops take, and what is delivered again.
+        first_work: By function: the instant (epoch milliseconds) before which its periodic events find nothing to do.
+    """
 
     def __init__(
         self,
@@ -54,6 +64,7 @@ class Players:
         functions: Mapping[str, LocalFunction],
         clock: Clock,
         model: Model,
+        first_work: Mapping[str, Callable[[], float]] | None = None,
     ) -> None:
         self._account = account
         self._writes = writes
@@ -69,7 +80,7 @@ class Players:
             *(self._stream(f, name, p) for f, name, p in events_of(template, "DynamoDB")),
             *(self._queue(f, name, p) for f, name, p in events_of(template, "SQS")),
             *(
-                PeriodicEvent(name, functions[f], p, self._send_to, clock)
+                PeriodicEvent(name, functions[f], p, self._send_to, clock, (first_work or {}).get(f))
                 for f, name, p in events_of(template, "ScheduleV2")
             ),
         ]

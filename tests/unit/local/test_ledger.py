@@ -142,3 +142,23 @@ def test_text_of_every_kind_survives(tmp_path: Path) -> None:
     ledger = opened(tmp_path)
     assert [json.loads(text) for text in ledger.histories["t"].items.values()] == [odd]
     ledger.close()
+
+
+def test_it_knows_the_newest_instant_of_an_earlier_run(tmp_path: Path) -> None:
+    ledger = opened(tmp_path)
+    assert ledger.newest_ms == 0
+    ledger.sync(Writer(ledger).put("a", 1))
+    ledger.close()
+    for _ in range(2):  # the compacted journal has it, too
+        ledger = opened(tmp_path)
+        assert ledger.newest_ms == 1_000
+        ledger.close()
+    ledger = opened(tmp_path)
+    ledger.note_time(5_000.9)
+    ledger.sync(Writer(ledger).put("b", 1))
+    ledger.close()
+    for _ in range(2):
+        ledger = opened(tmp_path)
+        assert ledger.newest_ms == 5_000
+        assert values(ledger.histories["t"]) == {"a": 1, "b": 1}
+        ledger.close()

@@ -15,17 +15,18 @@ from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutE
 from minoots_kernel.adapters.aws import is_unavailable
 from minoots_local.aws.account import Account
 from minoots_local.aws.gate import AwsGate
+from minoots_local.clock import NothingBefore, SystemClock, take_time
 from minoots_local.errors import LocalStackError
 from minoots_local.model.aws_like import AwsLike
 from minoots_local.model.faults import FaultKind, Faults
-from minoots_local.model.hops import Hop, take_time
+from minoots_local.model.hops import Hop
 from minoots_local.model.settings import FaultRates, ModelSettings
 from minoots_local.template.model import REGION
 
 DRAWS = 20_000
 
 
-class HastyClock:
+class HastyClock(SystemClock):
     """A clock on which every wait is over at once."""
 
     def __init__(self) -> None:
@@ -34,8 +35,10 @@ class HastyClock:
     def now_ms(self) -> float:
         return self.at_ms
 
-    def wait(self, condition: threading.Condition, until_ms: float | None) -> None:
-        del condition
+    def wait(
+        self, condition: threading.Condition, until_ms: float | None, nothing_before: NothingBefore | None = None
+    ) -> None:
+        del condition, nothing_before
         self.at_ms = until_ms or self.at_ms
 
 

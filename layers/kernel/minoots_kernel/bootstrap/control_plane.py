@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from minoots_kernel.adapters.clock import SystemClock
 from minoots_kernel.adapters.dynamodb.dead_letter_store import DynamoDeadLetterStore
 from minoots_kernel.adapters.dynamodb.key_store import DynamoKeyStore
 from minoots_kernel.adapters.ids import Uuid7Ids
@@ -13,7 +12,7 @@ from minoots_kernel.application.cancel_timer import CancelTimer
 from minoots_kernel.application.create_timer import CreateTimer
 from minoots_kernel.application.list_dead_letters import ListDeadLetters
 from minoots_kernel.application.read_timers import GetTimer, ListTimers
-from minoots_kernel.bootstrap import parts
+from minoots_kernel.bootstrap import parts, surroundings
 from minoots_kernel.bootstrap.lazy import Handler
 from minoots_kernel.config import Settings
 from minoots_kernel.interfaces.rest.app import ControlPlane
@@ -26,7 +25,7 @@ __all__ = ["build"]
 def build(env: Mapping[str, str]) -> Handler:
     """Make the handler of HTTP API events."""
     settings = Settings.from_env(env, "table", "wake_queue_url")
-    clock, store = SystemClock(), parts.timer_store(settings, env)
+    clock, store = surroundings.clock(), parts.timer_store(settings, env)
     dynamodb = parts.client("dynamodb", env)
     use_cases = UseCases(
         create_timer=CreateTimer(store, parts.wake_queue(settings, env), clock, Uuid7Ids()),

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from minoots_kernel.adapters.clock import SystemClock
 from minoots_kernel.adapters.dynamodb.images import read_change
 from minoots_kernel.adapters.dynamodb.parked_record_store import DynamoParkedRecordStore
 from minoots_kernel.adapters.eventbridge import EventBridgeBus
 from minoots_kernel.application.publish_events import PublishEvents
-from minoots_kernel.bootstrap import parts
+from minoots_kernel.bootstrap import parts, surroundings
 from minoots_kernel.bootstrap.lazy import Handler
 from minoots_kernel.config import Settings
 from minoots_kernel.interfaces.streams import StreamConsumer
@@ -21,7 +20,7 @@ __all__ = ["build"]
 def build(env: Mapping[str, str]) -> Handler:
     """Make the handler of DynamoDB stream events."""
     settings = Settings.from_env(env, "table", "event_bus")
-    clock = SystemClock()
+    clock = surroundings.clock()
     publish = PublishEvents(
         EventBridgeBus(parts.client("events", env), settings.event_bus), outcomes_only=settings.bus_events == "outcomes"
     )

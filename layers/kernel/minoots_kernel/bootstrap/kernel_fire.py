@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from minoots_kernel.adapters.clock import SystemClock
 from minoots_kernel.application.fire_timer import FireTimer
 from minoots_kernel.application.ports import Metrics
-from minoots_kernel.bootstrap import parts
+from minoots_kernel.bootstrap import parts, surroundings
 from minoots_kernel.bootstrap.lazy import Handler
 from minoots_kernel.config import Settings
 from minoots_kernel.domain.messages import WakeUp
@@ -23,13 +22,18 @@ MAX_BATCH = 10
 def build(env: Mapping[str, str]) -> Handler:
     """Make the handler of wake-up queue events."""
     settings = Settings.from_env(env, "table", "wake_queue_url", "action_queue_url")
-    store, clock = parts.timer_store(settings, env), SystemClock()
+    store, clock = parts.timer_store(settings, env), surroundings.clock()
     wake_queue, action_queue = parts.wake_queue(settings, env), parts.action_queue(settings, env)
 
     visibility = parts.visibility(settings.wake_queue_url, env)
 
     def make(metrics: Metrics) -> Handler:
         fire = FireTimer(store, wake_queue, action_queue, clock, metrics)
-        return QueueConsumer(lambda body, again: fire(WakeUp.from_json(body), again=again), MAX_BATCH, visibility)
+        return QueueConsumer(
+            lambda body, again: fire(WakeUp.from_json(body), again=again),
+            MAX_BATCH,
+            visibility,
+            surroundings.message_pool,
+        )
 
     return observed(settings, make)

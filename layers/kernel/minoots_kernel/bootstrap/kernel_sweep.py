@@ -6,16 +6,20 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from minoots_kernel.adapters.clock import SystemClock
 from minoots_kernel.adapters.dynamodb.dead_letter_store import DynamoDeadLetterStore
+from minoots_kernel.adapters.dynamodb.keys import CHECK_INDEX, CHECK_SHARDS
 from minoots_kernel.application.ports import Clock, Metrics
 from minoots_kernel.application.sweep_timers import FAR_FUTURE_MS, SweepReport, SweepTimers
-from minoots_kernel.bootstrap import parts
+from minoots_kernel.bootstrap import parts, surroundings
 from minoots_kernel.bootstrap.lazy import Handler
 from minoots_kernel.config import Settings
 from minoots_kernel.observability import observed
 
-__all__ = ["build"]
+__all__ = ["CHECKS", "build"]
+
+CHECKS = (CHECK_INDEX, tuple(str(shard) for shard in range(CHECK_SHARDS)))
+"""The index in which the sweep finds what it is to look at, and its partitions: with nothing in them up to now, in
+epoch milliseconds, it does nothing."""
 
 SPARE_MS = 5_000
 """Time left to end in good order before the function's timeout."""
@@ -29,7 +33,7 @@ def build(env: Mapping[str, str]) -> Handler:
     event.
     """
     settings = Settings.from_env(env, "table", "wake_queue_url", "action_queue_url", *parts.SCHEDULING)
-    store, clock = parts.timer_store(settings, env), SystemClock()
+    store, clock = parts.timer_store(settings, env), surroundings.clock()
     wake_queue, action_queue = parts.wake_queue(settings, env), parts.action_queue(settings, env)
     schedules = parts.schedules(settings, env)
     dead_letters = DynamoDeadLetterStore(parts.client("dynamodb", env), settings.table)

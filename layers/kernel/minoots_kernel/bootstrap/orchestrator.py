@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from minoots_kernel.adapters.clock import SystemClock
 from minoots_kernel.adapters.dynamodb.dead_letter_store import DynamoDeadLetterStore
 from minoots_kernel.adapters.webhook.guard import AddressGuard
 from minoots_kernel.adapters.webhook.sender import HttpWebhookSender
 from minoots_kernel.application.ports import Metrics
 from minoots_kernel.application.run_action import RunAction
-from minoots_kernel.bootstrap import parts
+from minoots_kernel.bootstrap import parts, surroundings
 from minoots_kernel.bootstrap.lazy import Handler
 from minoots_kernel.config import Settings
 from minoots_kernel.domain.messages import ActionMessage
@@ -26,7 +25,7 @@ MAX_BATCH = 5
 def build(env: Mapping[str, str]) -> Handler:
     """Make the handler of action queue events."""
     settings = Settings.from_env(env, "table", "wake_queue_url", "action_queue_url", *parts.SCHEDULING)
-    store, clock = parts.timer_store(settings, env), SystemClock()
+    store, clock = parts.timer_store(settings, env), surroundings.clock()
     dead_letters = DynamoDeadLetterStore(parts.client("dynamodb", env), settings.table)
     wake_queue, action_queue = parts.wake_queue(settings, env), parts.action_queue(settings, env)
     schedules = parts.schedules(settings, env)
@@ -36,6 +35,11 @@ def build(env: Mapping[str, str]) -> Handler:
 
     def make(metrics: Metrics) -> Handler:
         run = RunAction(store, dead_letters, wake_queue, schedules, action_queue, webhooks, clock, metrics)
-        return QueueConsumer(lambda body, again: run(ActionMessage.from_json(body), again=again), MAX_BATCH, visibility)
+        return QueueConsumer(
+            lambda body, again: run(ActionMessage.from_json(body), again=again),
+            MAX_BATCH,
+            visibility,
+            surroundings.message_pool,
+        )
 
     return observed(settings, make)

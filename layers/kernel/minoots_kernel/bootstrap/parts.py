@@ -8,10 +8,10 @@ from threading import Lock
 from typing import Any, Literal
 
 from minoots_kernel.adapters import aws
-from minoots_kernel.adapters.clock import SystemClock
 from minoots_kernel.adapters.dynamodb.timer_store import DynamoTimerStore
 from minoots_kernel.adapters.scheduler import SchedulerWakeSchedules
 from minoots_kernel.adapters.sqs import SqsActionQueue, SqsMessageVisibility, SqsWakeQueue
+from minoots_kernel.bootstrap import surroundings
 from minoots_kernel.config import Settings
 
 __all__ = ["SCHEDULING", "action_queue", "client", "schedules", "timer_store", "visibility", "wake_queue"]
@@ -43,7 +43,7 @@ def _client(service: Service, region: str | None, endpoint: str | None) -> Any:
 def timer_store(settings: Settings, env: Mapping[str, str]) -> DynamoTimerStore:
     """Make the store of timers."""
     return DynamoTimerStore(
-        client("dynamodb", env), settings.table, retention_days=settings.retention_days, clock=SystemClock()
+        client("dynamodb", env), settings.table, retention_days=settings.retention_days, clock=surroundings.clock()
     )
 
 

@@ -3,22 +3,37 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final
+from typing import Any, Final, Protocol, TypeVar
 
 from minoots_kernel.application.ports import MessageVisibility
 from minoots_kernel.domain.errors import MinootsError, UnknownHintError
 from minoots_kernel.domain.messages import MalformedMessageError
 
-__all__ = ["QueueConsumer"]
+__all__ = ["MessagePool", "QueueConsumer", "message_threads"]
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
+R = TypeVar("R")
 
 RETRY_AFTER_S: Final = (2, 15, 90, 360)
 """When a message that failed is delivered again, after its first, second, … delivery. What it waited for is mostly back
 within seconds; and five deliveries reach as far as four visibility timeouts of the wake queue, eight minutes."""
+
+
+class MessagePool(Protocol):
+    """Does the same work on several things at once."""
+
+    def map(self, work: Callable[[T], R], items: Iterable[T], /) -> Iterable[R]:
+        """Return what the work gave for each item, in their order."""
+        ...
+
+
+def message_threads(size: int) -> MessagePool:
+    """Make a pool of threads."""
+    return ThreadPoolExecutor(size, thread_name_prefix="message")
 
 
 class QueueConsumer:
@@ -34,12 +49,19 @@ class QueueConsumer:
         concurrency: Threads; at least the batch size of the mapping, so that every message is begun at once.
         visibility: Brings back messages that failed. The visibility timeout is for those whose function crashed: it
             must outlast the function, and nobody is to wait for it whose failure is known.
+        make_pool: Makes the pool of that many threads.
     """
 
-    def __init__(self, handle: Callable[[str, bool], object], concurrency: int, visibility: MessageVisibility) -> None:
+    def __init__(
+        self,
+        handle: Callable[[str, bool], object],
+        concurrency: int,
+        visibility: MessageVisibility,
+        make_pool: Callable[[int], MessagePool] = message_threads,
+    ) -> None:
         self._handle = handle
         self._visibility = visibility
-        self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="message")
+        self._pool = make_pool(concurrency)
 
     def __call__(self, event: Mapping[str, Any], _context: object) -> dict[str, Any]:
         """Handle an SQS event and return the partial batch response."""
