@@ -9,12 +9,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from bench import cpu, imports, kinds, machine, routes
+from bench import cpu, imports, kinds, leads, machine, routes
 from bench.page import write
 from bench.workloads import PARTS as WORKLOADS
 from bench.workloads import HarnessMissingError, Workloads
 
-PARTS = ("workloads", "costs", "cpu", "routes", "imports")
+PARTS = ("workloads", "leads", "costs", "cpu", "routes", "imports")
 """What is measured unless `--only` says otherwise; `pending` and `b` are workloads that can be asked for alone."""
 DOCS = Path("docs")
 RESULTS = "results.json"
@@ -49,6 +49,9 @@ def _measure(arguments: argparse.Namespace) -> dict[str, Any]:
         workloads = Workloads(Path(arguments.shared), arguments.pending, _tell)
         measured = workloads.measure(arguments.runs, wanted)
         results["workloads"] = _last(Path(arguments.docs)).get("workloads", {}) | measured
+    if "leads" in parts:
+        _tell("lateness on the model of AWS, with real leads")
+        results["leads"] = leads.measure(arguments.runs, arguments.leads_timers)
     if "costs" in parts:
         _tell("AWS calls and units by kind of timer")
         results["costs"] = kinds.measure(arguments.runs)
@@ -79,6 +82,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--only", default=",".join(PARTS), help=f"parts, of {', '.join(PARTS)}")
     parser.add_argument("--pending", type=int, default=100_000, help="far-future timers pending; 0 leaves that out")
     parser.add_argument("--cpu-timers", type=int, default=400, help="timers of a CPU run")
+    parser.add_argument("--leads-timers", type=int, default=1000, help="far timers with real leads; as many near")
     parser.add_argument("--docs", default=str(DOCS), help="where the page is written")
     parser.add_argument("--render", action="store_true", help="write the page again from the last results")
     return parser.parse_args()

@@ -8,6 +8,7 @@ from statistics import median
 from typing import Any
 
 from bench.costs import costs_section
+from bench.lateness import lateness_section
 from bench.peers import PEERS
 from bench.routes_page import floor_section, routes_section
 from bench.svg import percentile_chart
@@ -21,7 +22,7 @@ INTRO = """# Benchmarks
 ```sh
 make bench                        # everything, three runs, about three quarters of an hour
 make bench RUNS=1                 # one run of everything, a quick look
-make bench ARGS="--only cpu"      # parts: workloads, pending, b, costs, cpu, routes, imports
+make bench ARGS="--only cpu"      # parts: workloads, pending, b, leads, costs, cpu, routes, imports
 ```
 
 The workloads need the peer harness, the folder `shared` beside this checkout (or `make bench SHARED=/path/to/shared`).
@@ -66,6 +67,7 @@ def write(results: Results, docs: Path) -> str:
     """Write the page and its plots; return the page."""
     sections: dict[str, Callable[[Any], str]] = {
         "workloads": lambda found: _workloads(found, results["pending"]),
+        "leads": lateness_section,
         "costs": costs_section,
         "cpu": _cpu,
         "routes": lambda found: "\n".join([routes_section(found), floor_section(found, results.get("cpu", []))]),

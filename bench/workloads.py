@@ -29,7 +29,8 @@ PARTS = {
 """Which workloads a part of the benchmark runs."""
 MISSING = """bench: the peer harness is not in {path}.
 It is a folder of scripts, `shared/bench`, that lies beside this checkout: put it there, or say where it is
-(make bench SHARED=/path/to/shared). The parts that need no harness: make bench ARGS="--only costs,cpu,imports"."""
+(make bench SHARED=/path/to/shared). The parts that need no harness:
+make bench ARGS="--only leads,costs,cpu,imports"."""
 
 
 class HarnessMissingError(Exception):
