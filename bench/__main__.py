@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -49,24 +50,29 @@ def _measure(arguments: argparse.Namespace) -> dict[str, Any]:
         workloads = Workloads(Path(arguments.shared), arguments.pending, _tell)
         measured = workloads.measure(arguments.runs, wanted)
         results["workloads"] = _last(Path(arguments.docs)).get("workloads", {}) | measured
-    if "leads" in parts:
-        _tell("lateness on the model of AWS, with real leads")
-        results["leads"] = leads.measure(arguments.runs, arguments.leads_timers)
-    if "costs" in parts:
-        _tell("AWS calls and units by kind of timer")
-        results["costs"] = kinds.measure(arguments.runs)
-    if "cpu" in parts:
-        results["cpu"] = []
-        for run in range(arguments.runs):
-            _tell(f"run {run + 1} of {arguments.runs}: CPU by stage")
-            results["cpu"].append(cpu.measure(arguments.cpu_timers))
-    if "routes" in parts:
-        _tell("routes around moto")
-        results["routes"] = routes.measure(arguments.runs)
-    if "imports" in parts:
-        _tell("imports")
-        results["imports"] = imports.measure(5)
+    for part, what, measure in _SINGLE:
+        if part in parts:
+            _tell(what)
+            results[part] = measure(arguments)
     return results
+
+
+def _cpu(arguments: argparse.Namespace) -> list[Any]:
+    return [cpu.measure(arguments.cpu_timers) for _ in range(arguments.runs)]
+
+
+_SINGLE: tuple[tuple[str, str, Callable[[argparse.Namespace], Any]], ...] = (
+    (
+        "leads",
+        "lateness on the model of AWS, with real leads",
+        lambda arguments: leads.measure(arguments.runs, arguments.leads_timers),
+    ),
+    ("costs", "AWS calls and units by kind of timer", lambda arguments: kinds.measure(arguments.runs)),
+    ("cpu", "CPU by stage", _cpu),
+    ("routes", "routes around moto", lambda arguments: routes.measure(arguments.runs)),
+    ("imports", "imports", lambda _arguments: imports.measure(5)),
+)
+"""The parts that are no workload: what is said while each is measured, and how it is."""
 
 
 def _last(docs: Path) -> dict[str, Any]:
