@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from minoots_kernel.application.ports import TimerKey
-from minoots_kernel.domain.commands import Arm, Cancel, Recheck
+from minoots_kernel.domain.commands import Arm, Cancel, Extend, FireNow, Pause, Recheck, Resume
 from minoots_kernel.domain.errors import AlreadyExistsError, VersionMismatchError
+from minoots_kernel.domain.guards import Guard, remembered
 from minoots_kernel.domain.timer import Status, Timer, TimerSpec
 from minoots_kernel.domain.transitions import apply
 from tests.contract.conftest import Stores
@@ -103,13 +104,31 @@ def test_tenants_whose_names_begin_alike_stay_apart(stores: Stores) -> None:
     assert stores.timers.page(tenant, statuses=ALL, limit=10).items == ()
 
 
+def keyed(timer: Timer, key: str) -> Timer:
+    return Guard(mark=remembered(key, "extend")).sign(timer)
+
+
 LIVES: dict[str, list[Callable[[Timer], Timer]]] = {
     "fires and settles": [fired, ended],
     "is armed, fires and settles": [lambda timer: apply(timer, Arm(1), NOW_MS + 5).timer, fired, ended],
     "fires and fails": [fired, lambda timer: ended(timer, outcome="failed")],
     "is cancelled with a reason": [lambda timer: apply(timer, Cancel("ops", "not needed"), NOW_MS + 7).timer],
     "is cancelled without one": [lambda timer: apply(timer, Cancel("ops"), NOW_MS + 7).timer],
-    "is looked at by the sweep": [lambda timer: apply(timer, Recheck(NOW_MS + 99_000), NOW_MS + 50_000).timer, fired],
+    "is paused, moved and resumed under keys": [
+        lambda timer: keyed(apply(timer, Pause("ops", "lunch ☕"), NOW_MS + 1).timer, "1"),
+        lambda timer: keyed(apply(timer, Extend("ops", by_ms=9_000), NOW_MS + 2).timer, "2"),
+        lambda timer: keyed(apply(timer, Resume("ops"), NOW_MS + 3).timer, "3"),
+        fired,
+    ],
+    "is armed and moved": [
+        lambda timer: apply(timer, Arm(1), NOW_MS + 5).timer,
+        lambda timer: apply(timer, Extend("ops", by_ms=9_000), NOW_MS + 6).timer,
+        lambda timer: apply(timer, FireNow("ops", "now"), NOW_MS + 7).timer,
+    ],
+    "is looked at by the sweep": [
+        lambda timer: apply(timer, Recheck(1, NOW_MS + 99_000), NOW_MS + 50_000).timer,
+        fired,
+    ],
 }
 
 
@@ -299,13 +318,25 @@ def test_a_timer_leaves_the_sweeps_index_when_it_ends(stores: Stores) -> None:
     assert all_due(stores, 1 << 62) == []
 
 
+def test_a_paused_timer_leaves_the_sweeps_index_and_comes_back_when_it_is_resumed(stores: Stores) -> None:
+    timer = a_timer(stores.new_tenant())
+    stores.timers.create(timer)
+    paused = apply(timer, Pause("ops"), NOW_MS).timer
+    stores.timers.replace(timer, paused)
+    assert all_due(stores, 1 << 62) == []
+
+    stores.timers.replace(paused, apply(paused, Resume("ops"), NOW_MS + 60_000).timer)
+
+    assert all_due(stores, 1 << 62) == [key_of(timer)]
+
+
 def test_a_check_that_moves_is_found_at_its_new_time_only(stores: Stores) -> None:
     timer = a_timer(stores.new_tenant())
     stores.timers.create(timer)
     assert timer.next_check_at_ms is not None
     later_ms = timer.next_check_at_ms + 60_000
 
-    stores.timers.replace(timer, apply(timer, Recheck(later_ms), NOW_MS).timer)
+    stores.timers.replace(timer, apply(timer, Recheck(1, later_ms), NOW_MS).timer)
 
     assert all_due(stores, later_ms - 1) == []
     assert all_due(stores, later_ms) == [key_of(timer)]

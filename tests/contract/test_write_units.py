@@ -9,7 +9,19 @@ from typing import Any
 import pytest
 
 from minoots_kernel.adapters.dynamodb.keys import timer_key
-from minoots_kernel.domain.commands import Arm, Cancel, Recheck
+from minoots_kernel.domain.commands import (
+    Arm,
+    Cancel,
+    Change,
+    Extend,
+    FireNow,
+    Pause,
+    Recheck,
+    Reschedule,
+    Resume,
+    Snooze,
+)
+from minoots_kernel.domain.guards import Guard, remembered
 from minoots_kernel.domain.timer import Timer
 from minoots_kernel.domain.transitions import apply
 from tests.contract.conftest import Stores, Table
@@ -91,13 +103,36 @@ def cancelled(timer: Timer) -> Timer:
 
 
 def rechecked(timer: Timer) -> Timer:
-    return apply(timer, Recheck(timer.fire_at_ms + 99_000), NOW_MS + 5).timer
+    return apply(timer, Recheck(1, timer.fire_at_ms + 99_000), NOW_MS + 5).timer
+
+
+def changed(timer: Timer, change: Change) -> Timer:
+    return apply(timer, change, NOW_MS + 5).timer
+
+
+def extended(timer: Timer) -> Timer:
+    return changed(timer, Extend("ops", by_ms=60_000))
+
+
+def resumed(timer: Timer) -> Timer:
+    return changed(timer, Resume("ops"))
+
+
+def keyed(timer: Timer) -> Timer:
+    return Guard(mark=remembered("a key of some length", "extend")).sign(timer)
 
 
 LIVES: dict[str, tuple[list[Callable[[Timer], Timer]], list[int]]] = {
     "near: fires and settles": ([fired, ended], [2, 1, 2]),
     "far: is armed, fires and settles": ([armed, fired, ended], [2, 1, 1, 2]),
     "is cancelled": ([cancelled], [2, 2]),
+    "is extended": ([extended], [2, 3]),
+    "is rescheduled": ([lambda timer: changed(timer, Reschedule("ops", duration_ms=5_000))], [2, 3]),
+    "is snoozed": ([lambda timer: changed(timer, Snooze("ops", duration_ms=3_600_000))], [2, 3]),
+    "is fired now": ([lambda timer: changed(timer, FireNow("ops"))], [2, 3]),
+    "is paused and resumed": ([lambda timer: changed(timer, Pause("ops")), resumed], [2, 2, 2]),
+    "is paused, moved and resumed": ([lambda timer: changed(timer, Pause("ops")), extended, resumed], [2, 2, 1, 2]),
+    "is armed and extended under a key": ([armed, lambda timer: keyed(extended(timer))], [2, 1, 3]),
     "is checked again": ([rechecked], [2, 3]),
 }
 

@@ -108,7 +108,7 @@ def test_kernel_arm_sees_what_became_scheduled_or_was_disarmed(resources: Resour
     (mapping,) = mappings_of(resources, "KernelArmFunction")
     scheduled, disarmed = (json.loads(one["Pattern"]) for one in mapping["FilterCriteria"]["Filters"])
     assert scheduled["dynamodb"]["NewImage"]["status"] == {"S": ["scheduled"]}
-    assert disarmed["dynamodb"]["NewImage"]["status"] == {"S": ["cancelled"]}
+    assert disarmed["dynamodb"]["NewImage"]["status"] == {"S": ["cancelled", "paused"]}
     assert disarmed["dynamodb"]["OldImage"]["status"] == {"S": ["armed"]}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 from pydantic import Field
 
@@ -10,17 +10,23 @@ from minoots_contract.model import Instant, WireModel
 
 __all__ = ["EVENT_TYPES", "OUTCOME_EVENTS", "CloudEvent", "TimerEventData", "event_type"]
 
-TimerEventName = Literal["created", "armed", "fired", "attempt_failed", "settled", "failed", "cancelled"]
-
-EVENT_TYPES: Final[tuple[TimerEventName, ...]] = (
+TimerEventName = Literal[
     "created",
     "armed",
+    "extended",
+    "rescheduled",
+    "snoozed",
+    "paused",
+    "resumed",
+    "fire_requested",
     "fired",
     "attempt_failed",
     "settled",
     "failed",
     "cancelled",
-)
+]
+
+EVENT_TYPES: Final[tuple[TimerEventName, ...]] = get_args(TimerEventName)
 """What can happen to a timer, in the words of its timeline."""
 
 OUTCOME_EVENTS: Final[frozenset[TimerEventName]] = frozenset({"settled", "failed", "cancelled"})

@@ -30,6 +30,7 @@ class ErrorCode(StrEnum):
     ALREADY_EXISTS = "already-exists"
     STATE_CONFLICT = "state-conflict"
     VERSION_MISMATCH = "version-mismatch"
+    IDEMPOTENCY_MISMATCH = "idempotency-mismatch"
     QUOTA_EXCEEDED = "quota-exceeded"
     DEPENDENCY_UNAVAILABLE = "dependency-unavailable"
     INTERNAL = "internal"
@@ -60,6 +61,7 @@ ERRORS: Final[dict[ErrorCode, ErrorInfo]] = {
     ErrorCode.ALREADY_EXISTS: ErrorInfo("It exists already"),
     ErrorCode.STATE_CONFLICT: ErrorInfo("The timer's status does not allow that"),
     ErrorCode.VERSION_MISMATCH: ErrorInfo("The timer has changed since it was read"),
+    ErrorCode.IDEMPOTENCY_MISMATCH: ErrorInfo("The idempotency key belongs to another request"),
     ErrorCode.QUOTA_EXCEEDED: ErrorInfo("A limit was reached", retryable=True),
     ErrorCode.DEPENDENCY_UNAVAILABLE: ErrorInfo("The service is briefly unavailable", retryable=True),
     ErrorCode.INTERNAL: ErrorInfo("Something went wrong on our side", retryable=True),

@@ -14,7 +14,6 @@ __all__ = [
     "TIMER_STATUSES",
     "ActionReply",
     "AttemptReply",
-    "CancelTimerRequest",
     "CreateTimerRequest",
     "DeadLetterPage",
     "DeadLetterReply",
@@ -62,18 +61,13 @@ class CreateTimerRequest(WireModel):
         return self
 
 
-class CancelTimerRequest(WireModel):
-    """Body of ``POST /timers/{id}/cancel``."""
-
-    requested_by: Line
-    reason: Line | None = None
-
-
 class TimelineEntry(WireModel):
     """One thing that happened to a timer."""
 
     event: str
     at: Instant
+    by: str | None = Field(default=None, description="Who asked for it, when somebody did.")
+    note: str | None = Field(default=None, description="Why, in the words of whoever asked; of a repair, what it was.")
 
 
 class AttemptReply(WireModel):
@@ -112,6 +106,8 @@ class TimerReply(WireModel):
     labels: dict[str, str]
     action_bundle: ActionBundle | None = None
     armed_at: Instant | None = None
+    paused_at: Instant | None = None
+    remaining_ms: int | None = Field(default=None, description="What a paused timer has left, milliseconds.")
     fired_at: Instant | None = None
     lateness_ms: int | None = Field(default=None, description="firedAt - fireAt, milliseconds.")
     settled_at: Instant | None = None

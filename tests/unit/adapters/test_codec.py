@@ -22,7 +22,7 @@ from minoots_kernel.adapters.dynamodb.codec import (
     timer_to_item,
 )
 from minoots_kernel.adapters.dynamodb.keys import check_shard
-from minoots_kernel.domain.timer import ActionState, ActionStatus, Attempt, Moment, Status, Timer, TimerSpec
+from minoots_kernel.domain.timer import ActionState, ActionStatus, Attempt, Moment, Remembered, Status, Timer, TimerSpec
 from tests.contract.timers import a_timer, common_timer, ended, fired, webhook
 
 json_values = st.recursive(
@@ -74,6 +74,7 @@ states = st.builds(
     dispatched_at_ms=maybe,
     next_attempt_at_ms=maybe,
 )
+moments = st.builds(Moment, names, instants, st.integers(1, 99), st.none() | names, st.none() | names)
 timers = st.builds(
     Timer,
     id=st.uuids().map(str),
@@ -87,6 +88,8 @@ timers = st.builds(
     generation=st.integers(1, 99),
     version=st.integers(1, 10**6),
     armed_at_ms=maybe,
+    paused_at_ms=maybe,
+    remaining_ms=maybe,
     fired_at_ms=maybe,
     settled_at_ms=maybe,
     cancelled_at_ms=maybe,
@@ -95,7 +98,8 @@ timers = st.builds(
     failure_reason=st.none() | names,
     next_check_at_ms=maybe,
     actions=st.lists(states, max_size=3).map(tuple),
-    timeline=st.lists(st.builds(Moment, names, instants, st.integers(1, 99)), min_size=1, max_size=5).map(tuple),
+    timeline=st.lists(moments, min_size=1, max_size=5).map(tuple),
+    remembered=st.lists(st.builds(Remembered, names, names), max_size=4).map(tuple),
 )
 
 

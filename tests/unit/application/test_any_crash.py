@@ -6,9 +6,17 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
+from minoots_contract.changes import ChangeRequest
+from minoots_contract.changes import ExtendTimerRequest as Extend
+from minoots_contract.changes import FireTimerRequest as FireNow
+from minoots_contract.changes import PauseTimerRequest as Pause
+from minoots_contract.changes import RescheduleTimerRequest as Reschedule
+from minoots_contract.changes import ResumeTimerRequest as Resume
+from minoots_kernel.domain.due_times import CHECK_AFTER_MS
 from minoots_kernel.domain.errors import (
     ActionError,
     DependencyUnavailableError,
@@ -16,8 +24,8 @@ from minoots_kernel.domain.errors import (
     TransientActionError,
 )
 from minoots_kernel.domain.timer import ActionStatus, Status, Timer
-from minoots_kernel.domain.transitions import CHECK_AFTER_MS
 from tests.unit.application.world import (
+    DEMO,
     SWEEP_EVERY_MS,
     WAKE_VISIBILITY_MS,
     Crash,
@@ -35,6 +43,24 @@ class Life:
     ends: Status
     deliveries: tuple[str, ...]
     in_order: bool = True
+
+
+BY: dict[str, Any] = {"requested_by": "ann"}
+
+
+def changed(world: World, *requests: ChangeRequest) -> Timer:
+    """Create a far timer, let it be armed, and have it changed by a caller who asks until there is an answer."""
+    timer = world.new("a", duration="25m")
+    world.play(timer.created_at_ms + 1_000)
+    for number, request in enumerate(requests):
+        while True:
+            try:
+                timer = world.change(DEMO, timer.id, request, idempotency_key=str(number))
+            except (Crash, DependencyUnavailableError):
+                world.clock.advance(1_000)
+            else:
+                break
+    return timer
 
 
 BUSY = TransientActionError("busy", 503)
@@ -55,6 +81,10 @@ LIVES = {
     "tried again much later": Life(
         lambda world: world.new("a", duration="30s", maxAttempts=2), {"a#1": LATER}, Status.SETTLED, ("a#1", "a#2")
     ),
+    "moved away": Life(lambda world: changed(world, Extend(**BY, by=60_000)), {}, Status.SETTLED, ("a#1",)),
+    "pulled near": Life(lambda world: changed(world, Reschedule(**BY, duration=3_000)), {}, Status.SETTLED, ("a#1",)),
+    "fired now": Life(lambda world: changed(world, FireNow(**BY)), {}, Status.SETTLED, ("a#1",)),
+    "paused and resumed": Life(lambda world: changed(world, Pause(**BY), Resume(**BY)), {}, Status.SETTLED, ("a#1",)),
     "failed for good": Life(
         lambda world: world.new("a", "b"), {"a#1": PermanentActionError("gone", 410)}, Status.FAILED, ("a#1", "b#1")
     ),

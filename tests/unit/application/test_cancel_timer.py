@@ -8,7 +8,7 @@ from threading import Barrier
 
 import pytest
 
-from minoots_contract.timers import CancelTimerRequest
+from minoots_contract.changes import CancelTimerRequest
 from minoots_kernel.application.fire_timer import FireOutcome
 from minoots_kernel.domain.commands import Arm, Fire
 from minoots_kernel.domain.errors import NotFoundError, StateConflictError
@@ -59,7 +59,7 @@ def test_another_tenants_timer_looks_like_none() -> None:
     messages = set()
     for timer_id in (timer.id, "no-such-timer"):
         with pytest.raises(NotFoundError) as refused:
-            world.cancel(stranger, timer_id, CancelTimerRequest(requested_by="eve"))
+            world.change(stranger, timer_id, CancelTimerRequest(requested_by="eve"))
         messages.add(refused.value.detail.replace(timer_id, ""))
     assert len(messages) == 1
     assert world.now(timer) == timer
@@ -78,7 +78,7 @@ def test_a_cancel_racing_the_arming_rereads_and_still_cancels() -> None:
                 world.store.replace(timer, apply(timer, Arm(1), NOW_MS).timer)
             world.store.replace(before, after)
 
-    cancel = replace(world.cancel, store=ArmedMeanwhile())  # type: ignore[arg-type]
+    cancel = replace(world.change, store=ArmedMeanwhile())  # type: ignore[arg-type]
     assert cancel(DEMO, timer.id, CancelTimerRequest(requested_by="ann")).status is Status.CANCELLED
     assert [moment.event for moment in world.now(timer).timeline] == ["created", "armed", "cancelled"]
 
@@ -97,7 +97,7 @@ def test_a_cancel_that_comes_second_by_a_hair_is_told() -> None:
             world.store.replace(before, after)
 
     with pytest.raises(StateConflictError):
-        replace(world.cancel, store=FiredMeanwhile())(  # type: ignore[arg-type]
+        replace(world.change, store=FiredMeanwhile())(  # type: ignore[arg-type]
             DEMO, timer.id, CancelTimerRequest(requested_by="ann")
         )
     assert world.now(timer) == fired

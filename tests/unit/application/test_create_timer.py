@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from minoots_kernel.adapters.memory import Sent
-from minoots_kernel.application.create_timer import DIRECT_WITHIN_MS
+from minoots_kernel.application.hints import DIRECT_WITHIN_MS
 from minoots_kernel.application.ports import TimerKey
 from minoots_kernel.domain.errors import DependencyUnavailableError, ForbiddenError, InvalidTimerError
 from minoots_kernel.domain.timer import Status

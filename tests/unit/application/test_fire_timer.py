@@ -142,7 +142,7 @@ def test_a_hint_of_a_timer_that_is_not_visible_is_retried() -> None:
         World().fire(WakeUp("demo", "not-yet", 1, NOW_MS))
 
 
-@pytest.mark.parametrize("rivals", [[Arm(1)], [Arm(1), Recheck(DUE_MS), Recheck(DUE_MS + 1)]])
+@pytest.mark.parametrize("rivals", [[Arm(1)], [Arm(1), Recheck(1, DUE_MS), Recheck(1, DUE_MS + 1)]])
 def test_a_wake_up_racing_another_write_rereads_and_still_fires(rivals: list[Command]) -> None:
     world, timer = due("a")
     racing = RacingStore(world.store, *rivals)

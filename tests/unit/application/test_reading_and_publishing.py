@@ -180,7 +180,7 @@ def test_a_timer_that_everybody_changes_at_once_is_given_up_with_an_error_that_m
 
 def test_a_timer_that_vanishes_while_it_is_changed_is_an_error_and_no_endless_loop() -> None:
     world = World()
-    timer = apply(world.new(), Recheck(5), NOW_MS).timer
+    timer = apply(world.new(), Recheck(1, 5), NOW_MS).timer
 
     class Gone:
         def get(self, key: TimerKey) -> None:

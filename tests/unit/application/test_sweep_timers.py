@@ -6,12 +6,14 @@ from itertools import pairwise
 
 import pytest
 
+from minoots_contract.changes import ExtendTimerRequest
 from minoots_kernel.application.ports import Page, TimerKey
+from minoots_kernel.domain.due_times import CHECK_AFTER_MS
 from minoots_kernel.domain.errors import DependencyUnavailableError, TransientActionError
 from minoots_kernel.domain.messages import ActionMessage
 from minoots_kernel.domain.timer import Status, Timer
-from minoots_kernel.domain.transitions import CHECK_AFTER_MS, REDISPATCH_AFTER_MS
-from tests.unit.application.world import Crash, StreamedStore, World, crashing, wake_up
+from minoots_kernel.domain.transitions import REDISPATCH_AFTER_MS
+from tests.unit.application.world import DEMO, Crash, StreamedStore, World, crashing, wake_up
 from tests.unit.domain.builders import NOW_MS
 
 DUE_MS = NOW_MS + 30_000
@@ -123,6 +125,25 @@ def test_a_sweep_that_runs_out_of_time_says_so_and_the_next_goes_on() -> None:
     world.clock.advance_to(DUE_MS + CHECK_AFTER_MS)
     assert not world.sweep(world.clock.now_ms()).complete
     assert world.sweep(world.clock.now_ms() + 1).checked == 10
+
+
+def test_a_look_at_a_timer_that_changed_meanwhile_leaves_the_time_of_the_next_look_alone() -> None:
+    world = World()
+    timer = world.new()
+    world.clock.advance_to(DUE_MS + CHECK_AFTER_MS)
+
+    class ChangedMeanwhile(StreamedStore):
+        def get_many(self, keys: Sequence[TimerKey]) -> list[Timer]:
+            found = world.store.get_many(keys)
+            if found:
+                world.change(DEMO, timer.id, ExtendTimerRequest(requested_by="ann", by=3_600_000))
+            return found
+
+        def __getattribute__(self, name: str) -> object:
+            return object.__getattribute__(self, name) if name == "get_many" else getattr(world.store, name)
+
+    assert replace(world.sweep, store=ChangedMeanwhile())().failed == 0
+    assert world.now(timer).next_check_at_ms == DUE_MS + 3_600_000 + CHECK_AFTER_MS
 
 
 @pytest.mark.parametrize("after", [False, True])

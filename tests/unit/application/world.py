@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from minoots_contract.timers import CancelTimerRequest
+from minoots_contract.changes import CancelTimerRequest
 from minoots_kernel.adapters.memory import (
     MemoryActionQueue,
     MemoryDeadLetterStore,
@@ -18,7 +18,7 @@ from minoots_kernel.adapters.memory import (
     VirtualClock,
 )
 from minoots_kernel.application.arm_timers import ArmTimers, DisarmTimer
-from minoots_kernel.application.cancel_timer import CancelTimer
+from minoots_kernel.application.change_of_mind import ChangeOfMind
 from minoots_kernel.application.create_timer import CreateTimer
 from minoots_kernel.application.fire_timer import FireOutcome, FireTimer
 from minoots_kernel.application.ports import Delayed, TimerKey
@@ -158,7 +158,7 @@ class World:
         wake_queue, action_queue = around(self.wake_queue), around(self.action_queue)
         dead_letters = around(self.dead_letters)
         self.create = CreateTimer(store, wake_queue, self.clock, SequentialIds())
-        self.cancel = CancelTimer(store, self.clock)
+        self.change = ChangeOfMind(store, wake_queue, self.clock)
         self.arm = ArmTimers(store, wake_queue, schedules, self.clock)
         self.fire = FireTimer(store, wake_queue, action_queue, self.clock, self.metrics)
         self.run = RunAction(
@@ -194,7 +194,7 @@ class World:
         return found
 
     def cancel_it(self, timer: Timer, reason: str | None = None) -> Timer:
-        return self.cancel(DEMO, timer.id, CancelTimerRequest(requested_by="ann", reason=reason))
+        return self.change(DEMO, timer.id, CancelTimerRequest(requested_by="ann", reason=reason))
 
     def actions_due(self) -> list[ActionMessage]:
         """Take the action messages that can be received by now."""

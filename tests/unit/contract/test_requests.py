@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from minoots_contract.timers import CancelTimerRequest, CreateTimerRequest
+from minoots_contract.changes import CancelTimerRequest
+from minoots_contract.timers import CreateTimerRequest
 
 MINIMAL = {"requestedBy": "cli", "duration": "30s"}
 

@@ -9,14 +9,36 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from minoots_kernel.domain.commands import Arm, Cancel, Command, Fire, Recheck, RecordAttempt
-from minoots_kernel.domain.errors import NotDueError, StaleHintError, StateConflictError, UnknownHintError
+from minoots_kernel.domain.commands import (
+    Arm,
+    Cancel,
+    Change,
+    Command,
+    Extend,
+    Fire,
+    FireNow,
+    Pause,
+    Recheck,
+    RecordAttempt,
+    Reschedule,
+    Resume,
+    Snooze,
+)
+from minoots_kernel.domain.errors import (
+    InvalidTimerError,
+    NotDueError,
+    StaleHintError,
+    StateConflictError,
+    UnknownHintError,
+)
+from minoots_kernel.domain.moves import MAX_TIMELINE, MOVES, Transition
 from minoots_kernel.domain.timer import ActionState, ActionStatus, Status, Timer
-from minoots_kernel.domain.transitions import MOVES, Transition, apply
+from minoots_kernel.domain.transitions import apply
 from tests.unit.domain.builders import NOW_MS, outcome, scheduled
 
-HINT_ERRORS = (NotDueError, StaleHintError, StateConflictError, UnknownHintError)
+HINT_ERRORS = (InvalidTimerError, NotDueError, StaleHintError, StateConflictError, UnknownHintError)
 PENDING = {Status.SCHEDULED, Status.ARMED}
+OPEN = PENDING | {Status.PAUSED}
 ENDED = {Status.SETTLED, Status.FAILED, Status.CANCELLED}
 Answer = type[Exception] | Literal["change", "nothing"]
 
@@ -39,15 +61,40 @@ def expected(timer: Timer, command: Command, now_ms: int) -> Answer:  # noqa: PL
             if timer.status not in PENDING:
                 return StaleHintError
             return "change" if now_ms >= timer.fire_at_ms else NotDueError
-        case Cancel():
-            again = "nothing" if timer.status is Status.CANCELLED else StateConflictError
-            return "change" if timer.status in PENDING else again
+        case Change():
+            return expected_of_change(timer, command, now_ms)
         case RecordAttempt(action_id, attempt):
             state = timer.action(action_id)
             mine = state is not None and state.status is ActionStatus.DISPATCHED and attempt.number == state.tries + 1
             return "change" if mine else StaleHintError
+        case Recheck(generation):
+            ended = timer.status in ENDED | {Status.PAUSED}
+            return expected_of_hint(timer, generation) or (StaleHintError if ended else "change")
         case _:
-            return StaleHintError if timer.status in ENDED else "change"
+            raise AssertionError(f"nothing is known of {command}")
+
+
+def expected_of_change(timer: Timer, command: Change, now_ms: int) -> Answer:  # noqa: PLR0911
+    match command:
+        case Cancel() if timer.status is Status.CANCELLED:
+            return "nothing"
+        case Pause() if timer.status is Status.PAUSED:
+            return "nothing"
+        case Resume() if timer.status is not Status.PAUSED:
+            return StateConflictError
+        case FireNow() if timer.fired_at_ms or (timer.status in PENDING and timer.fire_at_ms <= now_ms):
+            return "nothing"
+        case _ if timer.status not in OPEN:
+            return StateConflictError
+        case Reschedule(fire_at_ms=instant_ms, duration_ms=duration_ms):
+            due_ms = now_ms + (duration_ms or 0) if instant_ms is None else instant_ms
+            allowed = "change" if due_ms > now_ms else InvalidTimerError
+            return "nothing" if due_ms == timer.fire_at_ms else allowed
+        case Snooze(duration_ms=duration_ms):
+            longer = timer.status is Status.PAUSED and duration_ms > (timer.remaining_ms or 0)
+            return "change" if longer or now_ms + duration_ms > timer.fire_at_ms else "nothing"
+        case _:
+            return "change"
 
 
 class TimerLife(RuleBasedStateMachine):
@@ -65,6 +112,8 @@ class TimerLife(RuleBasedStateMachine):
         self.concurrency, self.max_attempts = concurrency, max_attempts
         self.now_ms = NOW_MS
         self.fires = 0
+        self.patience = 0
+        self.turns = 0
         self.timer = scheduled(
             *(f"a{n}" for n in range(actions)),
             duration=duration_ms,
@@ -79,6 +128,7 @@ class TimerLife(RuleBasedStateMachine):
 
     def do(self, command: Command) -> None:
         before, copy = self.timer, deepcopy(self.timer)
+        self.asked = command
         answers: list[Transition | Exception] = []
         for _ in range(2):  # the same call gives the same answer
             try:
@@ -105,7 +155,8 @@ class TimerLife(RuleBasedStateMachine):
         assert before.status not in ENDED
         assert timer.version == before.version + 1
         assert timer.status is before.status or timer.status in MOVES[before.status]
-        assert timer.timeline == before.timeline + transition.events
+        told = before.timeline + transition.events
+        assert timer.timeline == (told if len(told) <= MAX_TIMELINE else (told[0], *told[1 - MAX_TIMELINE :]))
         assert {(moment.at_ms, moment.version) for moment in transition.events} <= {(self.now_ms, timer.version)}
         assert {state.id for state in transition.released} == {
             state.id
@@ -116,6 +167,12 @@ class TimerLife(RuleBasedStateMachine):
             assert new == old or not old.status.terminal, "an action that had ended was changed"
             assert new.tries in {old.tries, old.tries + 1}
         self.fires += sum(moment.event == "fired" for moment in transition.events)
+        turned = timer.generation - before.generation
+        changed = (before.fire_at_ms, before.status) != (timer.fire_at_ms, timer.status)
+        assert turned == isinstance(self.asked, Change)
+        assert changed or not isinstance(self.asked, Change) or timer.remaining_ms != before.remaining_ms
+        assert not turned or timer.armed_at_ms is None or timer.status is Status.CANCELLED
+        self.turns += turned
 
     @rule(ms=st.integers(0, 60_000))
     def time_passes(self, ms: int) -> None:
@@ -135,9 +192,38 @@ class TimerLife(RuleBasedStateMachine):
     def a_wake_up_comes(self, off: int) -> None:
         self.do(Fire(self.timer.generation + off))
 
+    @precondition(lambda self: self.patience or self.timer.status in ENDED)
     @rule()
     def cancel(self) -> None:
         self.do(Cancel("somebody", "no more"))
+
+    @rule()
+    def patience_ends(self) -> None:
+        self.patience += 1  # else most lives would end in a cancel before anything else can happen to them
+
+    @rule(ms=st.integers(1, 100_000), verb=st.sampled_from([Extend, Snooze]))
+    def somebody_needs_more_time(self, ms: int, verb: type) -> None:
+        self.do(Extend("somebody", by_ms=ms) if verb is Extend else Snooze("somebody", duration_ms=ms))
+
+    @rule(ms=st.integers(1, 100_000), instant=st.none() | st.integers(-100_000, 200_000))
+    def somebody_names_another_time(self, ms: int, instant: int | None) -> None:
+        self.do(
+            Reschedule("somebody", duration_ms=ms)
+            if instant is None
+            else Reschedule("somebody", fire_at_ms=NOW_MS + instant)
+        )
+
+    @rule()
+    def somebody_names_the_same_time(self) -> None:
+        self.do(Reschedule("somebody", fire_at_ms=self.timer.fire_at_ms))
+
+    @rule(change=st.sampled_from([Pause("somebody"), FireNow("somebody")]))
+    def somebody_waves(self, change: Change) -> None:
+        self.do(change)
+
+    @rule(keep_due_time=st.booleans())
+    def somebody_resumes(self, keep_due_time: bool) -> None:
+        self.do(Resume("somebody", keep_due_time=keep_due_time))
 
     @precondition(lambda self: self.under_way)
     @rule(
@@ -158,9 +244,9 @@ class TimerLife(RuleBasedStateMachine):
     def an_attempt_of_a_stranger_ends(self) -> None:
         self.do(outcome("stranger", 1, self.now_ms))
 
-    @rule(ms=st.integers(1, 100_000))
-    def the_sweep_looks(self, ms: int) -> None:
-        self.do(Recheck(self.now_ms + ms))
+    @rule(ms=st.integers(1, 100_000), off=st.sampled_from([0, 0, 0, -1, 1]))
+    def the_sweep_looks(self, ms: int, off: int) -> None:
+        self.do(Recheck(self.timer.generation + off, self.now_ms + ms))
 
     @invariant()
     def fires_once_and_never_early(self) -> None:
@@ -179,7 +265,7 @@ class TimerLife(RuleBasedStateMachine):
             under_way = states.count(ActionStatus.DISPATCHED)
             assert under_way == min(self.concurrency, under_way + states.count(ActionStatus.WAITING))
             assert under_way, "nothing is left that could end this timer"
-        elif self.timer.status in PENDING | {Status.CANCELLED}:
+        elif self.timer.status in OPEN | {Status.CANCELLED}:
             assert not any(begun)
 
     @invariant()
@@ -206,7 +292,13 @@ class TimerLife(RuleBasedStateMachine):
     def the_sweep_looks_at_what_lives_and_at_nothing_else(self) -> None:
         # A failed timer has dead letters to be stored, and is looked after until that is written.
         if self.timer.status is not Status.FAILED:
-            assert (self.timer.next_check_at_ms is None) == (self.timer.status in ENDED)
+            assert (self.timer.next_check_at_ms is None) == (self.timer.status in ENDED | {Status.PAUSED})
+
+    @invariant()
+    def a_paused_timer_has_time_left_and_no_other_has(self) -> None:
+        paused = self.timer.status is Status.PAUSED
+        assert (self.timer.paused_at_ms is not None) == (self.timer.remaining_ms is not None) == paused
+        assert (self.timer.remaining_ms or 0) >= 0
 
     @invariant()
     def the_timeline_tells_what_the_fields_say(self) -> None:
@@ -215,12 +307,13 @@ class TimerLife(RuleBasedStateMachine):
         ended = told.keys() & {"settled", "failed", "cancelled"}
         assert timer.timeline[0].event == "created"
         assert told["created"] == timer.created_at_ms
-        for event in ("armed", "fired", "settled", "cancelled"):
+        for event in ("fired", "settled", "cancelled"):
             assert told.get(event) == getattr(timer, f"{event}_at_ms")
+        assert timer.armed_at_ms in {None, told.get("armed")}
         assert len(ended) == (timer.status in ENDED)
         assert [moment.version for moment in timer.timeline] == sorted(moment.version for moment in timer.timeline)
         assert timer.timeline[-1].version <= timer.version
-        assert timer.generation == 1 + (timer.status is Status.CANCELLED)
+        assert timer.generation == 1 + self.turns
 
 
 TestTimerLife = TimerLife.TestCase

@@ -4,17 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from minoots_kernel.domain.commands import Arm, Cancel, Command, Fire, Recheck
+from minoots_kernel.domain.commands import Arm, Cancel, Command, Extend, Fire, FireNow, Pause, Recheck, Resume
+from minoots_kernel.domain.due_times import CHECK_AFTER_MS
 from minoots_kernel.domain.errors import NotDueError, StaleHintError, StateConflictError, UnknownHintError
+from minoots_kernel.domain.moves import MAX_TIMELINE, MOVES
 from minoots_kernel.domain.timer import ActionStatus, Status, Timer
-from minoots_kernel.domain.transitions import (
-    CHECK_AFTER_MS,
-    MAX_ATTEMPTS_KEPT,
-    MAX_TIMELINE,
-    MOVES,
-    REDISPATCH_AFTER_MS,
-    apply,
-)
+from minoots_kernel.domain.transitions import MAX_ATTEMPTS_KEPT, REDISPATCH_AFTER_MS, apply
 from tests.unit.domain.builders import NOW_MS, after, fired, outcome, scheduled
 
 DUE_MS = NOW_MS + 30_000
@@ -30,13 +25,15 @@ def in_status(status: Status) -> Timer:
         Status.SETTLED: [first_fired, (outcome("a", 1, DUE_MS), DUE_MS)],
         Status.FAILED: [first_fired, (outcome("a", 1, DUE_MS, "failed", permanent=True), DUE_MS)],
         Status.CANCELLED: [(Cancel("x"), NOW_MS)],
+        Status.PAUSED: [(Pause("x"), NOW_MS)],
     }
-    return replace(timer, status=status) if status is Status.PAUSED else after(timer, *lives[status])
+    return after(timer, *lives[status])
 
 
 def ends_of(timer: Timer) -> set[Status]:
     """Every status that any command, at any time, brings this timer to."""
-    commands: list[Command] = [Arm(timer.generation), Fire(timer.generation), Cancel("x"), Recheck(DUE_MS)]
+    commands: list[Command] = [Arm(timer.generation), Fire(timer.generation), Cancel("x"), Recheck(1, DUE_MS)]
+    commands += [Extend("x", by_ms=5), FireNow("x"), Pause("x"), Resume("x")]
     commands += [outcome("a", n, DUE_MS) for n in (1, 2)]
     commands += [outcome("a", n, DUE_MS, "failed", permanent=p) for n in (1, 2) for p in (True, False)]
     bare = replace(timer, actions=(), spec=replace(timer.spec, bundle=None))
@@ -218,7 +215,7 @@ def test_an_action_released_during_a_long_wait_of_another_is_looked_at_in_time()
     timer = after(
         timer,
         (wait, DUE_MS),
-        (Recheck(DUE_MS + 3_600_000), DUE_MS + 40_000),
+        (Recheck(1, DUE_MS + 3_600_000), DUE_MS + 40_000),
         (outcome("b", 1, ends_ms), ends_ms),
     )
     assert timer.next_check_at_ms == ends_ms + REDISPATCH_AFTER_MS

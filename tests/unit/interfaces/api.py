@@ -13,7 +13,7 @@ from minoots_kernel.application.list_dead_letters import ListDeadLetters
 from minoots_kernel.application.read_timers import GetTimer, ListTimers
 from minoots_kernel.domain.tenancy import Principal, digest_key
 from minoots_kernel.interfaces.rest.app import ControlPlane
-from minoots_kernel.interfaces.rest.routes import UseCases
+from minoots_kernel.interfaces.rest.use_cases import UseCases
 from tests.unit.application.world import World
 
 KEY, OTHER_KEY = "mnt_example", "mnt_other"
@@ -75,7 +75,7 @@ class Api(World):
         for key, tenant in ((KEY, "demo"), (OTHER_KEY, "other")):
             self.keys.put(digest_key(key), Principal(tenant, tenant))
         self.use_cases = UseCases(
-            self.create, GetTimer(reads), ListTimers(reads), self.cancel, ListDeadLetters(self.dead_letters)
+            self.create, GetTimer(reads), ListTimers(reads), self.change, ListDeadLetters(self.dead_letters)
         )
         self.control_plane = ControlPlane(Authenticate(self.keys, self.clock, 60_000), self.use_cases)
 

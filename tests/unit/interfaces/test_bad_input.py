@@ -16,6 +16,7 @@ from tests.unit.interfaces.api import OTHER_KEY, Answer, Api
 
 GOOD = {"requestedBy": "cli", "duration": "30s"}
 INVALID, MALFORMED = ErrorCode.INVALID_REQUEST, ErrorCode.MALFORMED_BODY
+MISMATCH, NOT_FOUND = ErrorCode.VERSION_MISMATCH, ErrorCode.NOT_FOUND
 Row = tuple[str, dict[str, Any], ErrorCode, str | None]
 
 
@@ -44,6 +45,24 @@ def read(path: str = "/timers", **query: str) -> dict[str, Any]:
 
 def cancel(**body: Any) -> dict[str, Any]:
     return {"method": "POST", "path": "/timers/{id}/cancel", "body": body}
+
+
+def change(verb: str, headers: dict[str, str] | None = None, **body: Any) -> dict[str, Any]:
+    wanted = {"requestedBy": "ann", **body}
+    return {
+        "method": "POST",
+        "path": f"/timers/{{id}}/{verb}",
+        "body": {name: value for name, value in wanted.items() if value is not ...},
+        "headers": headers,
+    }
+
+
+def guarded(if_match: str) -> dict[str, Any]:
+    return change("pause", {"if-match": if_match})
+
+
+def keyed(key: str) -> dict[str, Any]:
+    return change("pause", {"idempotency-key": key})
 
 
 DEEP = '{"requestedBy":"c","duration":1,"metadata":' + '{"a":' * MAX_DEPTH + "1" + "}" * MAX_DEPTH + "}"
@@ -156,6 +175,51 @@ ROWS: list[Row] = [
     ("a cancel in snake case", cancel(requested_by="a"), INVALID, "requested_by"),
     ("a cancel with more", cancel(requestedBy="a", force=True), INVALID, "force"),
     ("a cancel without a body", {"method": "POST", "path": "/timers/{id}/cancel"}, INVALID, "body"),
+    ("an extension by nobody", change("extend", requestedBy=..., by="5m"), INVALID, "requestedBy"),
+    ("an extension by nothing", change("extend"), INVALID, "by"),
+    ("a negative extension", change("extend", by="-5m"), INVALID, "by"),
+    ("a negative number of milliseconds more", change("extend", by=-5), INVALID, "by"),
+    ("an extension of zero", change("extend", by=0), INVALID, "by"),
+    ("an extension in words", change("extend", by="a while"), INVALID, "by"),
+    ("an extension past the calendar", change("extend", by="2920000d"), INVALID, "by"),
+    ("an extension with more", change("extend", by="5m", duration="5m"), INVALID, "duration"),
+    ("a reschedule to nowhere", change("reschedule"), INVALID, "duration"),
+    ("a reschedule to two times", change("reschedule", duration=5, fireAt="2030-01-01T00:00:00Z"), INVALID, "fireAt"),
+    ("a reschedule into the past", change("reschedule", fireAt="2020-01-01T00:00:00Z"), INVALID, "fireAt"),
+    ("a reschedule to a naive time", change("reschedule", fireAt="2030-01-01T00:00:00"), INVALID, "fireAt"),
+    ("a reschedule in snake case", change("reschedule", fire_at="2030-01-01T00:00:00Z"), INVALID, "fire_at"),
+    ("a reschedule past the calendar", change("reschedule", duration="2920000d"), INVALID, "duration"),
+    ("a snooze without an end", change("snooze"), INVALID, "duration"),
+    ("a snooze by an extension", change("snooze", by="5m"), INVALID, "by"),
+    ("a snooze past the calendar", change("snooze", duration="2920000d"), INVALID, "duration"),
+    ("a pause for a time", change("pause", duration="5m"), INVALID, "duration"),
+    ("a pause without a body", {"method": "POST", "path": "/timers/{id}/pause"}, INVALID, "body"),
+    ("a resume of what is not paused", change("resume"), ErrorCode.STATE_CONFLICT, None),
+    ("a resume that keeps something else", change("resume", keep="everything"), INVALID, "keep"),
+    ("a firing in the future", change("fire", fireAt="2030-01-01T00:00:00Z"), INVALID, "fireAt"),
+    ("a firing by two lines", change("fire", requestedBy="a\nb"), INVALID, "requestedBy"),
+    ("a version that is none", change("pause", stateVersion=0), INVALID, "stateVersion"),
+    ("a version in words", change("pause", stateVersion="1"), INVALID, "stateVersion"),
+    ("another version", change("pause", stateVersion=2), ErrorCode.VERSION_MISMATCH, None),
+    ("a cancel upon another version", cancel(requestedBy="ann", stateVersion=7), ErrorCode.VERSION_MISMATCH, None),
+    ("a stale tag", guarded('"7"'), ErrorCode.VERSION_MISMATCH, None),
+    ("stale tags", guarded('"7", "8"'), ErrorCode.VERSION_MISMATCH, None),
+    ("a weak tag", guarded('W/"1"'), ErrorCode.VERSION_MISMATCH, None),
+    ("a tag of another service", guarded('"33a64df5"'), ErrorCode.VERSION_MISMATCH, None),
+    ("a tag with noughts before it", guarded('"01"'), ErrorCode.VERSION_MISMATCH, None),
+    ("an empty tag", guarded('""'), ErrorCode.VERSION_MISMATCH, None),
+    ("a tag without quotes", guarded("1"), INVALID, "If-Match"),
+    ("half a tag", guarded('"1'), INVALID, "If-Match"),
+    ("tags without a comma", guarded('"1" "2"'), INVALID, "If-Match"),
+    ("a star among tags", guarded('*, "1"'), INVALID, "If-Match"),
+    ("no tag at all", guarded(""), INVALID, "If-Match"),
+    ("endless tags", guarded('"1",' * 300 + '"1"'), INVALID, "If-Match"),
+    ("a tag and another version", {**guarded('"1"'), "body": {"requestedBy": "a", "stateVersion": 2}}, MISMATCH, None),
+    ("an empty key for idempotency", keyed(""), INVALID, "Idempotency-Key"),
+    ("an endless key for idempotency", keyed("k" * 256), INVALID, "Idempotency-Key"),
+    ("a key for idempotency in another script", keyed("schlüssel"), INVALID, "Idempotency-Key"),
+    ("a change of a timer that is none", {**change("pause"), "path": "/timers/no-such-timer/pause"}, NOT_FOUND, None),
+    ("a verb that is none", change("explode"), ErrorCode.NOT_FOUND, None),
     ("a limit of nothing", read(limit="0"), INVALID, "limit"),
     ("a negative limit", read(limit="-1"), INVALID, "limit"),
     ("a limit too high", read(limit="201"), INVALID, "limit"),
@@ -195,6 +259,8 @@ ROWS: list[Row] = [
     ("no key for a path that is none", {**read("/secret"), "key": None}, ErrorCode.UNAUTHENTICATED, None),
     ("another tenant's timer", {**read("/timers/{id}"), "key": OTHER_KEY}, ErrorCode.NOT_FOUND, None),
     ("cancelling another's", {**cancel(requestedBy="eve"), "key": OTHER_KEY}, ErrorCode.NOT_FOUND, None),
+    ("firing another's", {**change("fire"), "key": OTHER_KEY}, ErrorCode.NOT_FOUND, None),
+    ("a change without a key", {**change("fire"), "key": None}, ErrorCode.UNAUTHENTICATED, None),
 ]
 
 
@@ -246,7 +312,7 @@ def test_every_answer_to_bad_input_is_one_that_the_description_names() -> None:
 def test_another_tenants_timer_is_answered_like_one_that_is_not_there() -> None:
     api = Api()
     timer = api.new()
-    for method, path in (("GET", "/timers/{}"), ("POST", "/timers/{}/cancel")):
+    for method, path in (("GET", "/timers/{}"), ("POST", "/timers/{}/cancel"), ("POST", "/timers/{}/pause")):
         answers = []
         for timer_id in (timer.id, "no-such-timer"):
             body = {"requestedBy": "eve"} if method == "POST" else None

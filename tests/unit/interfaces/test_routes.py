@@ -102,6 +102,78 @@ def test_cancelling_a_timer_that_has_fired_is_a_conflict() -> None:
     assert api.now(timer) == timer
 
 
+@pytest.mark.parametrize(
+    ("verb", "body", "shown"),
+    [
+        ("extend", {"by": "5m"}, {"fireAt": "2026-09-21T15:18:20.000Z", "durationMs": 3_900_000}),
+        ("reschedule", {"duration": "PT2H"}, {"fireAt": "2026-09-21T16:13:20.000Z"}),
+        ("reschedule", {"fireAt": "2026-09-22T00:00:00+02:00"}, {"fireAt": "2026-09-21T22:00:00.000Z"}),
+        ("snooze", {"duration": "2h"}, {"fireAt": "2026-09-21T16:13:20.000Z"}),
+        ("pause", {}, {"status": "paused", "pausedAt": "2026-09-21T14:13:20.000Z", "remainingMs": 3_600_000}),
+        ("fire", {}, {"fireAt": "2026-09-21T14:13:20.000Z"}),
+        ("cancel", {}, {"status": "cancelled", "cancelledBy": "ann", "cancelReason": "rain"}),
+    ],
+)
+def test_a_change_answers_with_the_timer_and_its_new_tag(
+    verb: str, body: dict[str, object], shown: dict[str, object]
+) -> None:
+    api = Api()
+    timer = api.post(duration="1h").json
+    wanted = {"requestedBy": "ann", "reason": "rain", "stateVersion": 1, **body}
+    answer = api.call("POST", f"/timers/{timer['id']}/{verb}", body=wanted)
+    assert (answer.status, answer.headers["etag"]) == (200, '"2"')
+    assert answer.json | shown == answer.json
+    assert answer.json == api.call("GET", f"/timers/{timer['id']}").json
+    assert TimerReply.model_validate(answer.json).wire() == answer.json
+
+
+def test_the_timeline_tells_who_wanted_what_and_why() -> None:
+    api = Api()
+    timer = api.post(duration="1h").json
+    answer = api.call("POST", f"/timers/{timer['id']}/pause", body={"requestedBy": "ann", "reason": "lunch"})
+    paused = {"event": "paused", "at": "2026-09-21T14:13:20.000Z", "by": "ann", "note": "lunch"}
+    assert answer.json["timeline"][1:] == [paused]
+
+
+@pytest.mark.parametrize(("keep", "due"), [("remaining", "2026-09-21T15:23:20.000Z"), ("dueTime", None)])
+def test_a_paused_timer_is_resumed_as_was_asked(keep: str, due: str | None) -> None:
+    api = Api()
+    timer = api.post(duration="1h").json
+    api.call("POST", f"/timers/{timer['id']}/pause", body={"requestedBy": "ann"})
+    api.clock.advance(600_000)
+    answer = api.call("POST", f"/timers/{timer['id']}/resume", body={"requestedBy": "ann", "keep": keep})
+    assert (answer.status, answer.json["status"]) == (200, "scheduled")
+    assert answer.json["fireAt"] == (due or timer["fireAt"])
+    assert not {"pausedAt", "remainingMs"} & answer.json.keys()
+
+
+def test_the_tag_of_an_answer_lets_the_next_change_pass() -> None:
+    api = Api()
+    created = api.post(duration="1h")
+    path = f"/timers/{created.json['id']}"
+    body = {"requestedBy": "ann", "by": "1m"}
+    assert created.headers["etag"] == api.call("GET", path).headers["etag"] == '"1"'
+    first = api.call("POST", f"{path}/extend", body=body, headers={"if-match": created.headers["etag"]})
+    assert first.headers["etag"] == '"2"'
+    stale = api.call("POST", f"{path}/extend", body=body, headers={"if-match": created.headers["etag"]})
+    assert (stale.status, stale.json["code"]) == (412, "version-mismatch")
+    for tags in ("*", f'"9", {first.headers["etag"]}', f'W/"2",{first.headers["etag"]}'):
+        again = api.call(
+            "POST", f"{path}/snooze", body={"requestedBy": "ann", "duration": 1}, headers={"if-match": tags}
+        )
+        assert (again.status, again.headers["etag"]) == (200, '"2"'), "nothing to do, and nothing in the way of it"
+
+
+def test_a_change_sent_twice_under_one_key_is_made_once_even_upon_a_stale_tag() -> None:
+    api = Api()
+    timer = api.post(duration="1h").json
+    path, headers = f"/timers/{timer['id']}/extend", {"if-match": '"1"', "idempotency-key": "7f3a"}
+    answers = [api.call("POST", path, body={"requestedBy": "ann", "by": "1m"}, headers=headers).text for _ in range(2)]
+    assert answers[0] == answers[1]
+    other = api.call("POST", path, body={"requestedBy": "ann", "by": "2m"}, headers={"idempotency-key": "7f3a"})
+    assert (other.status, other.json["code"], other.fields) == (422, "idempotency-mismatch", ["Idempotency-Key"])
+
+
 def test_a_fired_timer_shows_its_lateness_and_its_actions() -> None:
     api = Api()
     timer = api.new("a", "b")

@@ -6,15 +6,18 @@ from typing import Any
 
 import pytest
 
+from minoots_contract.changes import ExtendTimerRequest, PauseTimerRequest
 from minoots_kernel.adapters.memory import MemoryEventBus, MemoryParkedRecordStore
 from minoots_kernel.application.arm_timers import DisarmTimer
+from minoots_kernel.application.change import change_timer
 from minoots_kernel.application.publish_events import PublishEvents
+from minoots_kernel.domain.commands import Recheck
 from minoots_kernel.domain.errors import DependencyUnavailableError, UnreadableRecordError
 from minoots_kernel.domain.events import TimerChange
 from minoots_kernel.domain.timer import Status
 from minoots_kernel.interfaces.arming import ArmChanges
 from minoots_kernel.interfaces.streams import PARK_AFTER_MS, Record, StreamConsumer
-from tests.unit.application.world import Faults, World, crashing, wake_up
+from tests.unit.application.world import DEMO, Faults, World, crashing, wake_up
 from tests.unit.domain.builders import NOW_MS
 
 POISON: dict[str, Any] = {"poison": {"BOOL": True}}
@@ -88,6 +91,36 @@ def test_a_cancelled_timer_that_was_armed_loses_its_schedule() -> None:
     world.cancel_it(timer)
     assert failures(stream.arm()({"Records": stream.records()[2:]}, None)) == []
     assert world.schedules.schedules == {}
+
+
+def test_a_timer_that_is_moved_loses_its_old_schedule_and_gets_a_new_one() -> None:
+    world = World()
+    stream = Stream(world)
+    timer = world.new(duration="1d")
+    stream.arm()({"Records": stream.records()}, None)
+    moved = world.change(DEMO, timer.id, ExtendTimerRequest(requested_by="ann", by=86_400_000))
+    assert failures(stream.arm()({"Records": stream.records()[2:]}, None)) == []
+    assert [schedule.wake_up for schedule in world.schedules.schedules.values()] == [wake_up(moved)]
+    assert world.now(timer).status is Status.ARMED
+
+
+def test_a_paused_timer_loses_its_schedule_and_gets_none() -> None:
+    world = World()
+    stream = Stream(world)
+    timer = world.new(duration="1d")
+    stream.arm()({"Records": stream.records()}, None)
+    world.change(DEMO, timer.id, PauseTimerRequest(requested_by="ann"))
+    assert failures(stream.arm()({"Records": stream.records()[2:]}, None)) == []
+    assert (world.schedules.schedules, world.wake_queue.sent) == ({}, [])
+
+
+def test_a_write_that_leaves_the_generation_alone_arms_nothing() -> None:
+    world = World()
+    stream = Stream(world)
+    timer = world.new(duration="60s")
+    change_timer(world.store, timer, Recheck(1, NOW_MS + 99_000), NOW_MS)
+    stream.arm()({"Records": stream.records()[1:]}, None)
+    assert world.wake_queue.sent == []
 
 
 def test_a_cancelled_timer_that_never_was_armed_costs_no_call() -> None:

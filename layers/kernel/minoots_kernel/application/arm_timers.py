@@ -59,7 +59,7 @@ class ArmTimers:
             self._drop_if_over(wake_up)
 
     def _drop_if_over(self, wake_up: WakeUp) -> None:
-        """Remove a schedule whose timer was cancelled while it was made; of one that was armed already it is needed."""
+        """Remove a schedule whose timer changed while it was made; of one that was armed already it is needed."""
         timer = self.store.get(TimerKey(wake_up.tenant_id, wake_up.timer_id))
         if timer is None or timer.generation != wake_up.generation or not timer.status.pending:
             self.schedules.delete(wake_up)
@@ -67,7 +67,7 @@ class ArmTimers:
 
 @dataclass(frozen=True, slots=True)
 class DisarmTimer:
-    """Remove the schedule of a timer that was cancelled; it would die unheard, but it counts against a quota."""
+    """Remove the schedule of a generation that is over; it would die unheard, but it counts against a quota."""
 
     schedules: WakeSchedules
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from minoots_kernel.application.ports import TimerKey, TimerStore
 from minoots_kernel.domain.commands import Command
 from minoots_kernel.domain.errors import DependencyUnavailableError, VersionMismatchError
+from minoots_kernel.domain.guards import UNGUARDED, Guard
+from minoots_kernel.domain.moves import Transition
 from minoots_kernel.domain.timer import Timer
-from minoots_kernel.domain.transitions import Transition, apply
+from minoots_kernel.domain.transitions import apply
 
 __all__ = ["change_timer"]
 
@@ -14,7 +18,9 @@ MAX_TRIES = 40
 """More writers than actions may run at once in a bundle (20): each round at least one of them gets through."""
 
 
-def change_timer(store: TimerStore, timer: Timer, command: Command, now_ms: int) -> Transition:
+def change_timer(
+    store: TimerStore, timer: Timer, command: Command, now_ms: int, guard: Guard = UNGUARDED
+) -> Transition:
     """Apply a command to a timer and store the result.
 
     Args:
@@ -22,11 +28,14 @@ def change_timer(store: TimerStore, timer: Timer, command: Command, now_ms: int)
         timer: The timer as it was read; read again when another write came first.
         command: What is to happen.
         now_ms: The service's clock, epoch milliseconds.
+        guard: What must hold of the timer each time before the command is applied to it.
 
     Returns:
         What was stored; without events when the command had been done already.
 
     Raises:
+        VersionMismatchError: If the guard does not let the timer pass.
+        IdempotencyMismatchError: If the guard's key came with another request.
         MinootsError: As `apply` for the timer as it stands, or if the store does not answer.
         StaleHintError: As `apply`.
         UnknownHintError: As `apply`.
@@ -34,9 +43,13 @@ def change_timer(store: TimerStore, timer: Timer, command: Command, now_ms: int)
     """
     current = timer
     for _ in range(MAX_TRIES):
+        if guard.has_seen(current):
+            return Transition(current, current)
+        guard.check(current)
         transition = apply(current, command, now_ms)
         if transition.timer is current:
             return transition
+        transition = replace(transition, timer=guard.sign(transition.timer))
         try:
             store.replace(current, transition.timer)
         except VersionMismatchError:

@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
+from typing import Final
 
-from minoots_kernel.application.ports import ActionQueue, Delayed, WakeQueue, WakeSchedules
+from minoots_kernel.application.ports import ActionQueue, Clock, Delayed, WakeQueue, WakeSchedules
+from minoots_kernel.domain.dispatch import wake_up_for
 from minoots_kernel.domain.errors import MinootsError
 from minoots_kernel.domain.messages import ActionMessage, WakeUp
-from minoots_kernel.domain.waking import MAX_QUEUE_DELAY_S, FarLeg, choose_leg
+from minoots_kernel.domain.timer import Timer
+from minoots_kernel.domain.waking import MAX_QUEUE_DELAY_S, FarLeg, choose_leg, queue_delay_s
 
-__all__ = ["attempt_delay_s", "send_attempts", "send_near", "send_wake_ups"]
+__all__ = ["DIRECT_WITHIN_MS", "attempt_delay_s", "send_attempts", "send_near", "send_wake_ups", "wake_directly"]
 
-REFUSED = "the queue refused it"
+logger = logging.getLogger(__name__)
+
+REFUSED: Final = "the queue refused it"
+
+DIRECT_WITHIN_MS: Final = 5_000
+"""A timer due sooner than this gets its wake-up from the request itself: its stream record may come too late."""
+
+
+def wake_directly(timer: Timer, wake_queue: WakeQueue, clock: Clock) -> None:
+    """Send the wake-up of a timer that is due sooner than its stream record is sure to be seen; of others, nothing."""
+    left_ms = timer.fire_at_ms - clock.now_ms()
+    if not timer.status.pending or left_ms > DIRECT_WITHIN_MS:
+        return
+    for reason in send_near([Delayed(wake_up_for(timer), queue_delay_s(left_ms))], wake_queue).values():
+        # The timer is stored: the stream arms it, and behind the stream the sweep.
+        logger.warning("direct wake-up not sent", extra={"timerId": timer.id, "reason": reason})
 
 
 def send_wake_ups(

@@ -160,9 +160,9 @@ class SweepTimers:
             if repair.bury:
                 bury(timer, self.store, self.dead_letters, now_ms)
             if repair.look_again_at_ms is not None:
-                change_timer(self.store, timer, Recheck(repair.look_again_at_ms), now_ms)
+                change_timer(self.store, timer, Recheck(timer.generation, repair.look_again_at_ms), now_ms)
         except StaleHintError:
-            return True  # it ended meanwhile
+            return True  # it ended, or somebody changed it, meanwhile
         except MinootsError as error:
             logger.warning("repair failed", extra={"timerId": timer.id, "error": error.detail})
             return False

@@ -8,7 +8,7 @@ from minoots_kernel.adapters.dynamodb.dead_letter_store import DynamoDeadLetterS
 from minoots_kernel.adapters.dynamodb.key_store import DynamoKeyStore
 from minoots_kernel.adapters.ids import Uuid7Ids
 from minoots_kernel.application.authenticate import Authenticate
-from minoots_kernel.application.cancel_timer import CancelTimer
+from minoots_kernel.application.change_of_mind import ChangeOfMind
 from minoots_kernel.application.create_timer import CreateTimer
 from minoots_kernel.application.list_dead_letters import ListDeadLetters
 from minoots_kernel.application.read_timers import GetTimer, ListTimers
@@ -16,7 +16,7 @@ from minoots_kernel.bootstrap import parts, surroundings
 from minoots_kernel.bootstrap.lazy import Handler
 from minoots_kernel.config import Settings
 from minoots_kernel.interfaces.rest.app import ControlPlane
-from minoots_kernel.interfaces.rest.routes import UseCases
+from minoots_kernel.interfaces.rest.use_cases import UseCases
 from minoots_kernel.observability import observed
 
 __all__ = ["build"]
@@ -31,7 +31,7 @@ def build(env: Mapping[str, str]) -> Handler:
         create_timer=CreateTimer(store, parts.wake_queue(settings, env), clock, Uuid7Ids()),
         get_timer=GetTimer(store),
         list_timers=ListTimers(store),
-        cancel_timer=CancelTimer(store, clock),
+        change_of_mind=ChangeOfMind(store, parts.wake_queue(settings, env), clock),
         list_dead_letters=ListDeadLetters(DynamoDeadLetterStore(dynamodb, settings.table)),
     )
     authenticate = Authenticate(DynamoKeyStore(dynamodb, settings.table), clock, settings.key_cache_s * 1000)

@@ -6,7 +6,22 @@ from dataclasses import dataclass
 
 from minoots_kernel.domain.timer import Attempt
 
-__all__ = ["Arm", "Bury", "Cancel", "Command", "Fire", "Recheck", "RecordAttempt"]
+__all__ = [
+    "Arm",
+    "Bury",
+    "Cancel",
+    "Change",
+    "Command",
+    "Extend",
+    "Fire",
+    "FireNow",
+    "Pause",
+    "Recheck",
+    "RecordAttempt",
+    "Reschedule",
+    "Resume",
+    "Snooze",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +39,70 @@ class Fire:
 
 
 @dataclass(frozen=True, slots=True)
-class Cancel:
-    """Somebody does not want the timer any more."""
+class Change:
+    """A change of mind: somebody wants something else of the timer than before.
+
+    Attributes:
+        requested_by: Who wants it.
+        reason: Why, one line for people.
+    """
 
     requested_by: str
     reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel(Change):
+    """The timer is not wanted any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extend(Change):
+    """The due time moves away by so many milliseconds."""
+
+    by_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reschedule(Change):
+    """The due time is another one.
+
+    Attributes:
+        fire_at_ms: The instant, epoch milliseconds; or
+        duration_ms: how long from now, milliseconds.
+    """
+
+    fire_at_ms: int | None = None
+    duration_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snooze(Change):
+    """Not before so many milliseconds from now, and not before its time."""
+
+    duration_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pause(Change):
+    """The time stops running."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resume(Change):
+    """The time runs on.
+
+    Attributes:
+        keep_due_time: Whether the timer is due when it would have been without the pause; else what was left of its
+            time begins now.
+    """
+
+    keep_due_time: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FireNow(Change):
+    """The timer is due at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +122,9 @@ class RecordAttempt:
 
 @dataclass(frozen=True, slots=True)
 class Recheck:
-    """The sweep has looked at the timer and wants to look again later."""
+    """The sweep has looked at the timer of this generation and wants to look again later."""
 
+    generation: int
     at_ms: int
 
 
@@ -58,4 +133,4 @@ class Bury:
     """The dead letters of a failed timer are stored: nothing is left to be done for it."""
 
 
-Command = Arm | Fire | Cancel | RecordAttempt | Recheck | Bury
+Command = Arm | Fire | Change | RecordAttempt | Recheck | Bury

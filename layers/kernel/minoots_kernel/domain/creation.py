@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from minoots_contract.instants import MAX_INSTANT_MS
 from minoots_contract.timers import CreateTimerRequest
+from minoots_kernel.domain.due_times import check_at, within_calendar
 from minoots_kernel.domain.errors import InvalidTimerError
 from minoots_kernel.domain.timer import ActionState, Moment, Status, Timer, TimerSpec
-from minoots_kernel.domain.transitions import CHECK_AFTER_MS
 
 __all__ = ["new_timer"]
 
@@ -30,8 +29,7 @@ def new_timer(request: CreateTimerRequest, *, timer_id: str, tenant_id: str, now
     field = "duration" if request.fire_at is None else "fireAt"
     if fire_at_ms <= now_ms:
         raise InvalidTimerError("The due time has passed.", ((field, "the due time must lie in the future"),))
-    if fire_at_ms > MAX_INSTANT_MS:
-        raise InvalidTimerError("The due time is too far.", ((field, "the due time lies after the year 9999"),))
+    within_calendar(fire_at_ms, field)
     bundle = request.action_bundle
     return Timer(
         id=timer_id,
@@ -42,7 +40,7 @@ def new_timer(request: CreateTimerRequest, *, timer_id: str, tenant_id: str, now
         created_at_ms=now_ms,
         fire_at_ms=fire_at_ms,
         spec=TimerSpec(metadata=request.metadata, labels=request.labels, bundle=bundle),
-        next_check_at_ms=fire_at_ms + CHECK_AFTER_MS,
+        next_check_at_ms=check_at(fire_at_ms, now_ms),
         actions=tuple(ActionState(id=action.id) for action in bundle.actions) if bundle else (),
         timeline=(Moment("created", now_ms, 1),),
     )

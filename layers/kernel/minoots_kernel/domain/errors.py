@@ -6,6 +6,7 @@ MinootsError(detail, fields)        what a caller is told about; `code` is one o
 ├── AlreadyExistsError              the id is taken
 ├── StateConflictError              the status does not allow the command
 ├── VersionMismatchError            the timer changed between read and write
+├── IdempotencyMismatchError        the idempotency key was used for another request
 ├── ForbiddenError                  the principal may not do that
 ├── UnauthenticatedError            no valid credential was shown
 ├── QuotaExceededError              a limit was reached
@@ -32,6 +33,7 @@ __all__ = [
     "AlreadyExistsError",
     "DependencyUnavailableError",
     "ForbiddenError",
+    "IdempotencyMismatchError",
     "InvalidTimerError",
     "MinootsError",
     "NotDueError",
@@ -103,6 +105,12 @@ class VersionMismatchError(MinootsError):
     """The timer changed between the read and the write."""
 
     code = ErrorCode.VERSION_MISMATCH
+
+
+class IdempotencyMismatchError(MinootsError):
+    """The idempotency key came with another request before."""
+
+    code = ErrorCode.IDEMPOTENCY_MISMATCH
 
 
 class ForbiddenError(MinootsError):

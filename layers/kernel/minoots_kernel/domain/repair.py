@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from minoots_kernel.domain.dispatch import expected_at, message_for, overdue_messages, under_way, wake_up_for
+from minoots_kernel.domain.due_times import check_at
 from minoots_kernel.domain.messages import ActionMessage, WakeUp
 from minoots_kernel.domain.timer import Status, Timer
-from minoots_kernel.domain.transitions import CHECK_AFTER_MS, REDISPATCH_AFTER_MS
+from minoots_kernel.domain.transitions import REDISPATCH_AFTER_MS
 
 __all__ = ["Repair", "hints_afresh", "repair_of"]
 
@@ -39,7 +40,7 @@ def repair_of(timer: Timer, now_ms: int) -> Repair | None:
         return Repair("unburied", bury=True)
     if timer.status.pending:
         kind = "unfired" if timer.fire_at_ms <= now_ms else "unarmed"
-        return Repair(kind, wake_up_for(timer), (), max(timer.fire_at_ms, now_ms) + CHECK_AFTER_MS)
+        return Repair(kind, wake_up_for(timer), (), check_at(timer.fire_at_ms, now_ms))
     messages = tuple((message, now_ms) for message in overdue_messages(timer, now_ms))
     expected = min((expected_at(state) for state in under_way(timer)), default=now_ms)
     # The longer an attempt is overdue, the longer until the next look: a queue that lags is not filled with copies.

@@ -10,7 +10,17 @@ from pydantic import JsonValue
 
 from minoots_contract.actions import Action, ActionBundle
 
-__all__ = ["ActionState", "ActionStatus", "Attempt", "Moment", "Status", "Timer", "TimerSpec", "delivery_id"]
+__all__ = [
+    "ActionState",
+    "ActionStatus",
+    "Attempt",
+    "Moment",
+    "Remembered",
+    "Status",
+    "Timer",
+    "TimerSpec",
+    "delivery_id",
+]
 
 
 class Status(StrEnum):
@@ -89,11 +99,29 @@ class ActionState:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """One entry of the timeline: an event, when it was (epoch milliseconds), and the version that its write made."""
+    """One entry of the timeline.
+
+    Attributes:
+        event: What happened, in the contract's words.
+        at_ms: When, epoch milliseconds.
+        version: What the write made the timer's version.
+        by: Who asked for it.
+        note: Why, or what it was.
+    """
 
     event: str
     at_ms: int
     version: int
+    by: str | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """A change that was made under an idempotency key: short digests of the key and of what was asked."""
+
+    key: str
+    request: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +146,10 @@ class Timer:
         generation: Rises when a change of mind makes the wake-ups under way stale; each wake-up carries it.
         version: The wire's `stateVersion`; rises by one with each write.
         next_check_at_ms: When the sweep should look at the timer; none when nothing is left to be done for it.
+        paused_at_ms: Since when the timer is paused.
+        remaining_ms: What a paused timer has left, milliseconds.
         timeline: What happened, oldest first; the events of the timer are read from here.
+        remembered: The latest changes that came with an idempotency key, oldest first.
     """
 
     id: str
@@ -132,6 +163,8 @@ class Timer:
     generation: int = 1
     version: int = 1
     armed_at_ms: int | None = None
+    paused_at_ms: int | None = None
+    remaining_ms: int | None = None
     fired_at_ms: int | None = None
     settled_at_ms: int | None = None
     cancelled_at_ms: int | None = None
@@ -141,6 +174,7 @@ class Timer:
     next_check_at_ms: int | None = None
     actions: tuple[ActionState, ...] = ()
     timeline: tuple[Moment, ...] = ()
+    remembered: tuple[Remembered, ...] = ()
 
     @property
     def duration_ms(self) -> int:

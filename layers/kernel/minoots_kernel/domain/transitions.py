@@ -7,75 +7,24 @@ transition raises the version by one, which the store turns into one conditional
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from minoots_contract.actions import RetryPolicy
-from minoots_kernel.domain.commands import Arm, Bury, Cancel, Command, Fire, Recheck, RecordAttempt
-from minoots_kernel.domain.errors import (
-    NotDueError,
-    StaleHintError,
-    StateConflictError,
-    UnknownHintError,
-)
+from minoots_kernel.domain.changes_of_mind import CHANGES
+from minoots_kernel.domain.commands import Arm, Bury, Command, Fire, Recheck, RecordAttempt
+from minoots_kernel.domain.errors import NotDueError, StaleHintError, UnknownHintError
+from minoots_kernel.domain.moves import Transition, moved
 from minoots_kernel.domain.retry import retry_delay_ms
-from minoots_kernel.domain.timer import (
-    ActionState,
-    ActionStatus,
-    Moment,
-    Status,
-    Timer,
-    delivery_id,
-)
+from minoots_kernel.domain.timer import ActionState, ActionStatus, Status, Timer, delivery_id
 
-__all__ = [
-    "CHECK_AFTER_MS",
-    "MOVES",
-    "REDISPATCH_AFTER_MS",
-    "Transition",
-    "apply",
-]
-
-MOVES: Final[dict[Status, frozenset[Status]]] = {
-    #  from              to
-    Status.SCHEDULED: frozenset({Status.ARMED, Status.FIRED, Status.SETTLED, Status.CANCELLED}),
-    Status.ARMED: frozenset({Status.FIRED, Status.SETTLED, Status.CANCELLED}),
-    Status.PAUSED: frozenset(),
-    Status.FIRED: frozenset({Status.FIRED, Status.SETTLED, Status.FAILED}),
-    Status.SETTLED: frozenset(),
-    Status.FAILED: frozenset(),
-    Status.CANCELLED: frozenset(),
-}
-"""Every legal change of status. `scheduled → fired` is the near leg, whose wake-up needs no write of its own;
-`→ settled` at once is a timer with no action; `fired → fired` is an attempt that is not the last."""
-
-CHECK_AFTER_MS: Final = 30_000
-"""How long after its due time the sweep looks at a timer. With the sweep's period of a minute it bounds the lateness
-that a lost wake-up can cause."""
+__all__ = ["REDISPATCH_AFTER_MS", "apply"]
 
 REDISPATCH_AFTER_MS: Final = 45_000
 """How long a dispatched action may stay without an outcome before it is sent again: longer than the longest attempt
 (30 s), shorter than the time after which a crashed wake-up comes back (two minutes)."""
 
-MAX_TIMELINE: Final = 40
 MAX_ATTEMPTS_KEPT: Final = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Transition:
-    """What a command made of a timer; with no change `before` and `timer` are one object and there are no events."""
-
-    before: Timer
-    timer: Timer
-    events: tuple[Moment, ...] = ()
-
-    @property
-    def released(self) -> list[ActionState]:
-        """The actions that this transition dispatched."""
-        earlier = {state.id for state in self.before.actions if state.status is not ActionStatus.WAITING}
-        return [
-            state for state in self.timer.actions if state.status is ActionStatus.DISPATCHED and state.id not in earlier
-        ]
 
 
 def apply(timer: Timer, command: Command, now_ms: int) -> Transition:
@@ -91,6 +40,7 @@ def apply(timer: Timer, command: Command, now_ms: int) -> Transition:
 
     Raises:
         StateConflictError: If the status does not allow the command.
+        InvalidTimerError: If a change leads to a due time that cannot be.
         NotDueError: If the timer would fire early.
         StaleHintError: If the command comes from a hint that is over.
         UnknownHintError: If the command comes from a hint newer than the timer that was read.
@@ -102,7 +52,7 @@ def _arm(timer: Timer, command: Arm, now_ms: int) -> Transition:
     _check_generation(timer, command.generation)
     if timer.status is not Status.SCHEDULED:
         raise StaleHintError(f"the timer is {timer.status} already")
-    return _moved(timer, now_ms, ("armed",), status=Status.ARMED, armed_at_ms=now_ms)
+    return moved(timer, now_ms, ("armed",), status=Status.ARMED, armed_at_ms=now_ms)
 
 
 def _fire(timer: Timer, command: Fire, now_ms: int) -> Transition:
@@ -112,11 +62,11 @@ def _fire(timer: Timer, command: Fire, now_ms: int) -> Transition:
     if now_ms < timer.fire_at_ms:
         raise NotDueError(timer.fire_at_ms)
     if not timer.actions:
-        ended = {"settled_at_ms": now_ms, "next_check_at_ms": None}
-        return _moved(timer, now_ms, ("fired", "settled"), status=Status.SETTLED, fired_at_ms=now_ms, **ended)
+        ended: dict[str, Any] = {"settled_at_ms": now_ms, "next_check_at_ms": None}
+        return moved(timer, now_ms, ("fired", "settled"), status=Status.SETTLED, fired_at_ms=now_ms, **ended)
     late = timer.next_check_at_ms is None or timer.next_check_at_ms <= now_ms
     check = now_ms + REDISPATCH_AFTER_MS if late else timer.next_check_at_ms
-    return _moved(
+    return moved(
         timer,
         now_ms,
         ("fired",),
@@ -124,24 +74,6 @@ def _fire(timer: Timer, command: Fire, now_ms: int) -> Transition:
         fired_at_ms=now_ms,
         next_check_at_ms=check,
         actions=_release(timer.actions, timer.spec.bundle.concurrency if timer.spec.bundle else 1, now_ms),
-    )
-
-
-def _cancel(timer: Timer, command: Cancel, now_ms: int) -> Transition:
-    if timer.status is Status.CANCELLED:
-        return Transition(timer, timer)  # a second cancel keeps the first one's reason
-    if Status.CANCELLED not in MOVES[timer.status]:
-        raise StateConflictError(f"the timer is {timer.status}: only a timer that has not fired can be cancelled")
-    return _moved(
-        timer,
-        now_ms,
-        ("cancelled",),
-        status=Status.CANCELLED,
-        generation=timer.generation + 1,
-        cancelled_at_ms=now_ms,
-        cancelled_by=command.requested_by,
-        cancel_reason=command.reason,
-        next_check_at_ms=None,
     )
 
 
@@ -157,26 +89,27 @@ def _record_attempt(timer: Timer, command: RecordAttempt, now_ms: int) -> Transi
         actions = _release(actions, timer.spec.bundle.concurrency if timer.spec.bundle else 1, now_ms)
     events: tuple[str, ...] = ("attempt_failed",) if command.attempt.outcome == "failed" else ()
     if not all(action.status.terminal for action in actions):
-        return _moved(timer, now_ms, events, actions=actions, next_check_at_ms=_next_check(timer, actions))
+        return moved(timer, now_ms, events, actions=actions, next_check_at_ms=_next_check(timer, actions))
     return _end(timer, actions, now_ms, events)
 
 
 def _recheck(timer: Timer, command: Recheck, now_ms: int) -> Transition:
-    if timer.status.terminal:
+    _check_generation(timer, command.generation)
+    if timer.status.terminal or timer.status is Status.PAUSED:
         raise StaleHintError(f"the timer is {timer.status} already")
-    return _moved(timer, now_ms, (), next_check_at_ms=command.at_ms)
+    return moved(timer, now_ms, (), next_check_at_ms=command.at_ms)
 
 
 def _bury(timer: Timer, _command: Bury, now_ms: int) -> Transition:
     if timer.status is not Status.FAILED or timer.next_check_at_ms is None:
         raise StaleHintError(f"the timer is {timer.status}, with nothing to bury")
-    return _moved(timer, now_ms, (), next_check_at_ms=None)
+    return moved(timer, now_ms, (), next_check_at_ms=None)
 
 
 _HANDLERS: Final[dict[type, Callable[[Timer, Any, int], Transition]]] = {
     Arm: _arm,
     Fire: _fire,
-    Cancel: _cancel,
+    **CHANGES,
     RecordAttempt: _record_attempt,
     Recheck: _recheck,
     Bury: _bury,
@@ -239,10 +172,10 @@ def _end(timer: Timer, actions: tuple[ActionState, ...], now_ms: int, events: tu
     failed = [action for action in actions if action.status is ActionStatus.FAILED]
     if not failed:
         settled: dict[str, Any] = {"status": Status.SETTLED, "settled_at_ms": now_ms, "next_check_at_ms": None}
-        return _moved(timer, now_ms, (*events, "settled"), actions=actions, **settled)
+        return moved(timer, now_ms, (*events, "settled"), actions=actions, **settled)
     error = failed[0].attempts[-1].error if failed[0].attempts else None
     reason = f"{len(failed)} of {len(actions)} actions failed; {failed[0].id}: {error or 'unknown'}"
-    return _moved(
+    return moved(
         timer,
         now_ms,
         (*events, "failed"),
@@ -251,15 +184,3 @@ def _end(timer: Timer, actions: tuple[ActionState, ...], now_ms: int, events: tu
         actions=actions,
         next_check_at_ms=now_ms + REDISPATCH_AFTER_MS,  # the dead letters have yet to be stored
     )
-
-
-def _moved(timer: Timer, now_ms: int, events: tuple[str, ...], **changes: Any) -> Transition:
-    status = changes.get("status", timer.status)
-    if status is not timer.status and status not in MOVES[timer.status]:
-        raise StateConflictError(f"a timer that is {timer.status} cannot become {status}")
-    version = timer.version + 1
-    moments = tuple(Moment(event, now_ms, version) for event in events)
-    timeline = (*timer.timeline, *moments)
-    if len(timeline) > MAX_TIMELINE:
-        timeline = (timeline[0], *timeline[1 - MAX_TIMELINE :])
-    return Transition(timer, replace(timer, version=version, timeline=timeline, **changes), moments)

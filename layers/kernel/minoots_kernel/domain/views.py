@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from minoots_contract.timers import ActionReply, AttemptReply, DeadLetterReply, TimelineEntry, TimerReply
 from minoots_kernel.domain.dead_letters import DeadLetter
-from minoots_kernel.domain.timer import ActionState, Attempt, Timer, delivery_id
+from minoots_kernel.domain.timer import ActionState, Attempt, Moment, Timer, delivery_id
 
 __all__ = ["dead_letter_reply", "timer_reply"]
 
@@ -24,6 +24,8 @@ def timer_reply(timer: Timer) -> TimerReply:
         labels=timer.spec.labels,
         action_bundle=timer.spec.bundle,
         armed_at=timer.armed_at_ms,
+        paused_at=timer.paused_at_ms,
+        remaining_ms=timer.remaining_ms,
         fired_at=timer.fired_at_ms,
         lateness_ms=timer.lateness_ms,
         settled_at=timer.settled_at_ms,
@@ -33,7 +35,7 @@ def timer_reply(timer: Timer) -> TimerReply:
         failure_reason=timer.failure_reason,
         state_version=timer.version,
         actions=[_action(timer, state) for state in timer.actions] or None,
-        timeline=[TimelineEntry.model_construct(event=moment.event, at=moment.at_ms) for moment in timer.timeline],
+        timeline=[_entry(moment) for moment in timer.timeline],
     )
 
 
@@ -49,6 +51,10 @@ def dead_letter_reply(letter: DeadLetter) -> DeadLetterReply:
         attempts=[_attempt(attempt) for attempt in letter.attempts],
         dead_at=letter.dead_at_ms,
     )
+
+
+def _entry(moment: Moment) -> TimelineEntry:
+    return TimelineEntry.model_construct(event=moment.event, at=moment.at_ms, by=moment.by, note=moment.note)
 
 
 def _action(timer: Timer, state: ActionState) -> ActionReply:

@@ -10,7 +10,7 @@ from minoots_kernel.domain.dispatch import wake_up_for
 from minoots_kernel.domain.errors import MinootsError
 from minoots_kernel.domain.events import TimerChange
 from minoots_kernel.domain.messages import WakeUp
-from minoots_kernel.domain.timer import Status
+from minoots_kernel.domain.timer import Status, Timer
 
 __all__ = ["ArmChanges"]
 
@@ -23,7 +23,9 @@ class ArmChanges:
     disarm: DisarmTimer
 
     def __call__(self, changes: Sequence[TimerChange]) -> set[int]:
-        """Arm what is scheduled, disarm what was armed and is cancelled.
+        """Arm what is scheduled, under a generation that no record before told of; disarm what was armed before.
+
+        A write that left the generation alone (a beat, a look of the sweep) left a wake-up under way.
 
         Returns:
             Indexes of the changes to be tried again.
@@ -31,22 +33,20 @@ class ArmChanges:
         to_arm: dict[WakeUp, list[int]] = {}
         failed: set[int] = set()
         for index, change in enumerate(changes):
+            before = change.before
+            if before is not None and before.generation == change.after.generation:
+                continue
+            if before is not None and before.status is Status.ARMED:
+                failed |= self._disarm(index, before)
             if change.after.status is Status.SCHEDULED:
                 to_arm.setdefault(wake_up_for(change.after), []).append(index)
-            elif self._was_disarmed(change):
-                failed |= self._disarm(index, change)
         for wake_up in self.arm(list(to_arm)):
             failed.update(to_arm[wake_up])
         return failed
 
-    @staticmethod
-    def _was_disarmed(change: TimerChange) -> bool:
-        before = change.before
-        return before is not None and before.status is Status.ARMED and change.after.status is Status.CANCELLED
-
-    def _disarm(self, index: int, change: TimerChange) -> set[int]:
+    def _disarm(self, index: int, armed: Timer) -> set[int]:
         try:
-            self.disarm(wake_up_for(change.before or change.after))
+            self.disarm(wake_up_for(armed))
         except MinootsError:
             return {index}
         return set()

@@ -1,6 +1,6 @@
 """Timers as items of the table, and back; the stream's images have the same form.
 
-What a timer does not have, its item does not have either. Three attributes are JSON text, because the table never looks
+What a timer does not have, its item does not have either. Four attributes are JSON text, because the table never looks
 into them and a map would cost more bytes and more work:
 
 - `spec`: `{"metadata": {}, "labels": {}, "bundle": {"actions": [], "concurrency": n, "retry": [max attempts, initial
@@ -8,7 +8,8 @@ into them and a map would cost more bytes and more work:
   meaning when a default changes. Text over `MAX_SPEC_BYTES` is an item of its own, and `payload` is its length.
 - `actions`: `[[id, status, tries, dispatched at, next attempt at, [[number, started at, ended at, outcome, status code,
   error], ...]], ...]`, times in epoch milliseconds.
-- `timeline`: `[[event, at, version], ...]`.
+- `timeline`: `[[event, at, version], ...]`, with who asked and why behind if anybody did.
+- `asked`: `[[digest of the key, digest of the request], ...]`, the latest changes under an idempotency key.
 
 Decoding builds the contract's models without validating them: what was valid when it was accepted stays readable when
 the rules grow stricter.
@@ -23,7 +24,7 @@ from typing import Any, Final
 
 from minoots_contract.actions import Action, ActionBundle, RetryPolicy
 from minoots_kernel.adapters.dynamodb.keys import Item, check_shard, tenant_of, timer_key
-from minoots_kernel.domain.timer import ActionState, ActionStatus, Attempt, Moment, Status, Timer, TimerSpec
+from minoots_kernel.domain.timer import ActionState, ActionStatus, Attempt, Moment, Remembered, Status, Timer, TimerSpec
 
 __all__ = [
     "MAX_SPEC_BYTES",
@@ -143,7 +144,16 @@ def _actions(states: tuple[ActionState, ...]) -> Item | None:
 
 
 def _timeline(moments: tuple[Moment, ...]) -> Item:
-    return {"S": compact([[moment.event, moment.at_ms, moment.version] for moment in moments])}
+    return {"S": compact([_row(moment) for moment in moments])}
+
+
+def _row(moment: Moment) -> list[Any]:
+    row = [moment.event, moment.at_ms, moment.version]
+    return row if moment.by is None and moment.note is None else [*row, moment.by, moment.note]
+
+
+def _remembered(marks: tuple[Remembered, ...]) -> Item | None:
+    return {"S": compact([[mark.key, mark.request] for mark in marks])} if marks else None
 
 
 # The attributes that a transition may change, with the field that each is made of. What is not here is set once.
@@ -157,6 +167,8 @@ _CHANGING: Final[tuple[tuple[str, Callable[[Timer], Any], Callable[[Any], Item |
         ("actions", "actions", _actions),
         ("timeline", "timeline", _timeline),
         ("armedAt", "armed_at_ms", _number),
+        ("pausedAt", "paused_at_ms", _number),
+        ("remainingMs", "remaining_ms", _number),
         ("firedAt", "fired_at_ms", _number),
         ("settledAt", "settled_at_ms", _number),
         ("cancelledAt", "cancelled_at_ms", _number),
@@ -164,6 +176,7 @@ _CHANGING: Final[tuple[tuple[str, Callable[[Timer], Any], Callable[[Any], Item |
         ("cancelReason", "cancel_reason", _text),
         ("failureReason", "failure_reason", _text),
         ("nextCheckAt", "next_check_at_ms", _number),
+        ("asked", "remembered", _remembered),
     )
 )
 
@@ -229,6 +242,8 @@ def timer_from_item(item: Item, payload: str | None = None) -> Timer:
         generation=int(item["generation"]["N"]),
         version=int(item["version"]["N"]),
         armed_at_ms=_int(item, "armedAt"),
+        paused_at_ms=_int(item, "pausedAt"),
+        remaining_ms=_int(item, "remainingMs"),
         fired_at_ms=_int(item, "firedAt"),
         settled_at_ms=_int(item, "settledAt"),
         cancelled_at_ms=_int(item, "cancelledAt"),
@@ -238,6 +253,7 @@ def timer_from_item(item: Item, payload: str | None = None) -> Timer:
         next_check_at_ms=_int(item, "nextCheckAt"),
         actions=_states(item["actions"]["S"]) if "actions" in item else (),
         timeline=tuple(Moment(*row) for row in json.loads(item["timeline"]["S"])),
+        remembered=tuple(Remembered(*row) for row in json.loads(item["asked"]["S"])) if "asked" in item else (),
     )
 
 

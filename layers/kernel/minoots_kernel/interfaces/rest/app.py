@@ -20,7 +20,8 @@ from minoots_kernel.interfaces.rest.problems import (
     problem_response,
 )
 from minoots_kernel.interfaces.rest.resolver import ConcurrentHttpResolver
-from minoots_kernel.interfaces.rest.routes import PUBLIC_PATHS, UseCases, add_routes
+from minoots_kernel.interfaces.rest.routes import PUBLIC_PATHS, add_routes
+from minoots_kernel.interfaces.rest.use_cases import UseCases
 
 __all__ = ["ControlPlane", "make_resolver"]
 

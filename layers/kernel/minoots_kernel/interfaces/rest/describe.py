@@ -8,7 +8,7 @@ from typing import cast
 
 from minoots_kernel.interfaces.rest.app import make_resolver
 from minoots_kernel.interfaces.rest.openapi import document
-from minoots_kernel.interfaces.rest.routes import UseCases
+from minoots_kernel.interfaces.rest.use_cases import UseCases
 
 __all__ = ["openapi_json"]
 

@@ -19,10 +19,13 @@ _TITLES: Final = {
     403: "This key may not do that",
     404: "There is no such thing here",
     409: "The timer's status does not allow that",
+    412: "The timer has changed since it was read",
     413: "The body is too large",
     415: "The body must be application/json",
+    422: "The idempotency key belongs to another request",
     503: "The service is briefly unavailable",
 }
+_TEXT: Final = {"type": "string"}
 _SCHEMES: Final[dict[str, Any]] = {
     "ApiKey": APIKey(name="X-API-Key", in_=APIKeyIn.header, description="An API key."),
     "Bearer": HTTPBearer(description="The same API key as a bearer token."),
@@ -37,6 +40,7 @@ def described(
     status: int = 200,
     body: bool = False,
     public: bool = False,
+    etag: bool = False,
 ) -> dict[str, Any]:
     """Return the arguments that describe a route to Powertools.
 
@@ -48,11 +52,14 @@ def described(
         status: The status of the good answer.
         body: Whether the route reads a body.
         public: Whether it needs no key.
+        etag: Whether the good answer is a timer with its entity tag.
     """
     every = () if public else (400, 401, 503)
     content = {PROBLEM_JSON: {"model": Problem}}
     problems = sorted({*every, *((413, 415) if body else ()), *errors})
-    good = {"description": summary, "content": {"application/json": {"model": reply}}}
+    good: dict[str, Any] = {"description": summary, "content": {"application/json": {"model": reply}}}
+    if etag:
+        good["headers"] = {"ETag": {"description": "The timer's `stateVersion`, between quotes.", "schema": _TEXT}}
     return {
         "operation_id": operation,
         "summary": summary,
@@ -64,7 +71,8 @@ def described(
 def document(app: ConcurrentHttpResolver) -> dict[str, Any]:
     """Return the OpenAPI 3.1 document of the routes.
 
-    Powertools adds its own 422 answer to every operation; ours are 400 problems, so it goes, and its models with it.
+    Powertools adds its own 422 answer to every operation that has none; ours are 400 problems, so it goes, and its
+    models with it.
     """
     schema = app.get_openapi_schema(
         title="MINOOTS",
@@ -76,7 +84,8 @@ def document(app: ConcurrentHttpResolver) -> dict[str, Any]:
     document: dict[str, Any] = schema.model_dump(mode="json", by_alias=True, exclude_none=True)
     for path in document["paths"].values():
         for operation in path.values():
-            operation["responses"].pop("422", None)
+            if PROBLEM_JSON not in operation["responses"].get("422", {}).get("content", {}):
+                operation["responses"].pop("422", None)
     for unused in ("HTTPValidationError", "ValidationError", "ResponseValidationError"):
         document["components"]["schemas"].pop(unused, None)
     return document

@@ -28,6 +28,7 @@ STATUS: Final[dict[ErrorCode, int]] = {
     ErrorCode.ALREADY_EXISTS: 409,
     ErrorCode.STATE_CONFLICT: 409,
     ErrorCode.VERSION_MISMATCH: 412,
+    ErrorCode.IDEMPOTENCY_MISMATCH: 422,
     ErrorCode.BODY_TOO_LARGE: 413,
     ErrorCode.UNSUPPORTED_MEDIA_TYPE: 415,
     ErrorCode.QUOTA_EXCEEDED: 429,
@@ -86,6 +87,8 @@ def field_problems(errors: Sequence[Mapping[str, Any]]) -> list[FieldProblem]:
 def _path(error: Mapping[str, Any]) -> str:
     if error["loc"][:1] == ("query",):
         return str(error["loc"][1])[:MAX_PATH]  # of a parameter given twice Powertools counts the places
+    if error["loc"][:1] == ("header",):
+        return str(error["loc"][1]).title()
     location = [part for part in error["loc"] if part not in {"body", "query", "path", "header", "[key]"}]
     path = ""
     for part in location:

@@ -1,0 +1,79 @@
+"""What must hold of a timer before a change is made, beside what the change itself asks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from typing import Final
+
+from minoots_kernel.domain.errors import IdempotencyMismatchError, VersionMismatchError
+from minoots_kernel.domain.timer import Remembered, Timer
+
+__all__ = ["MAX_REMEMBERED", "UNGUARDED", "Guard", "remembered"]
+
+MAX_REMEMBERED: Final = 4
+"""How many keyed changes a timer remembers, some thirty bytes each: a lost answer is asked for again within seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """The conditions of a change.
+
+    Attributes:
+        versions: The versions at which the timer may stand; any when none.
+        mark: What the change is remembered by; none when it came without an idempotency key.
+    """
+
+    versions: frozenset[int] | None = None
+    mark: Remembered | None = None
+
+    def has_seen(self, timer: Timer) -> bool:
+        """Tell whether this very change was made before.
+
+        Raises:
+            IdempotencyMismatchError: If its key came with another request.
+        """
+        if self.mark is None:
+            return False
+        known = next((one for one in timer.remembered if one.key == self.mark.key), None)
+        if known is not None and known.request != self.mark.request:
+            raise IdempotencyMismatchError(
+                "This key came with another request before: take a new key for a new request.",
+                (("Idempotency-Key", "used for another request"),),
+            )
+        return known is not None
+
+    def check(self, timer: Timer) -> None:
+        """Let a timer pass that stands at an expected version.
+
+        Raises:
+            VersionMismatchError: If it does not.
+        """
+        if self.versions is not None and timer.version not in self.versions:
+            raise VersionMismatchError(
+                f"The timer is at version {timer.version} by now: read it, and decide again upon what it has become."
+            )
+
+    def sign(self, timer: Timer) -> Timer:
+        """Return the timer as it is to be stored after the change, with the change's mark."""
+        if self.mark is None:
+            return timer
+        return replace(timer, remembered=(*timer.remembered, self.mark)[-MAX_REMEMBERED:])
+
+
+UNGUARDED: Final = Guard()
+"""No condition."""
+
+
+def remembered(key: str, request: str) -> Remembered:
+    """Return what a change is remembered by.
+
+    Args:
+        key: The caller's idempotency key.
+        request: What was asked, verb and body, always written in the same way.
+    """
+    return Remembered(_digest(key, 8), _digest(request, 6))
+
+
+def _digest(text: str, size: int) -> str:
+    return blake2b(text.encode(), digest_size=size).hexdigest()

@@ -1,0 +1,77 @@
+"""Which status may follow which, and the one way in which a timer moves on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from minoots_kernel.domain.errors import StateConflictError
+from minoots_kernel.domain.timer import ActionState, ActionStatus, Moment, Status, Timer
+
+__all__ = ["MAX_TIMELINE", "MOVES", "Transition", "moved"]
+
+MOVES: Final[dict[Status, frozenset[Status]]] = {
+    #  from              to
+    Status.SCHEDULED: frozenset({Status.ARMED, Status.PAUSED, Status.FIRED, Status.SETTLED, Status.CANCELLED}),
+    Status.ARMED: frozenset({Status.SCHEDULED, Status.PAUSED, Status.FIRED, Status.SETTLED, Status.CANCELLED}),
+    Status.PAUSED: frozenset({Status.SCHEDULED, Status.CANCELLED}),
+    Status.FIRED: frozenset({Status.FIRED, Status.SETTLED, Status.FAILED}),
+    Status.SETTLED: frozenset(),
+    Status.FAILED: frozenset(),
+    Status.CANCELLED: frozenset(),
+}
+"""Every legal change of status. `scheduled → fired` is the near leg, whose wake-up needs no write of its own;
+`→ settled` at once is a timer with no action; `armed → scheduled` is a due time that moved, which has to be armed
+afresh; `fired → fired` is an attempt that is not the last."""
+
+MAX_TIMELINE: Final = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """What a command made of a timer; with no change `before` and `timer` are one object and there are no events."""
+
+    before: Timer
+    timer: Timer
+    events: tuple[Moment, ...] = ()
+
+    @property
+    def released(self) -> list[ActionState]:
+        """The actions that this transition dispatched."""
+        earlier = {state.id for state in self.before.actions if state.status is not ActionStatus.WAITING}
+        return [
+            state for state in self.timer.actions if state.status is ActionStatus.DISPATCHED and state.id not in earlier
+        ]
+
+
+def moved(
+    timer: Timer,
+    now_ms: int,
+    events: tuple[str, ...],
+    *,
+    by: str | None = None,
+    note: str | None = None,
+    **changes: Any,
+) -> Transition:
+    """Move a timer on by one version.
+
+    Args:
+        timer: The timer.
+        now_ms: The service's clock, epoch milliseconds.
+        events: What happened, in the contract's words; entries of the timeline.
+        by: Who asked for it, for the entries.
+        note: Why, or what it was, for the entries.
+        changes: The fields that change.
+
+    Raises:
+        StateConflictError: If the status may not follow the one before.
+    """
+    status = changes.get("status", timer.status)
+    if status is not timer.status and status not in MOVES[timer.status]:
+        raise StateConflictError(f"a timer that is {timer.status} cannot become {status}")
+    version = timer.version + 1
+    moments = tuple(Moment(event, now_ms, version, by, note) for event in events)
+    timeline = (*timer.timeline, *moments)
+    if len(timeline) > MAX_TIMELINE:
+        timeline = (timeline[0], *timeline[1 - MAX_TIMELINE :])
+    return Transition(timer, replace(timer, version=version, timeline=timeline, **changes), moments)

@@ -1,0 +1,42 @@
+"""What the routes share: who calls, how a body is read, how a reply is written."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.openapi.params import Path
+from pydantic import BaseModel, BeforeValidator
+
+from minoots_kernel.domain.tenancy import Principal
+from minoots_kernel.domain.timer import Timer
+from minoots_kernel.domain.views import timer_reply
+from minoots_kernel.interfaces.rest.preconditions import etag
+from minoots_kernel.interfaces.rest.resolver import ConcurrentHttpResolver
+
+__all__ = ["TimerId", "in_wire_names", "json_answer", "principal", "timer_answer"]
+
+TimerId = Annotated[str, Path(description="The timer's id.")]
+
+
+def in_wire_names(model: type[BaseModel]) -> BeforeValidator:
+    """Read a body by its wire names alone: in Python the models take their fields' own names as well."""
+    return BeforeValidator(lambda body: model.model_validate(body, by_alias=True, by_name=False))
+
+
+def principal(app: ConcurrentHttpResolver) -> Principal:
+    """Return who makes the request under way."""
+    found: Principal = app.context["principal"]
+    return found
+
+
+def timer_answer(timer: Timer, status: int = 200, headers: dict[str, str | list[str]] | None = None) -> Response[Any]:
+    """Answer with a timer and its entity tag."""
+    return json_answer(status, timer_reply(timer), {"etag": etag(timer), **(headers or {})})
+
+
+def json_answer(status: int, reply: BaseModel, headers: dict[str, str | list[str]] | None = None) -> Response[Any]:
+    """Answer with a reply of the contract."""
+    # Written by Pydantic at once: a second pass through Powertools' encoder would only take the model apart again.
+    body = reply.model_dump_json(by_alias=True, exclude_none=True)
+    return Response(status_code=status, content_type="application/json", body=body, headers=headers or {})

@@ -1,0 +1,43 @@
+"""`ETag` and `If-Match` (RFC 9110, 8.8.3 and 13.1.1): a timer's entity tag is its `stateVersion` between quotes."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from minoots_kernel.domain.errors import InvalidTimerError
+from minoots_kernel.domain.timer import Timer
+
+__all__ = ["MAX_IF_MATCH", "etag", "versions_of"]
+
+MAX_IF_MATCH: Final = 1024
+"""Longest `If-Match` that is read, characters."""
+
+_TAG: Final = r'(?:W/)?"[\x21\x23-\x7e]*"'
+_TAGS: Final = re.compile(rf"{_TAG}(?:[ \t]*,[ \t]*{_TAG})*")
+_VERSION: Final = re.compile(r'(?<!W/)"([1-9][0-9]{0,17})"')
+
+
+def etag(timer: Timer) -> str:
+    """Return the entity tag of a timer as it stands."""
+    return f'"{timer.version}"'
+
+
+def versions_of(if_match: str | None) -> frozenset[int] | None:
+    """Return the versions that an `If-Match` lets pass.
+
+    Args:
+        if_match: The header, if there was one. Weak tags, and those that were never a timer's, match nothing.
+
+    Returns:
+        None when any version will do: without the header, or with `*`.
+
+    Raises:
+        InvalidTimerError: If it is neither `*` nor a list of entity tags.
+    """
+    if if_match is None or if_match.strip() == "*":
+        return None
+    if not _TAGS.fullmatch(if_match.strip()):
+        fields = (("If-Match", 'write the tag as the ETag of an answer has it, with its quotes: "7"'),)
+        raise InvalidTimerError("The header If-Match is not well formed.", fields)
+    return frozenset(int(version) for version in _VERSION.findall(if_match))

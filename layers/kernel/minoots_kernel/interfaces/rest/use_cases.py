@@ -1,0 +1,23 @@
+"""What the routes call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from minoots_kernel.application.change_of_mind import ChangeOfMind
+from minoots_kernel.application.create_timer import CreateTimer
+from minoots_kernel.application.list_dead_letters import ListDeadLetters
+from minoots_kernel.application.read_timers import GetTimer, ListTimers
+
+__all__ = ["UseCases"]
+
+
+@dataclass(frozen=True, slots=True)
+class UseCases:
+    """One use case of each sort, over one set of ports."""
+
+    create_timer: CreateTimer
+    get_timer: GetTimer
+    list_timers: ListTimers
+    change_of_mind: ChangeOfMind
+    list_dead_letters: ListDeadLetters
