@@ -214,7 +214,8 @@ def one_late_timer(late_ms: int, run: Callable[[MemoryTimerStore, VirtualClock, 
 
 
 def fire(store: MemoryTimerStore, clock: VirtualClock, metrics: EmfMetrics) -> None:
-    FireTimer(store, MemoryWakeQueue(clock), MemoryActionQueue(clock), clock, metrics)(WakeUp("demo", "t1", 1, DUE_MS))
+    queues = MemoryWakeQueue(clock), MemoryActionQueue(clock)
+    FireTimer(store, MemoryDeadLetterStore(), *queues, clock, metrics)(WakeUp("demo", "t1", 1, DUE_MS))
 
 
 def sweep(store: MemoryTimerStore, clock: VirtualClock, metrics: EmfMetrics) -> None:

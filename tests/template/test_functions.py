@@ -32,7 +32,7 @@ ARMS = {
     "MINOOTS_SCHEDULE_DLQ_ARN",
 }
 OF_ITS_OWN = {
-    "ControlPlaneFunction": {"MINOOTS_WAKE_QUEUE_URL", "MINOOTS_KEY_CACHE_S"},
+    "ControlPlaneFunction": {"MINOOTS_WAKE_QUEUE_URL", "MINOOTS_KEY_CACHE_S", "MINOOTS_LATE_POLICY"},
     "KernelArmFunction": ARMS,
     "KernelFireFunction": {"MINOOTS_WAKE_QUEUE_URL", "MINOOTS_ACTION_QUEUE_URL"},
     "KernelSweepFunction": ARMS | {"MINOOTS_ACTION_QUEUE_URL"},

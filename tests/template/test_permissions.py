@@ -7,7 +7,7 @@ from tests.template.expanded import DEAD_LETTER_QUEUES, FUNCTIONS, Resources, as
 MAY_ON_THE_TABLE = {
     "ControlPlaneFunction": {"GetItem", "PutItem", "UpdateItem", "Query", "BatchGetItem"},
     "KernelArmFunction": {"GetItem", "PutItem", "UpdateItem"},
-    "KernelFireFunction": {"GetItem", "UpdateItem"},
+    "KernelFireFunction": {"GetItem", "UpdateItem", "PutItem"},
     "KernelSweepFunction": {"GetItem", "BatchGetItem", "UpdateItem", "PutItem", "Query"},
     "OrchestratorFunction": {"GetItem", "UpdateItem", "PutItem"},
     "EventFabricFunction": {"PutItem"},
@@ -31,6 +31,11 @@ def test_a_function_may_do_on_the_table_what_it_does_and_no_more(resources: Reso
         if action.startswith("dynamodb:")
     }
     assert allowed == MAY_ON_THE_TABLE[function]
+
+
+def test_the_kernel_stores_dead_letters_and_puts_nothing_else(resources: Resources) -> None:
+    (put,) = [one for one in statements_of(resources, "KernelFireFunction") if one["Action"] == "dynamodb:PutItem"]
+    assert put["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["D#*"]}}
 
 
 def test_a_sweep_queries_its_index_and_not_the_table(resources: Resources) -> None:

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from minoots_contract.late_policy import parse_late_policy
 from tests.template.expanded import (
     DEAD_LETTER_QUEUES,
     FUNCTIONS,
@@ -107,3 +108,16 @@ def test_every_parameter_and_output_says_what_it_is_for(source: Resources, alarm
 def test_what_checkov_is_excused_is_excused_with_a_reason(name: str) -> None:
     excuses = re.findall(r"checkov:skip=(\w+)(.*)", (ROOT / name).read_text(encoding="utf-8"))
     assert [check for check, reason in excuses if len(reason.removeprefix(":").split()) < 4] == []
+
+
+@pytest.mark.parametrize("policy", ["fire", "skip:60s", "deadLetter:5m", "skip:1h30m", "skip:60000", "skip:PT1H"])
+def test_a_late_policy_that_the_functions_read_can_be_a_parameter(source: Resources, policy: str) -> None:
+    parameter = source["Parameters"]["LatePolicy"]
+    assert re.fullmatch(parameter["AllowedPattern"], policy)
+    assert str(parse_late_policy(policy))
+    assert parse_late_policy(parameter["Default"]) == parse_late_policy("fire")
+
+
+@pytest.mark.parametrize("policy", ["", "skip", "skip:", "fire:5s", "skip:-5s", "later:5s", "skip: 5s"])
+def test_a_late_policy_that_is_none_cannot_be_deployed(source: Resources, policy: str) -> None:
+    assert not re.fullmatch(source["Parameters"]["LatePolicy"]["AllowedPattern"], policy)

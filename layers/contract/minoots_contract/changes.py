@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from minoots_contract.late_policy import LatePolicy
 from minoots_contract.model import Duration, Line, RequestedInstant, WireModel, field_error
 
 __all__ = [
@@ -45,6 +46,7 @@ class RescheduleTimerRequest(ChangeRequest):
 
     duration: Duration | None = None
     fire_at: RequestedInstant | None = None
+    late_policy: LatePolicy | None = Field(default=None, description="Takes the place of the timer's own.")
 
     @model_validator(mode="after")
     def _says_when_once(self) -> RescheduleTimerRequest:

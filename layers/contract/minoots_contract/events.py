@@ -19,6 +19,7 @@ TimerEventName = Literal[
     "paused",
     "resumed",
     "fire_requested",
+    "skipped",
     "fired",
     "attempt_failed",
     "settled",

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, JsonValue, StringConstraints, field_validator, model_validator
 
 from minoots_contract.actions import ActionBundle
+from minoots_contract.late_policy import LatePolicy
 from minoots_contract.model import Duration, Instant, Line, RequestedInstant, TenantId, WireModel, field_error
 
 __all__ = [
@@ -44,6 +45,7 @@ class CreateTimerRequest(WireModel):
     metadata: dict[str, JsonValue] = Field(default_factory=dict)
     labels: dict[_LabelKey, _LabelValue] = Field(default_factory=dict, max_length=50)
     action_bundle: ActionBundle | None = None
+    late_policy: LatePolicy | None = Field(default=None, description="Default: the deployment's, which is to fire.")
     agent_binding: None = Field(default=None, description="Not available yet: leave it out.")
 
     @field_validator("agent_binding", mode="before")
@@ -105,6 +107,7 @@ class TimerReply(WireModel):
     metadata: dict[str, JsonValue]
     labels: dict[str, str]
     action_bundle: ActionBundle | None = None
+    late_policy: LatePolicy | None = Field(default=None, description="Absent when it fires however late it is.")
     armed_at: Instant | None = None
     paused_at: Instant | None = None
     remaining_ms: int | None = Field(default=None, description="What a paused timer has left, milliseconds.")

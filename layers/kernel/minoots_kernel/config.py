@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from minoots_contract.late_policy import LatePolicy, parse_late_policy
+
 __all__ = ["ConfigurationError", "Settings"]
 
 
@@ -16,6 +18,10 @@ class ConfigurationError(RuntimeError):
 
 def _words(text: Any) -> Any:
     return tuple(word.strip() for word in text.split(",") if word.strip()) if isinstance(text, str) else text
+
+
+def _policy(text: Any) -> Any:
+    return parse_late_policy(text) if isinstance(text, str) else text
 
 
 class Settings(BaseModel):
@@ -29,6 +35,7 @@ class Settings(BaseModel):
     environment: Literal["aws", "local"] = "aws"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     table: str
+    late_policy: Annotated[LatePolicy, BeforeValidator(_policy)] = LatePolicy(mode="fire")
     retention_days: int = Field(default=30, ge=1, le=3650)
     key_cache_s: int = Field(default=60, ge=0, le=3600)
     wake_queue_url: str = ""

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minoots_contract.actions import Action, ActionBundle, RetryPolicy
+from minoots_contract.late_policy import LatePolicy
 from minoots_kernel.adapters.dynamodb.codec import (
     MAX_SPEC_BYTES,
     changes,
@@ -31,6 +32,7 @@ json_values = st.recursive(
     max_leaves=12,
 )
 instants = st.integers(0, 253_402_300_799_999)
+durations = st.integers(1, 10**12)
 maybe = st.none() | instants
 names = st.text(min_size=1, max_size=30)
 actions = st.builds(
@@ -87,6 +89,7 @@ timers = st.builds(
     spec=specs,
     generation=st.integers(1, 99),
     version=st.integers(1, 10**6),
+    late_policy=st.none() | st.builds(LatePolicy, mode=st.sampled_from(["skip", "deadLetter"]), after_ms=durations),
     armed_at_ms=maybe,
     paused_at_ms=maybe,
     remaining_ms=maybe,

@@ -151,6 +151,28 @@ def test_whatever_call_goes_wrong_the_timer_fires_once_never_early_and_ends(name
             assert len(world.dead_letters.letters) == expected_letters
 
 
+@pytest.mark.parametrize("error", list(ERRORS))
+def test_whatever_call_goes_wrong_a_timer_that_is_too_late_leaves_each_of_its_dead_letters_once(error: str) -> None:
+    def late(faults: Faults) -> tuple[World, Timer]:
+        world = World(faults)
+        with suppress(Crash, DependencyUnavailableError):
+            world.new("a", "b", latePolicy={"mode": "deadLetter", "afterMs": "1s"})
+        timer = world.store.timers[0]
+        world.store.changes.clear()  # what the stream said is lost: the sweep wakes it, late
+        world.play(timer.fire_at_ms + 10 * SWEEP_EVERY_MS)
+        return world, world.now(timer)
+
+    smooth = Faults()
+    late(smooth)
+    for at in range(2, len(smooth.calls) + 1):  # the first is the creation
+        for after in (False, True):
+            world, timer = late(Faults(at, after=after, error=ERRORS[error]))
+            events = [moment.event for moment in timer.timeline if moment.event != "repaired"]
+            assert (events, timer.next_check_at_ms) == (["created", "failed"], None), smooth.calls[at - 1]
+            assert sorted(letter.action_id for letter in world.dead_letters.letters) == ["a", "b"]
+            assert world.receiver.requests == []
+
+
 @pytest.mark.parametrize("name", list(LIVES))
 def test_though_no_message_ever_comes_back_the_sweep_brings_every_timer_to_its_end(name: str) -> None:
     life = LIVES[name]

@@ -160,7 +160,7 @@ class World:
         self.create = CreateTimer(store, wake_queue, self.clock, SequentialIds())
         self.change = ChangeOfMind(store, wake_queue, self.clock)
         self.arm = ArmTimers(store, wake_queue, schedules, self.clock)
-        self.fire = FireTimer(store, wake_queue, action_queue, self.clock, self.metrics)
+        self.fire = FireTimer(store, dead_letters, wake_queue, action_queue, self.clock, self.metrics)
         self.run = RunAction(
             store,
             dead_letters,
@@ -176,8 +176,10 @@ class World:
         self._invisible: list[tuple[int, int, Callable[[], object]]] = []
 
     def new(self, *ids: str, duration: str | int = "30s", **changes: Any) -> Timer:
-        """Create a timer with an action of each id; `changes` are its bundle's."""
-        wanted = {"actionBundle": bundle(*ids, **changes)} if ids else {}
+        """Create a timer with an action of each id; `changes` are its bundle's, or its own."""
+        wanted = {name: changes.pop(name) for name in ("heartbeat", "latePolicy") if name in changes}
+        if ids:
+            wanted["actionBundle"] = bundle(*ids, **changes)
         return self.create(DEMO, request(duration=duration, **wanted))
 
     def new_fired(self, *ids: str, **changes: Any) -> Timer:

@@ -31,7 +31,8 @@ def scheduled(
     *ids: str, timer_id: str = "0190-t1", tenant_id: str = "demo", now_ms: int = NOW_MS, **changes: Any
 ) -> Timer:
     """A timer as it begins, with an action of each id."""
-    wanted = {name: changes.pop(name) for name in ("duration", "name", "labels", "metadata") if name in changes}
+    of_the_timer = ("duration", "heartbeat", "labels", "latePolicy", "metadata", "name")
+    wanted = {name: changes.pop(name) for name in of_the_timer if name in changes}
     if ids:
         wanted["actionBundle"] = bundle(*ids, **changes)
     return new_timer(request(**wanted), timer_id=timer_id, tenant_id=tenant_id, now_ms=now_ms)

@@ -125,6 +125,8 @@ def test_an_event_is_a_cloud_event_with_the_timer_as_it_stood() -> None:
 def test_what_happens_to_timers_has_its_name_in_the_contract() -> None:
     told = {moment.event for timer in [*whole_life(), fired()] for moment in timer.timeline}
     told |= {moment.event for moment in changed_often().timeline}
+    skipped = after(scheduled(latePolicy={"mode": "skip", "afterMs": 1}), (Fire(1), DUE_MS + 2))
+    told |= {moment.event for moment in skipped.timeline}
     assert told == set(EVENT_TYPES)
 
 

@@ -107,8 +107,12 @@ class TimerLife(RuleBasedStateMachine):
         concurrency=st.integers(1, 5),
         max_attempts=st.integers(1, 3),
         duration_ms=st.integers(1, 100_000),
+        mode=st.sampled_from(["fire", "skip", "deadLetter"]),
+        after_ms=st.integers(1, 50_000),
     )
-    def begin(self, actions: int, concurrency: int, max_attempts: int, duration_ms: int) -> None:
+    def begin(
+        self, actions: int, concurrency: int, max_attempts: int, duration_ms: int, mode: str, after_ms: int
+    ) -> None:
         self.concurrency, self.max_attempts = concurrency, max_attempts
         self.now_ms = NOW_MS
         self.fires = 0
@@ -118,6 +122,7 @@ class TimerLife(RuleBasedStateMachine):
             *(f"a{n}" for n in range(actions)),
             duration=duration_ms,
             concurrency=concurrency,
+            latePolicy={"mode": mode} if mode == "fire" else {"mode": mode, "afterMs": after_ms},
             maxAttempts=max_attempts,
             backoffInitialMs=1000,
         )
@@ -166,10 +171,13 @@ class TimerLife(RuleBasedStateMachine):
         for old, new in zip(before.actions, timer.actions, strict=True):
             assert new == old or not old.status.terminal, "an action that had ended was changed"
             assert new.tries in {old.tries, old.tries + 1}
+        if isinstance(self.asked, Fire) and before.late_policy is not None:
+            in_time = self.now_ms - before.fire_at_ms <= (before.late_policy.after_ms or 0)
+            assert (timer.fired_at_ms is not None) == in_time
         self.fires += sum(moment.event == "fired" for moment in transition.events)
         turned = timer.generation - before.generation
         changed = (before.fire_at_ms, before.status) != (timer.fire_at_ms, timer.status)
-        assert turned == isinstance(self.asked, Change)
+        assert turned == (isinstance(self.asked, Change) or timer.cancelled_by == "late-policy")
         assert changed or not isinstance(self.asked, Change) or timer.remaining_ms != before.remaining_ms
         assert not turned or timer.armed_at_ms is None or timer.status is Status.CANCELLED
         self.turns += turned
@@ -273,8 +281,9 @@ class TimerLife(RuleBasedStateMachine):
         timer = self.timer
         states = [state.status for state in timer.actions]
         fired = timer.fired_at_ms is not None
-        all_ended = fired and all(status.terminal for status in states)
-        any_failed = ActionStatus.FAILED in states
+        too_late = timer.status is Status.FAILED and not fired
+        all_ended = (fired or too_late) and all(status.terminal for status in states)
+        any_failed = ActionStatus.FAILED in states or too_late
         assert (timer.status is Status.SETTLED) == (all_ended and not any_failed)
         assert (timer.status is Status.FAILED) == (all_ended and any_failed)
         assert (timer.failure_reason is not None) == (timer.status is Status.FAILED)
@@ -311,6 +320,7 @@ class TimerLife(RuleBasedStateMachine):
             assert told.get(event) == getattr(timer, f"{event}_at_ms")
         assert timer.armed_at_ms in {None, told.get("armed")}
         assert len(ended) == (timer.status in ENDED)
+        assert ("skipped" in told) == (timer.cancelled_by == "late-policy")
         assert [moment.version for moment in timer.timeline] == sorted(moment.version for moment in timer.timeline)
         assert timer.timeline[-1].version <= timer.version
         assert timer.generation == 1 + self.turns

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from minoots_contract.late_policy import LatePolicy
 from minoots_kernel.domain.commands import Arm, Cancel, Command, Extend, Fire, FireNow, Pause, Recheck, Resume
 from minoots_kernel.domain.due_times import CHECK_AFTER_MS
 from minoots_kernel.domain.errors import NotDueError, StaleHintError, StateConflictError, UnknownHintError
@@ -38,7 +39,8 @@ def ends_of(timer: Timer) -> set[Status]:
     commands += [outcome("a", n, DUE_MS, "failed", permanent=p) for n in (1, 2) for p in (True, False)]
     bare = replace(timer, actions=(), spec=replace(timer.spec, bundle=None))
     reached = set()
-    for start in (timer, bare):
+    policies = (LatePolicy(mode="skip", after_ms=1), LatePolicy(mode="deadLetter", after_ms=1))
+    for start in (timer, bare, *(replace(timer, late_policy=policy) for policy in policies)):
         for command in commands:
             for now_ms in (NOW_MS, DUE_MS + 60_000):
                 try:

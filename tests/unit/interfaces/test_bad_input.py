@@ -67,6 +67,7 @@ def keyed(key: str) -> dict[str, Any]:
 
 DEEP = '{"requestedBy":"c","duration":1,"metadata":' + '{"a":' * MAX_DEPTH + "1" + "}" * MAX_DEPTH + "}"
 ABYSS = '{"requestedBy":"c","duration":1,"metadata":{"a":' + "[" * 50_000 + "]" * 50_000 + "}}"
+LATE = "latePolicy.afterMs"
 ACTION, RETRY = "actionBundle.actions[0]", "actionBundle.retryPolicy"
 
 ROWS: list[Row] = [
@@ -175,6 +176,23 @@ ROWS: list[Row] = [
     ("a cancel in snake case", cancel(requested_by="a"), INVALID, "requested_by"),
     ("a cancel with more", cancel(requestedBy="a", force=True), INVALID, "force"),
     ("a cancel without a body", {"method": "POST", "path": "/timers/{id}/cancel"}, INVALID, "body"),
+    ("a late policy without a bound", create(latePolicy={"mode": "skip"}), INVALID, "latePolicy.afterMs"),
+    ("a late policy that fires with one", create(latePolicy={"mode": "fire", "afterMs": 5}), INVALID, LATE),
+    ("a late policy with a negative bound", create(latePolicy={"mode": "skip", "afterMs": -5}), INVALID, LATE),
+    ("a late policy that is none", create(latePolicy={"mode": "panic"}), INVALID, "latePolicy.mode"),
+    ("a late policy in a word", create(latePolicy="skip:5s"), INVALID, "latePolicy"),
+    (
+        "a fireAt that passed longer ago than the late policy allows",
+        create(duration=..., fireAt="2020-01-01T00:00:00Z", latePolicy={"mode": "skip", "afterMs": "1h"}),
+        INVALID,
+        "fireAt",
+    ),
+    (
+        "a reschedule further into the past than the late policy allows",
+        change("reschedule", fireAt="2020-01-01T00:00:00Z", latePolicy={"mode": "deadLetter", "afterMs": "1h"}),
+        INVALID,
+        "fireAt",
+    ),
     ("an extension by nobody", change("extend", requestedBy=..., by="5m"), INVALID, "requestedBy"),
     ("an extension by nothing", change("extend"), INVALID, "by"),
     ("a negative extension", change("extend", by="-5m"), INVALID, "by"),

@@ -127,6 +127,16 @@ def test_a_change_answers_with_the_timer_and_its_new_tag(
     assert TimerReply.model_validate(answer.json).wire() == answer.json
 
 
+def test_a_late_policy_is_shown_and_lets_a_due_time_that_has_passed_fire_at_once() -> None:
+    api = Api()
+    policy = {"mode": "skip", "afterMs": "1h"}
+    answer = api.post(fireAt="2026-09-21T14:00:00Z", latePolicy=policy)
+    assert answer.json["latePolicy"] == {"mode": "skip", "afterMs": 3_600_000}
+    api.play(NOW_MS + 1_000)
+    assert api.call("GET", f"/timers/{answer.json['id']}").json["latenessMs"] == 800_000
+    assert "latePolicy" not in api.post(duration="1h", latePolicy={"mode": "fire"}).json
+
+
 def test_the_timeline_tells_who_wanted_what_and_why() -> None:
     api = Api()
     timer = api.post(duration="1h").json

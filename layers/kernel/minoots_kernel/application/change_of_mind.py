@@ -86,7 +86,8 @@ def _command(request: ChangeRequest) -> Change:  # noqa: PLR0911  one answer a r
         case ExtendTimerRequest():
             return Extend(by, why, by_ms=request.by)
         case RescheduleTimerRequest():
-            return Reschedule(by, why, fire_at_ms=request.fire_at, duration_ms=request.duration)
+            when = {"fire_at_ms": request.fire_at, "duration_ms": request.duration}
+            return Reschedule(by, why, **when, late_policy=request.late_policy)
         case SnoozeTimerRequest():
             return Snooze(by, why, duration_ms=request.duration)
         case PauseTimerRequest():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from minoots_contract.late_policy import LatePolicy
 from minoots_contract.timers import CreateTimerRequest
 from minoots_kernel.application.hints import wake_directly
 from minoots_kernel.application.ports import Clock, IdFactory, TimerStore, WakeQueue
@@ -17,19 +18,24 @@ __all__ = ["CreateTimer"]
 
 @dataclass(frozen=True, slots=True)
 class CreateTimer:
-    """Store a timer; once this returns, the timer fires whatever crashes."""
+    """Store a timer; once this returns, the timer fires whatever crashes.
+
+    Attributes:
+        late_policy: What becomes of late timers that were created without a policy of their own.
+    """
 
     store: TimerStore
     wake_queue: WakeQueue
     clock: Clock
     ids: IdFactory
+    late_policy: LatePolicy | None = None
 
     def __call__(self, principal: Principal, request: CreateTimerRequest) -> Timer:
         """Create a timer for the principal's tenant.
 
         Raises:
             ForbiddenError: If the request names another tenant.
-            InvalidTimerError: If the due time is not in the future or past the calendar.
+            InvalidTimerError: If the due time is one that cannot be.
             DependencyUnavailableError: If the store does not answer; the timer may then exist.
         """
         if request.tenant_id is not None and request.tenant_id != principal.tenant_id:
@@ -38,7 +44,13 @@ class CreateTimer:
                 (("tenantId", "leave it out, or name your own tenant"),),
             )
         now_ms = self.clock.now_ms()
-        timer = new_timer(request, timer_id=self.ids.new_id(), tenant_id=principal.tenant_id, now_ms=now_ms)
+        timer = new_timer(
+            request,
+            timer_id=self.ids.new_id(),
+            tenant_id=principal.tenant_id,
+            now_ms=now_ms,
+            late_policy=self.late_policy,
+        )
         self.store.create(timer)
         wake_directly(timer, self.wake_queue, self.clock)
         return timer

@@ -5,14 +5,27 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
+from minoots_kernel.application.bury import bury
 from minoots_kernel.application.change import change_timer
-from minoots_kernel.application.ports import ActionQueue, Clock, Delayed, Metrics, TimerKey, TimerStore, WakeQueue
+from minoots_kernel.application.ports import (
+    ActionQueue,
+    Clock,
+    DeadLetterStore,
+    Delayed,
+    Metrics,
+    TimerKey,
+    TimerStore,
+    WakeQueue,
+)
 from minoots_kernel.domain.commands import Fire
 from minoots_kernel.domain.dispatch import message_for, overdue_messages, released_at
+from minoots_kernel.domain.due_times import delay_ms
 from minoots_kernel.domain.errors import DependencyUnavailableError, NotDueError, StaleHintError, UnknownHintError
 from minoots_kernel.domain.messages import ActionMessage, WakeUp
-from minoots_kernel.domain.timer import Timer
+from minoots_kernel.domain.moves import Transition
+from minoots_kernel.domain.timer import Status
 from minoots_kernel.domain.waking import queue_delay_s
 
 __all__ = ["WAIT_OUT_MS", "FireOutcome", "FireTimer"]
@@ -30,14 +43,20 @@ class FireOutcome(StrEnum):
     SENT_AGAIN = "sent_again"
     FORWARDED = "forwarded"
     REDISPATCHED = "redispatched"
+    SKIPPED = "skipped"
+    DEAD_LETTERED = "dead_lettered"
     DROPPED = "dropped"
 
 
 @dataclass(frozen=True, slots=True)
 class FireTimer:
-    """Check a wake-up against its timer, fire it on time, and hand its actions over."""
+    """Check a wake-up against its timer, fire it on time, and hand its actions over.
+
+    A timer that is later than its late policy allows ends instead, with none of its actions run.
+    """
 
     store: TimerStore
+    dead_letters: DeadLetterStore
     wake_queue: WakeQueue
     action_queue: ActionQueue
     clock: Clock
@@ -70,9 +89,17 @@ class FireTimer:
             return self._send_again(WakeUp(wake_up.tenant_id, wake_up.timer_id, wake_up.generation, error.fire_at_ms))
         except StaleHintError:
             return self._finish_what_was_begun(wake_up, again=again)
-        self._dispatch([message_for(transition.timer, state) for state in transition.released])
-        self._report(transition.timer)
-        return FireOutcome.FIRED
+        return self._finish(transition)
+
+    def _finish(self, transition: Transition) -> FireOutcome:
+        timer, now_ms = transition.timer, self.clock.now_ms()
+        self._dispatch([message_for(timer, state) for state in transition.released])
+        if timer.status is Status.FAILED:
+            bury(timer, self.store, self.dead_letters, now_ms)
+        outcome, metric = _ENDS.get(timer.status, (FireOutcome.FIRED, "TimersFired"))
+        self.metrics.count(metric)
+        self._report(transition)
+        return outcome
 
     def _send_again(self, wake_up: WakeUp) -> FireOutcome:
         delay_s = queue_delay_s(wake_up.due_at_ms - self.clock.now_ms())
@@ -96,6 +123,9 @@ class FireTimer:
         if timer and again and not messages:
             # It comes back in seconds, before anything is overdue: what the firing released may never have been sent.
             messages = released_at(timer, timer.fired_at_ms or 0)
+        if timer and timer.status is Status.FAILED and timer.next_check_at_ms is not None:
+            bury(timer, self.store, self.dead_letters, self.clock.now_ms())
+            return FireOutcome.DEAD_LETTERED
         if not messages:
             return FireOutcome.DROPPED
         self._dispatch(messages)
@@ -105,11 +135,16 @@ class FireTimer:
         if messages and self.action_queue.send([Delayed(message) for message in messages]):
             raise DependencyUnavailableError("The action queue refused a message.")
 
-    def _report(self, fired: Timer) -> None:
-        lateness_ms = fired.lateness_ms or 0
-        self.metrics.count("TimersFired")
-        self.metrics.milliseconds("Lateness", lateness_ms)
-        logger.info(
-            "timer fired",
-            extra={"tenantId": fired.tenant_id, "timerId": fired.id, "latenessMs": lateness_ms},
-        )
+    def _report(self, transition: Transition) -> None:
+        timer = transition.timer
+        ended_at_ms = transition.events[0].at_ms
+        self.metrics.milliseconds("Lateness", delay_ms(transition.before, ended_at_ms))
+        story = {"tenantId": timer.tenant_id, "timerId": timer.id, "latenessMs": ended_at_ms - timer.fire_at_ms}
+        logger.info("timer %s", transition.events[0].event, extra=story)
+
+
+_ENDS: Final = {
+    Status.CANCELLED: (FireOutcome.SKIPPED, "TimersSkipped"),
+    Status.FAILED: (FireOutcome.DEAD_LETTERED, "TimersDeadLettered"),
+}
+"""What a wake-up that was too late comes to, and the metric that counts it."""

@@ -28,7 +28,7 @@ def build(env: Mapping[str, str]) -> Handler:
     clock, store = surroundings.clock(), parts.timer_store(settings, env)
     dynamodb = parts.client("dynamodb", env)
     use_cases = UseCases(
-        create_timer=CreateTimer(store, parts.wake_queue(settings, env), clock, Uuid7Ids()),
+        create_timer=CreateTimer(store, parts.wake_queue(settings, env), clock, Uuid7Ids(), settings.late_policy),
         get_timer=GetTimer(store),
         list_timers=ListTimers(store),
         change_of_mind=ChangeOfMind(store, parts.wake_queue(settings, env), clock),

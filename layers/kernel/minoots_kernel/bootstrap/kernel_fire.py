@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from minoots_kernel.adapters.dynamodb.dead_letter_store import DynamoDeadLetterStore
 from minoots_kernel.application.fire_timer import FireTimer
 from minoots_kernel.application.ports import Metrics
 from minoots_kernel.bootstrap import parts, surroundings
@@ -25,10 +26,11 @@ def build(env: Mapping[str, str]) -> Handler:
     store, clock = parts.timer_store(settings, env), surroundings.clock()
     wake_queue, action_queue = parts.wake_queue(settings, env), parts.action_queue(settings, env)
 
+    dead_letters = DynamoDeadLetterStore(parts.client("dynamodb", env), settings.table)
     visibility = parts.visibility(settings.wake_queue_url, env)
 
     def make(metrics: Metrics) -> Handler:
-        fire = FireTimer(store, wake_queue, action_queue, clock, metrics)
+        fire = FireTimer(store, dead_letters, wake_queue, action_queue, clock, metrics)
         return QueueConsumer(
             lambda body, again: fire(WakeUp.from_json(body), again=again),
             MAX_BATCH,

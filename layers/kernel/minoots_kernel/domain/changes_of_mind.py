@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from minoots_kernel.domain.commands import Cancel, Change, Extend, FireNow, Pause, Reschedule, Resume, Snooze
-from minoots_kernel.domain.due_times import check_at, within_calendar
-from minoots_kernel.domain.errors import InvalidTimerError, StateConflictError
+from minoots_kernel.domain.due_times import check_at, kept_policy, still_in_time, within_calendar
+from minoots_kernel.domain.errors import StateConflictError
 from minoots_kernel.domain.moves import Transition, moved
 from minoots_kernel.domain.timer import Status, Timer
 
@@ -41,7 +41,7 @@ def _extend(timer: Timer, command: Extend, now_ms: int) -> Transition:
     _check_open(timer, "extended")
     fire_at_ms = within_calendar(timer.fire_at_ms + command.by_ms, "by")
     remaining_ms = (timer.remaining_ms or 0) + command.by_ms
-    return _due(timer, command, now_ms, ("extended",), fire_at_ms, remaining_ms)
+    return _due(timer, command, now_ms, "extended", fire_at_ms, remaining_ms)
 
 
 def _reschedule(timer: Timer, command: Reschedule, now_ms: int) -> Transition:
@@ -50,11 +50,12 @@ def _reschedule(timer: Timer, command: Reschedule, now_ms: int) -> Transition:
         fire_at_ms = within_calendar(now_ms + (command.duration_ms or 0), "duration")
     else:
         fire_at_ms = within_calendar(command.fire_at_ms, "fireAt")
-    if fire_at_ms == timer.fire_at_ms:
+    policy = timer.late_policy if command.late_policy is None else kept_policy(command.late_policy)
+    if (fire_at_ms, policy) == (timer.fire_at_ms, timer.late_policy):
         return Transition(timer, timer)
-    if fire_at_ms <= now_ms:
-        raise InvalidTimerError("The due time has passed.", (("fireAt", "the due time must lie in the future"),))
-    return _due(timer, command, now_ms, ("rescheduled",), fire_at_ms, fire_at_ms - now_ms)
+    still_in_time(fire_at_ms, now_ms, command.late_policy, "fireAt")
+    left_ms = max(0, fire_at_ms - now_ms)
+    return _due(timer, command, now_ms, "rescheduled", fire_at_ms, left_ms, late_policy=policy)
 
 
 def _snooze(timer: Timer, command: Snooze, now_ms: int) -> Transition:
@@ -63,7 +64,7 @@ def _snooze(timer: Timer, command: Snooze, now_ms: int) -> Transition:
     remaining_ms = None if timer.remaining_ms is None else max(timer.remaining_ms, command.duration_ms)
     if (fire_at_ms, remaining_ms) == (timer.fire_at_ms, timer.remaining_ms):
         return Transition(timer, timer)  # it comes no sooner as it is
-    return _due(timer, command, now_ms, ("snoozed",), fire_at_ms, remaining_ms)
+    return _due(timer, command, now_ms, "snoozed", fire_at_ms, remaining_ms)
 
 
 def _pause(timer: Timer, command: Pause, now_ms: int) -> Transition:
@@ -90,14 +91,14 @@ def _resume(timer: Timer, command: Resume, now_ms: int) -> Transition:
         raise StateConflictError(f"the timer is {timer.status}: only a timer that is paused can be resumed")
     left_ms = timer.remaining_ms or 0
     fire_at_ms = timer.fire_at_ms if command.keep_due_time else within_calendar(now_ms + left_ms, "keep")
-    return _due(timer, command, now_ms, ("resumed",), fire_at_ms)
+    return _due(timer, command, now_ms, "resumed", fire_at_ms)
 
 
 def _fire_now(timer: Timer, command: FireNow, now_ms: int) -> Transition:
     if timer.fired_at_ms is not None or (timer.status.pending and timer.fire_at_ms <= now_ms):
         return Transition(timer, timer)  # it has fired, or is about to
     _check_open(timer, "fired")
-    return _due(timer, command, now_ms, ("fire_requested",), now_ms)
+    return _due(timer, command, now_ms, "fire_requested", now_ms)
 
 
 CHANGES: Final[dict[type, Callable[[Timer, Any, int], Transition]]] = {
@@ -121,16 +122,17 @@ def _due(
     timer: Timer,
     command: Change,
     now_ms: int,
-    events: tuple[str, ...],
+    event: str,
     fire_at_ms: int,
     remaining_ms: int | None = None,
+    **changes: Any,
 ) -> Transition:
     """Set the due time; a timer that is paused and has time remaining stays paused."""
     stays_paused = timer.status is Status.PAUSED and remaining_ms is not None
     return moved(
         timer,
         now_ms,
-        events,
+        (event,),
         by=command.requested_by,
         note=command.reason,
         status=Status.PAUSED if stays_paused else Status.SCHEDULED,
@@ -140,4 +142,5 @@ def _due(
         paused_at_ms=timer.paused_at_ms if stays_paused else None,
         remaining_ms=remaining_ms if stays_paused else None,
         next_check_at_ms=None if stays_paused else check_at(fire_at_ms, now_ms),
+        **changes,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from minoots_contract.late_policy import LatePolicy
 from minoots_kernel.domain.timer import Attempt
 
 __all__ = [
@@ -70,10 +71,12 @@ class Reschedule(Change):
     Attributes:
         fire_at_ms: The instant, epoch milliseconds; or
         duration_ms: how long from now, milliseconds.
+        late_policy: What takes the place of the timer's late policy; it then may lie as far in the past as this allows.
     """
 
     fire_at_ms: int | None = None
     duration_ms: int | None = None
+    late_policy: LatePolicy | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from minoots_contract.late_policy import LatePolicy
 from minoots_contract.timers import CreateTimerRequest
-from minoots_kernel.domain.due_times import check_at, within_calendar
-from minoots_kernel.domain.errors import InvalidTimerError
+from minoots_kernel.domain.due_times import check_at, kept_policy, still_in_time, within_calendar
 from minoots_kernel.domain.timer import ActionState, Moment, Status, Timer, TimerSpec
 
 __all__ = ["new_timer"]
 
 
-def new_timer(request: CreateTimerRequest, *, timer_id: str, tenant_id: str, now_ms: int) -> Timer:
+def new_timer(
+    request: CreateTimerRequest, *, timer_id: str, tenant_id: str, now_ms: int, late_policy: LatePolicy | None = None
+) -> Timer:
     """Make a timer from a valid request.
 
     Args:
@@ -18,18 +20,18 @@ def new_timer(request: CreateTimerRequest, *, timer_id: str, tenant_id: str, now
         timer_id: The new timer's id.
         tenant_id: The tenant that the caller's key names.
         now_ms: The service's clock, epoch milliseconds.
+        late_policy: The deployment's, for a request that has none of its own.
 
     Returns:
         A timer at version 1, `scheduled`.
 
     Raises:
-        InvalidTimerError: If the due time is not in the future or lies past the calendar's end.
+        InvalidTimerError: If the due time lies past the calendar's end, or in the past and the request's late policy
+            does not allow that.
     """
     fire_at_ms = request.fire_at if request.fire_at is not None else now_ms + (request.duration or 0)
     field = "duration" if request.fire_at is None else "fireAt"
-    if fire_at_ms <= now_ms:
-        raise InvalidTimerError("The due time has passed.", ((field, "the due time must lie in the future"),))
-    within_calendar(fire_at_ms, field)
+    still_in_time(within_calendar(fire_at_ms, field), now_ms, request.late_policy, field)
     bundle = request.action_bundle
     return Timer(
         id=timer_id,
@@ -40,6 +42,7 @@ def new_timer(request: CreateTimerRequest, *, timer_id: str, tenant_id: str, now
         created_at_ms=now_ms,
         fire_at_ms=fire_at_ms,
         spec=TimerSpec(metadata=request.metadata, labels=request.labels, bundle=bundle),
+        late_policy=kept_policy(request.late_policy or late_policy),
         next_check_at_ms=check_at(fire_at_ms, now_ms),
         actions=tuple(ActionState(id=action.id) for action in bundle.actions) if bundle else (),
         timeline=(Moment("created", now_ms, 1),),

@@ -31,13 +31,13 @@ class DeadLetter:
 
 
 def dead_letter(timer: Timer, state: ActionState) -> DeadLetter:
-    """Make the dead letter of a failed action."""
+    """Make the dead letter of a failed action; one that never ran, because its timer was too late, has no attempts."""
     action = timer.spec.action(state.id)
     parameters: dict[str, Any] = dict(action.parameters) if action else {}
     headers = parameters.pop("headers", None)
     if isinstance(headers, dict):
         parameters["headers"] = sorted(headers)
-    last = state.attempts[-1]
+    last = state.attempts[-1] if state.attempts else None
     return DeadLetter(
         id=delivery_id(timer.id, state.id),
         tenant_id=timer.tenant_id,
@@ -45,7 +45,7 @@ def dead_letter(timer: Timer, state: ActionState) -> DeadLetter:
         action_id=state.id,
         kind=action.kind if action else "unknown",
         request=parameters,
-        reason=last.error or "unknown",
+        reason=(last.error if last else timer.failure_reason) or "unknown",
         attempts=state.attempts,
-        dead_at_ms=last.ended_at_ms,
+        dead_at_ms=last.ended_at_ms if last else timer.failed_at_ms or timer.fire_at_ms,
     )

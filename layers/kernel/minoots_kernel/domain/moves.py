@@ -10,10 +10,12 @@ from minoots_kernel.domain.timer import ActionState, ActionStatus, Moment, Statu
 
 __all__ = ["MAX_TIMELINE", "MOVES", "Transition", "moved"]
 
+_AFTER_A_WAKE_UP: Final = (Status.FIRED, Status.SETTLED, Status.CANCELLED, Status.FAILED)
+
 MOVES: Final[dict[Status, frozenset[Status]]] = {
     #  from              to
-    Status.SCHEDULED: frozenset({Status.ARMED, Status.PAUSED, Status.FIRED, Status.SETTLED, Status.CANCELLED}),
-    Status.ARMED: frozenset({Status.SCHEDULED, Status.PAUSED, Status.FIRED, Status.SETTLED, Status.CANCELLED}),
+    Status.SCHEDULED: frozenset({Status.ARMED, Status.PAUSED, *_AFTER_A_WAKE_UP}),
+    Status.ARMED: frozenset({Status.SCHEDULED, Status.PAUSED, *_AFTER_A_WAKE_UP}),
     Status.PAUSED: frozenset({Status.SCHEDULED, Status.CANCELLED}),
     Status.FIRED: frozenset({Status.FIRED, Status.SETTLED, Status.FAILED}),
     Status.SETTLED: frozenset(),
@@ -21,8 +23,8 @@ MOVES: Final[dict[Status, frozenset[Status]]] = {
     Status.CANCELLED: frozenset(),
 }
 """Every legal change of status. `scheduled → fired` is the near leg, whose wake-up needs no write of its own;
-`→ settled` at once is a timer with no action; `armed → scheduled` is a due time that moved, which has to be armed
-afresh; `fired → fired` is an attempt that is not the last."""
+`→ settled` at once is a timer with no action, `→ failed` one that was too late; `armed → scheduled` is a due time that
+moved, which has to be armed afresh; `fired → fired` is an attempt that is not the last."""
 
 MAX_TIMELINE: Final = 40
 

@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import JsonValue
 
 from minoots_contract.actions import Action, ActionBundle
+from minoots_contract.late_policy import LatePolicy
 
 __all__ = [
     "ActionState",
@@ -146,6 +147,7 @@ class Timer:
         generation: Rises when a change of mind makes the wake-ups under way stale; each wake-up carries it.
         version: The wire's `stateVersion`; rises by one with each write.
         next_check_at_ms: When the sweep should look at the timer; none when nothing is left to be done for it.
+        late_policy: What becomes of the timer when it is late; none when it fires all the same.
         paused_at_ms: Since when the timer is paused.
         remaining_ms: What a paused timer has left, milliseconds.
         timeline: What happened, oldest first; the events of the timer are read from here.
@@ -162,6 +164,7 @@ class Timer:
     spec: TimerSpec
     generation: int = 1
     version: int = 1
+    late_policy: LatePolicy | None = None
     armed_at_ms: int | None = None
     paused_at_ms: int | None = None
     remaining_ms: int | None = None
@@ -185,6 +188,11 @@ class Timer:
     def lateness_ms(self) -> int | None:
         """How long after its time the timer fired, milliseconds."""
         return None if self.fired_at_ms is None else self.fired_at_ms - self.fire_at_ms
+
+    @property
+    def failed_at_ms(self) -> int | None:
+        """When the timer failed, epoch milliseconds."""
+        return next((moment.at_ms for moment in reversed(self.timeline) if moment.event == "failed"), None)
 
     def action(self, action_id: str) -> ActionState | None:
         """Return the state of the action of that id, if there is one."""

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from minoots_contract.actions import RetryPolicy
+from minoots_contract.late_policy import LatePolicy
 from minoots_kernel.domain.changes_of_mind import CHANGES
 from minoots_kernel.domain.commands import Arm, Bury, Command, Fire, Recheck, RecordAttempt
 from minoots_kernel.domain.errors import NotDueError, StaleHintError, UnknownHintError
@@ -25,6 +26,9 @@ REDISPATCH_AFTER_MS: Final = 45_000
 (30 s), shorter than the time after which a crashed wake-up comes back (two minutes)."""
 
 MAX_ATTEMPTS_KEPT: Final = 10
+
+LATE_POLICY: Final = "late-policy"
+"""Who cancelled a timer that was skipped."""
 
 
 def apply(timer: Timer, command: Command, now_ms: int) -> Transition:
@@ -61,6 +65,8 @@ def _fire(timer: Timer, command: Fire, now_ms: int) -> Transition:
         raise StaleHintError(f"the timer is {timer.status} already")
     if now_ms < timer.fire_at_ms:
         raise NotDueError(timer.fire_at_ms)
+    if timer.late_policy is not None and not timer.late_policy.tolerates(now_ms - timer.fire_at_ms):
+        return _too_late(timer, timer.late_policy, now_ms)
     if not timer.actions:
         ended: dict[str, Any] = {"settled_at_ms": now_ms, "next_check_at_ms": None}
         return moved(timer, now_ms, ("fired", "settled"), status=Status.SETTLED, fired_at_ms=now_ms, **ended)
@@ -74,6 +80,31 @@ def _fire(timer: Timer, command: Fire, now_ms: int) -> Transition:
         fired_at_ms=now_ms,
         next_check_at_ms=check,
         actions=_release(timer.actions, timer.spec.bundle.concurrency if timer.spec.bundle else 1, now_ms),
+    )
+
+
+def _too_late(timer: Timer, policy: LatePolicy, now_ms: int) -> Transition:
+    """End a timer that nobody wants fired any more: cancelled, or failed with every action, of which none has run."""
+    why = f"{now_ms - timer.fire_at_ms} ms late, and the late policy allows {policy.after_ms} ms"
+    if policy.mode == "skip":
+        cancelled: dict[str, Any] = {"cancelled_by": LATE_POLICY, "cancel_reason": why, "cancelled_at_ms": now_ms}
+        return moved(
+            timer,
+            now_ms,
+            ("skipped", "cancelled"),
+            status=Status.CANCELLED,
+            generation=timer.generation + 1,
+            next_check_at_ms=None,
+            **cancelled,
+        )
+    return moved(
+        timer,
+        now_ms,
+        ("failed",),
+        status=Status.FAILED,
+        failure_reason=why,
+        actions=tuple(replace(state, status=ActionStatus.FAILED) for state in timer.actions),
+        next_check_at_ms=now_ms + REDISPATCH_AFTER_MS if timer.actions else None,
     )
 
 

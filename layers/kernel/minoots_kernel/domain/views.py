@@ -23,6 +23,7 @@ def timer_reply(timer: Timer) -> TimerReply:
         metadata=timer.spec.metadata,
         labels=timer.spec.labels,
         action_bundle=timer.spec.bundle,
+        late_policy=timer.late_policy,
         armed_at=timer.armed_at_ms,
         paused_at=timer.paused_at_ms,
         remaining_ms=timer.remaining_ms,

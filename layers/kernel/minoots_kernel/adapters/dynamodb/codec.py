@@ -23,6 +23,7 @@ from operator import attrgetter
 from typing import Any, Final
 
 from minoots_contract.actions import Action, ActionBundle, RetryPolicy
+from minoots_contract.late_policy import LatePolicy
 from minoots_kernel.adapters.dynamodb.keys import Item, check_shard, tenant_of, timer_key
 from minoots_kernel.domain.timer import ActionState, ActionStatus, Attempt, Moment, Remembered, Status, Timer, TimerSpec
 
@@ -152,6 +153,10 @@ def _row(moment: Moment) -> list[Any]:
     return row if moment.by is None and moment.note is None else [*row, moment.by, moment.note]
 
 
+def _late_policy(policy: LatePolicy | None) -> Item | None:
+    return None if policy is None else {"S": str(policy)}
+
+
 def _remembered(marks: tuple[Remembered, ...]) -> Item | None:
     return {"S": compact([[mark.key, mark.request] for mark in marks])} if marks else None
 
@@ -167,6 +172,7 @@ _CHANGING: Final[tuple[tuple[str, Callable[[Timer], Any], Callable[[Any], Item |
         ("actions", "actions", _actions),
         ("timeline", "timeline", _timeline),
         ("armedAt", "armed_at_ms", _number),
+        ("latePolicy", "late_policy", _late_policy),
         ("pausedAt", "paused_at_ms", _number),
         ("remainingMs", "remaining_ms", _number),
         ("firedAt", "fired_at_ms", _number),
@@ -242,6 +248,7 @@ def timer_from_item(item: Item, payload: str | None = None) -> Timer:
         generation=int(item["generation"]["N"]),
         version=int(item["version"]["N"]),
         armed_at_ms=_int(item, "armedAt"),
+        late_policy=_policy(item["latePolicy"]["S"]) if "latePolicy" in item else None,
         paused_at_ms=_int(item, "pausedAt"),
         remaining_ms=_int(item, "remainingMs"),
         fired_at_ms=_int(item, "firedAt"),
@@ -262,6 +269,12 @@ def _states(text: str) -> tuple[ActionState, ...]:
         ActionState(identifier, _ACTION_STATUSES[status], tries, attempts_from_json(attempts), dispatched, following)
         for identifier, status, tries, dispatched, following, attempts in json.loads(text)
     )
+
+
+def _policy(text: str) -> LatePolicy:
+    mode, _, after_ms = text.partition(":")
+    fields: dict[str, Any] = {"mode": mode, "after_ms": int(after_ms)}
+    return LatePolicy.model_construct(**fields)
 
 
 def _int(item: Item, attribute: str) -> int | None:
