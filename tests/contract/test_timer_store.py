@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 
+from minoots_contract.late_policy import LatePolicy
 from minoots_kernel.application.ports import TimerKey
-from minoots_kernel.domain.commands import Arm, Cancel, Extend, FireNow, Pause, Recheck, Resume
+from minoots_kernel.domain.commands import Arm, Cancel, Extend, Fire, FireNow, Pause, Recheck, Reschedule, Resume
 from minoots_kernel.domain.errors import AlreadyExistsError, VersionMismatchError
 from minoots_kernel.domain.guards import Guard, remembered
+from minoots_kernel.domain.heartbeats import beaten
 from minoots_kernel.domain.timer import Status, Timer, TimerSpec
 from minoots_kernel.domain.transitions import apply
 from tests.contract.conftest import Stores
@@ -124,6 +126,14 @@ LIVES: dict[str, list[Callable[[Timer], Timer]]] = {
         lambda timer: apply(timer, Arm(1), NOW_MS + 5).timer,
         lambda timer: apply(timer, Extend("ops", by_ms=9_000), NOW_MS + 6).timer,
         lambda timer: apply(timer, FireNow("ops", "now"), NOW_MS + 7).timer,
+    ],
+    "may be late by a minute": [
+        lambda timer: (
+            apply(
+                timer, Reschedule("ops", duration_ms=9, late_policy=LatePolicy(mode="skip", after_ms=60_000)), NOW_MS
+            ).timer
+        ),
+        lambda timer: apply(timer, Fire(2), NOW_MS + 99_000).timer,
     ],
     "is looked at by the sweep": [
         lambda timer: apply(timer, Recheck(1, NOW_MS + 99_000), NOW_MS + 50_000).timer,
@@ -347,3 +357,89 @@ def test_a_spec_without_content_is_empty_for_everybody(stores: Stores) -> None:
     stores.timers.create(timer)
 
     assert stores.timers.get(key_of(timer)) == timer
+
+
+def watched(stores: Stores, **request: Any) -> Timer:
+    timer = a_timer(stores.new_tenant(), heartbeat=True, **request)
+    stores.timers.create(timer)
+    return timer
+
+
+@pytest.mark.parametrize("request_body", [{}, {"metadata": {"text": "x" * 2000}}])
+def test_a_beat_pushes_a_timer_out_and_answers_with_all_of_it(stores: Stores, request_body: dict[str, Any]) -> None:
+    timer = watched(stores, **request_body)
+
+    first = stores.timers.beat(key_of(timer), NOW_MS + 7_000)
+    second = stores.timers.beat(key_of(timer), NOW_MS + 9_001)
+
+    assert first == beaten(timer, NOW_MS + 7_000)
+    assert first is not None
+    assert second == beaten(first, NOW_MS + 9_001) == stores.timers.get(key_of(timer))
+
+
+def test_a_beat_leaves_the_sweeps_index_alone(stores: Stores) -> None:
+    timer = watched(stores)
+    stores.timers.beat(key_of(timer), NOW_MS + 7_000)
+    assert timer.next_check_at_ms is not None
+    assert all_due(stores, timer.next_check_at_ms) == [key_of(timer)]
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        lambda timer: apply(timer, Pause("ops"), NOW_MS + 1).timer,
+        lambda timer: apply(timer, Cancel("ops"), NOW_MS + 1).timer,
+        lambda timer: apply(timer, Extend("ops", by_ms=99_000), NOW_MS + 1).timer,
+        lambda timer: apply(timer, FireNow("ops"), NOW_MS + 1).timer,
+        fired,
+        lambda timer: beaten(timer, NOW_MS + 5_000),
+    ],
+    ids=["paused", "cancelled", "extended", "to fire now", "fired", "beaten at this instant"],
+)
+def test_a_beat_with_nothing_to_push_changes_nothing(stores: Stores, step: Callable[[Timer], Timer]) -> None:
+    timer = watched(stores)
+    after = step(timer)
+    stores.timers.replace(timer, after)
+
+    assert stores.timers.beat(key_of(timer), NOW_MS + 5_000) is None
+
+    assert stores.timers.get(key_of(timer)) == after
+
+
+@pytest.mark.parametrize("timer_id", ["", "nobody", "é", "x" * 3000])
+def test_a_beat_of_no_timer_makes_none(stores: Stores, timer_id: str) -> None:
+    tenant = stores.new_tenant()
+    assert stores.timers.beat(TimerKey(tenant, timer_id), NOW_MS) is None
+    assert stores.timers.page(tenant, statuses=ALL, limit=10).items == ()
+
+
+def test_a_beat_of_a_timer_that_waits_for_none_changes_nothing(stores: Stores) -> None:
+    timer = a_timer(stores.new_tenant())
+    stores.timers.create(timer)
+    assert stores.timers.beat(key_of(timer), NOW_MS + 5_000) is None
+    assert stores.timers.get(key_of(timer)) == timer
+
+
+def test_a_beat_under_way_is_not_overwritten_by_a_write_upon_the_version_before_it(stores: Stores) -> None:
+    timer = watched(stores)
+    pushed = stores.timers.beat(key_of(timer), NOW_MS + 5_000)
+
+    with pytest.raises(VersionMismatchError):
+        stores.timers.replace(timer, fired(timer))
+
+    assert stores.timers.get(key_of(timer)) == pushed
+
+
+def test_of_many_beats_at_one_instant_one_is_counted(stores: Stores) -> None:
+    timer = watched(stores)
+    start = Barrier(8)
+
+    def beat(_: int) -> bool:
+        start.wait()
+        return stores.timers.beat(key_of(timer), NOW_MS + 5_000) is not None
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(beat, range(8))) == 1
+    stored = stores.timers.get(key_of(timer))
+    assert stored is not None
+    assert (stored.beats, stored.version) == (1, 2)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from minoots_kernel.adapters.dynamodb.keys import timer_key
+from minoots_kernel.application.ports import TimerKey
 from minoots_kernel.domain.commands import (
     Arm,
     Cancel,
@@ -19,6 +20,7 @@ from minoots_kernel.domain.commands import (
     Recheck,
     Reschedule,
     Resume,
+    Rewake,
     Snooze,
 )
 from minoots_kernel.domain.guards import Guard, remembered
@@ -167,3 +169,55 @@ def test_a_large_payload_is_paid_for_once(meter: Meter) -> None:
     assert costs == [2, 1, 2]
     assert max(sizes) < 1024
     assert meter.counted[1:] == costs or meter.table.name == "timers"
+
+
+def test_a_heartbeat_costs_one_unit_and_so_does_each_lap_of_its_wake_up(meter: Meter) -> None:
+    timer = common_timer(heartbeat=True)
+    _, sizes = meter.live(timer)
+    before = len(meter.counted)
+    for number in range(1, 1_001):
+        assert meter.stores.timers.beat(TimerKey(timer.tenant_id, timer.id), NOW_MS + number * 5_000)
+    beaten = meter.stores.timers.get(TimerKey(timer.tenant_id, timer.id))
+    assert beaten is not None
+    meter.stores.timers.replace(beaten, apply(beaten, Rewake(1, 0), NOW_MS + 600_000).timer)
+    item = meter.item(timer)
+    assert item is not None
+    assert (item["beats"], item["lap"]) == ({"N": "1000"}, {"N": "1"})
+    assert size(item) < sizes[0] + 40 < 1_024
+    assert meter.table.name == "timers" or meter.counted[before:] == [1] * 1_001
+
+
+def test_an_item_says_whether_its_latest_write_was_a_heartbeat(meter: Meter) -> None:
+    timer = common_timer(heartbeat=True)
+    meter.live(timer)
+    beaten = meter.stores.timers.beat(TimerKey(timer.tenant_id, timer.id), NOW_MS + 5_000)
+    assert beaten is not None
+    assert "beaten" in (meter.item(timer) or {})
+    armed_now = armed(beaten)
+    meter.stores.timers.replace(beaten, armed_now)
+    assert "beaten" not in (meter.item(timer) or {})
+    assert meter.stores.timers.beat(TimerKey(timer.tenant_id, timer.id), NOW_MS + 9_000)
+    assert "beaten" in (meter.item(timer) or {})
+
+
+def test_what_a_sweep_reads_does_not_grow_with_the_timers_that_are_due_later(meter: Meter) -> None:
+    """Read units of the whole index up to now, with three timers due and none or two hundred far ahead."""
+    read: list[float] = []
+    events: Any = meter.table.client.meta.events
+    ask, note = meter._ask, lambda parsed, **_: read.append(parsed["ConsumedCapacity"]["CapacityUnits"])
+    events.register("provide-client-params.dynamodb.Query", ask)
+    events.register("after-call.dynamodb.Query", note)
+    timers = [a_timer(duration=f"{number}s") for number in (1, 2, 3)]
+    for timer in timers:
+        meter.stores.timers.create(timer)
+    spent = []
+    for far in (0, 200):
+        for number in range(far):
+            meter.stores.timers.create(a_timer(duration=f"{number + 2}h"))
+        read.clear()
+        pages = [meter.stores.timers.due_for_check(shard, NOW_MS + 60_000, 100) for shard in range(8)]
+        assert sum(len(page.items) for page in pages) == len(timers)
+        assert not any(page.next_position for page in pages)
+        spent.append((len(read), sum(read)))
+    assert spent[0] == spent[1]
+    assert spent[0][1] <= 8

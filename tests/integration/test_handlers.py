@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timedelta
 
 import pytest
+import time_machine
 
+from minoots_kernel.domain.due_times import CHECK_AFTER_MS
 from tests.integration.conftest import Cloud, event, images
 from tests.support.receiver import receiver
 
@@ -151,3 +154,47 @@ def test_the_fabric_publishes_cloud_events(cloud: Cloud, case: str, types: list[
     for detail in details:
         assert detail["specversion"] == "1.0"
         assert detail["dedupekey"].startswith(f"timer:demo:{detail['subject']}:{detail['stateversion']}")
+
+
+@pytest.mark.parametrize("sweep_after_s", [CHECK_AFTER_MS // 1000, CHECK_AFTER_MS // 1000 + 60])
+def test_a_timer_whose_every_wake_up_was_lost_fires_within_the_sweeps_bound(cloud: Cloud, sweep_after_s: int) -> None:
+    created = cloud.function("ControlPlaneFunction").invoke(event("control_plane", "create"))
+    timer = json.loads(created["body"])
+    due = datetime.fromisoformat(timer["fireAt"])
+    with time_machine.travel(due + timedelta(seconds=sweep_after_s, milliseconds=1)):
+        # The stream said nothing to anybody; this is the first or the last sweep that may come upon it.
+        answer = cloud.invoke("KernelSweepFunction", event("kernel_sweep", "scheduled"))
+        (message,) = cloud.messages("WakeQueue")
+        cloud.invoke("KernelFireFunction", _delivered(message))
+        read = cloud.function("ControlPlaneFunction").invoke(
+            {**event("control_plane", "get"), "rawPath": f"/timers/{timer['id']}"}
+        )
+    ended = json.loads(read["body"])
+    assert answer["repaired"] == {"unfired": 1}
+    assert ended["status"] == "settled"
+    assert ended["latenessMs"] < CHECK_AFTER_MS + 60_000 + 5_000, "the bound, and what the calls took"
+    assert {"event": "repaired", "note": "unfired"}.items() <= ended["timeline"][1].items()
+
+
+def test_a_heartbeat_pushes_a_timer_out_and_its_wake_up_sends_itself_on(cloud: Cloud) -> None:
+    control_plane = cloud.function("ControlPlaneFunction")
+    create = event("control_plane", "create")
+    body = {"requestedBy": "worker-7", "duration": "6h", "heartbeat": True}
+    timer = json.loads(control_plane.invoke({**create, "body": json.dumps(body)})["body"])
+    due = datetime.fromisoformat(timer["fireAt"])
+    with time_machine.travel(due - timedelta(hours=1)):
+        beat = {**event("control_plane", "cancel"), "rawPath": f"/timers/{timer['id']}/heartbeat", "body": None}
+        answer = control_plane.invoke(beat)
+    wake_up = {"tenantId": "demo", "timerId": timer["id"], "generation": 1, "dueAt": int(due.timestamp() * 1000)}
+    with time_machine.travel(due + timedelta(milliseconds=1)):
+        for _ in range(2):  # the queue delivers it twice
+            cloud.invoke("KernelFireFunction", _delivered(wake_up))
+    assert (answer["statusCode"], json.loads(answer["body"])["heartbeat"]["beats"]) == (200, 1)
+    assert [schedule["Name"] for schedule in cloud.schedules()] == [f"{timer['id']}-g1-l1"]
+    assert cloud.status(timer["id"]) == "scheduled"
+
+
+def _delivered(message: dict[str, object]) -> dict[str, object]:
+    made = event("kernel_fire", "due")
+    made["Records"] = [{**made["Records"][0], "body": json.dumps(message)}]
+    return made

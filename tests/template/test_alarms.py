@@ -215,7 +215,9 @@ def one_late_timer(late_ms: int, run: Callable[[MemoryTimerStore, VirtualClock, 
 
 def fire(store: MemoryTimerStore, clock: VirtualClock, metrics: EmfMetrics) -> None:
     queues = MemoryWakeQueue(clock), MemoryActionQueue(clock)
-    FireTimer(store, MemoryDeadLetterStore(), *queues, clock, metrics)(WakeUp("demo", "t1", 1, DUE_MS))
+    FireTimer(store, MemoryDeadLetterStore(), *queues, MemoryWakeSchedules(), clock, metrics)(
+        WakeUp("demo", "t1", 1, DUE_MS)
+    )
 
 
 def sweep(store: MemoryTimerStore, clock: VirtualClock, metrics: EmfMetrics) -> None:

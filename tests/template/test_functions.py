@@ -1,9 +1,14 @@
 """What must hold of every deployed function and of what invokes it."""
 
 import json
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from minoots_kernel.adapters.dynamodb.codec import timer_to_item
+from minoots_kernel.domain.timer import Status
+from minoots_local.patterns import Pattern
 from tests.template.expanded import (
     DEAD_LETTER_QUEUES,
     FUNCTIONS,
@@ -14,6 +19,7 @@ from tests.template.expanded import (
     of_type,
     target,
 )
+from tests.unit.domain.builders import scheduled
 
 EVERY_FUNCTION = {
     "MINOOTS_TABLE",
@@ -34,7 +40,7 @@ ARMS = {
 OF_ITS_OWN = {
     "ControlPlaneFunction": {"MINOOTS_WAKE_QUEUE_URL", "MINOOTS_KEY_CACHE_S", "MINOOTS_LATE_POLICY"},
     "KernelArmFunction": ARMS,
-    "KernelFireFunction": {"MINOOTS_WAKE_QUEUE_URL", "MINOOTS_ACTION_QUEUE_URL"},
+    "KernelFireFunction": ARMS | {"MINOOTS_ACTION_QUEUE_URL"},
     "KernelSweepFunction": ARMS | {"MINOOTS_ACTION_QUEUE_URL"},
     "OrchestratorFunction": ARMS | {"MINOOTS_ACTION_QUEUE_URL", "MINOOTS_ALLOWED_PRIVATE_HOSTS"},
     "EventFabricFunction": {"MINOOTS_EVENT_BUS", "MINOOTS_BUS_EVENTS"},
@@ -102,6 +108,27 @@ def test_a_stream_reader_sees_timers_only_and_never_a_removal(resources: Resourc
     for pattern in patterns:
         assert pattern["dynamodb"]["NewImage"]["kind"] == {"S": ["timer"]}
         assert set(pattern["eventName"]) <= {"INSERT", "MODIFY"}
+
+
+@pytest.mark.parametrize("function", STREAM_FUNCTIONS)
+@pytest.mark.parametrize("was", ["scheduled", "armed"])
+def test_a_heartbeat_invokes_no_reader_of_the_stream_and_every_other_write_does(
+    resources: Resources, function: str, was: str
+) -> None:
+    (mapping,) = mappings_of(resources, function)
+    patterns = [Pattern(one["Pattern"], function) for one in mapping["FilterCriteria"]["Filters"]]
+    timer = scheduled(heartbeat=True)
+    moved = timer_to_item(timer, "{}")
+    before = {**timer_to_item(replace(timer, status=Status(was)), "{}"), "beaten": {"S": "yes"}}
+
+    def seen(new: dict[str, Any], old: dict[str, Any] | None) -> bool:
+        images = {"NewImage": new} | ({"OldImage": old} if old else {})
+        record = {"eventName": "MODIFY" if old else "INSERT", "dynamodb": images}
+        return any(pattern.matches(record) for pattern in patterns)
+
+    assert seen(moved, None)
+    assert seen(moved, before)
+    assert not seen(before, before)
 
 
 def test_kernel_arm_sees_what_became_scheduled_or_was_disarmed(resources: Resources) -> None:

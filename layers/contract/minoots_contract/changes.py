@@ -14,6 +14,7 @@ __all__ = [
     "ChangeRequest",
     "ExtendTimerRequest",
     "FireTimerRequest",
+    "HeartbeatRequest",
     "PauseTimerRequest",
     "RescheduleTimerRequest",
     "ResumeTimerRequest",
@@ -75,3 +76,9 @@ class ResumeTimerRequest(ChangeRequest):
 
 class FireTimerRequest(ChangeRequest):
     """Body of ``POST /timers/{id}/fire``: now, whatever its due time."""
+
+
+class HeartbeatRequest(WireModel):
+    """Body of ``POST /timers/{id}/heartbeat``, which may be left out altogether."""
+
+    requested_by: Line | None = Field(default=None, description="Taken and not kept: a beat leaves no entry.")

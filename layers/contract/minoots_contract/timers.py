@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, JsonValue, StringConstraints, field_validator, model_validator
 
@@ -11,6 +11,7 @@ from minoots_contract.late_policy import LatePolicy
 from minoots_contract.model import Duration, Instant, Line, RequestedInstant, TenantId, WireModel, field_error
 
 __all__ = [
+    "MAX_HEARTBEAT_MS",
     "TERMINAL_STATUSES",
     "TIMER_STATUSES",
     "ActionReply",
@@ -19,11 +20,15 @@ __all__ = [
     "DeadLetterPage",
     "DeadLetterReply",
     "HealthReply",
+    "HeartbeatReply",
     "TimelineEntry",
     "TimerPage",
     "TimerReply",
     "TimerStatus",
 ]
+
+MAX_HEARTBEAT_MS: Final = 366 * 86_400_000
+"""Longest duration of a heartbeat timer."""
 
 TimerStatus = Literal["scheduled", "armed", "paused", "fired", "settled", "failed", "cancelled"]
 TIMER_STATUSES: tuple[TimerStatus, ...] = ("scheduled", "armed", "paused", "fired", "settled", "failed", "cancelled")
@@ -46,6 +51,10 @@ class CreateTimerRequest(WireModel):
     labels: dict[_LabelKey, _LabelValue] = Field(default_factory=dict, max_length=50)
     action_bundle: ActionBundle | None = None
     late_policy: LatePolicy | None = Field(default=None, description="Default: the deployment's, which is to fire.")
+    heartbeat: bool | None = Field(
+        default=None,
+        description="Whether each `POST /timers/{id}/heartbeat` pushes it out by its whole duration.",
+    )
     agent_binding: None = Field(default=None, description="Not available yet: leave it out.")
 
     @field_validator("agent_binding", mode="before")
@@ -61,6 +70,21 @@ class CreateTimerRequest(WireModel):
         if self.duration is not None and self.fire_at is not None:
             raise field_error("fireAt", "give duration or fireAt, not both")
         return self
+
+    @model_validator(mode="after")
+    def _has_a_timeout_if_it_beats(self) -> CreateTimerRequest:
+        if self.heartbeat and self.fire_at is not None:
+            raise field_error("fireAt", "a heartbeat timer has a duration, after which it fires if nothing is heard")
+        if self.heartbeat and self.duration is not None and self.duration > MAX_HEARTBEAT_MS:
+            raise field_error("duration", "nobody waits longer than 366 days for a heartbeat")
+        return self
+
+
+class HeartbeatReply(WireModel):
+    """What a heartbeat timer waits for."""
+
+    timeout_ms: int = Field(description="After so long without a heartbeat it fires, milliseconds.")
+    beats: int = Field(description="Heartbeats so far.")
 
 
 class TimelineEntry(WireModel):
@@ -108,6 +132,7 @@ class TimerReply(WireModel):
     labels: dict[str, str]
     action_bundle: ActionBundle | None = None
     late_policy: LatePolicy | None = Field(default=None, description="Absent when it fires however late it is.")
+    heartbeat: HeartbeatReply | None = None
     armed_at: Instant | None = None
     paused_at: Instant | None = None
     remaining_ms: int | None = Field(default=None, description="What a paused timer has left, milliseconds.")

@@ -63,6 +63,21 @@ def changed(world: World, *requests: ChangeRequest) -> Timer:
     return timer
 
 
+def beaten(world: World, timeout: str, after_ms: int) -> Timer:
+    """Create a heartbeat timer that hears twice from its watcher, and then no more."""
+    timer = world.new("a", duration=timeout, heartbeat=True)
+    for number in (1, 2):
+        world.play(timer.created_at_ms + number * after_ms)
+        while True:
+            try:
+                timer = world.beat(DEMO, timer.id)
+            except (Crash, DependencyUnavailableError):
+                world.clock.advance(1_000)
+            else:
+                break
+    return timer
+
+
 BUSY = TransientActionError("busy", 503)
 LATER = TransientActionError("later", 429, retry_after_ms=HALF_AN_HOUR_MS)
 LIVES = {
@@ -85,6 +100,8 @@ LIVES = {
     "pulled near": Life(lambda world: changed(world, Reschedule(**BY, duration=3_000)), {}, Status.SETTLED, ("a#1",)),
     "fired now": Life(lambda world: changed(world, FireNow(**BY)), {}, Status.SETTLED, ("a#1",)),
     "paused and resumed": Life(lambda world: changed(world, Pause(**BY), Resume(**BY)), {}, Status.SETTLED, ("a#1",)),
+    "beaten and left to die": Life(lambda world: beaten(world, "30s", 20_000), {}, Status.SETTLED, ("a#1",)),
+    "beaten rarely and left to die": Life(lambda world: beaten(world, "2h", 5_400_000), {}, Status.SETTLED, ("a#1",)),
     "failed for good": Life(
         lambda world: world.new("a", "b"), {"a#1": PermanentActionError("gone", 410)}, Status.FAILED, ("a#1", "b#1")
     ),

@@ -21,6 +21,7 @@ from minoots_kernel.application.arm_timers import ArmTimers, DisarmTimer
 from minoots_kernel.application.change_of_mind import ChangeOfMind
 from minoots_kernel.application.create_timer import CreateTimer
 from minoots_kernel.application.fire_timer import FireOutcome, FireTimer
+from minoots_kernel.application.heartbeat_timer import HeartbeatTimer
 from minoots_kernel.application.ports import Delayed, TimerKey
 from minoots_kernel.application.run_action import RunAction
 from minoots_kernel.application.sweep_timers import SweepTimers
@@ -104,6 +105,13 @@ class StreamedStore(MemoryTimerStore):
         super().replace(before, after)
         self.changes.append(TimerChange(before, after))
 
+    def beat(self, key: TimerKey, now_ms: int) -> Timer | None:
+        before = self.get(key)
+        after = super().beat(key, now_ms)
+        if after is not None:
+            self.changes.append(TimerChange(before, after))
+        return after
+
 
 class Receiver:
     """Whoever gets the webhooks.
@@ -158,9 +166,10 @@ class World:
         wake_queue, action_queue = around(self.wake_queue), around(self.action_queue)
         dead_letters = around(self.dead_letters)
         self.create = CreateTimer(store, wake_queue, self.clock, SequentialIds())
+        self.beat = HeartbeatTimer(store, self.clock)
         self.change = ChangeOfMind(store, wake_queue, self.clock)
         self.arm = ArmTimers(store, wake_queue, schedules, self.clock)
-        self.fire = FireTimer(store, dead_letters, wake_queue, action_queue, self.clock, self.metrics)
+        self.fire = FireTimer(store, dead_letters, wake_queue, action_queue, schedules, self.clock, self.metrics)
         self.run = RunAction(
             store,
             dead_letters,
@@ -173,6 +182,7 @@ class World:
         )
         self.sweep = SweepTimers(store, dead_letters, wake_queue, action_queue, schedules, self.clock, self.metrics)
         self._arm_changes = ArmChanges(self.arm, DisarmTimer(schedules))
+        self._next_sweep_ms = _next_sweep(NOW_MS)
         self._invisible: list[tuple[int, int, Callable[[], object]]] = []
 
     def new(self, *ids: str, duration: str | int = "30s", **changes: Any) -> Timer:
@@ -207,10 +217,9 @@ class World:
 
     def play(self, until_ms: int) -> None:
         """Let time pass: stream, schedules, queues and the sweep do their part, failed messages come back."""
-        next_sweep_ms = (self.clock.now_ms() // SWEEP_EVERY_MS + 1) * SWEEP_EVERY_MS
         while self.clock.now_ms() <= until_ms:
-            if self.clock.now_ms() >= next_sweep_ms:
-                next_sweep_ms += SWEEP_EVERY_MS
+            if self.clock.now_ms() >= self._next_sweep_ms:
+                self._next_sweep_ms = _next_sweep(self.clock.now_ms())
                 self._handle(self.sweep, None)
             rounds = 0
             while self._deliver():
@@ -219,7 +228,7 @@ class World:
             times = [sent.due_at_ms for sent in [*self.wake_queue.sent, *self.action_queue.sent]]
             times += [at_ms for at_ms, _, _ in self._invisible]
             times += [schedule.at_ms for schedule in self.schedules.schedules.values()]
-            self.clock.advance_to(min([*times, next_sweep_ms]))
+            self.clock.advance_to(min([*times, self._next_sweep_ms, until_ms + 1]))
 
     def _deliver(self) -> bool:
         """Hand over whatever is due now; whether there was anything."""
@@ -250,6 +259,10 @@ class World:
         except (Crash, MinootsError, UnknownHintError):
             if visibility_ms is not None and self.redelivers:
                 self._invisible.append((self.clock.now_ms() + visibility_ms, visibility_ms, handle))
+
+
+def _next_sweep(now_ms: int) -> int:
+    return (now_ms // SWEEP_EVERY_MS + 1) * SWEEP_EVERY_MS
 
 
 def wake_up(timer: Timer, **changes: Any) -> WakeUp:

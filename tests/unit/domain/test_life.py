@@ -22,6 +22,7 @@ from minoots_kernel.domain.commands import (
     RecordAttempt,
     Reschedule,
     Resume,
+    Rewake,
     Snooze,
 )
 from minoots_kernel.domain.errors import (
@@ -31,6 +32,7 @@ from minoots_kernel.domain.errors import (
     StateConflictError,
     UnknownHintError,
 )
+from minoots_kernel.domain.heartbeats import beaten
 from minoots_kernel.domain.moves import MAX_TIMELINE, MOVES, Transition
 from minoots_kernel.domain.timer import ActionState, ActionStatus, Status, Timer
 from minoots_kernel.domain.transitions import apply
@@ -67,9 +69,10 @@ def expected(timer: Timer, command: Command, now_ms: int) -> Answer:  # noqa: PL
             state = timer.action(action_id)
             mine = state is not None and state.status is ActionStatus.DISPATCHED and attempt.number == state.tries + 1
             return "change" if mine else StaleHintError
-        case Recheck(generation):
-            ended = timer.status in ENDED | {Status.PAUSED}
-            return expected_of_hint(timer, generation) or (StaleHintError if ended else "change")
+        case Rewake(generation) | Recheck(generation):
+            looked_at = timer.status in PENDING | {Status.FIRED}
+            mine = timer.status in PENDING and command.lap == timer.lap if isinstance(command, Rewake) else looked_at
+            return expected_of_hint(timer, generation) or ("change" if mine else StaleHintError)
         case _:
             raise AssertionError(f"nothing is known of {command}")
 
@@ -109,9 +112,17 @@ class TimerLife(RuleBasedStateMachine):
         duration_ms=st.integers(1, 100_000),
         mode=st.sampled_from(["fire", "skip", "deadLetter"]),
         after_ms=st.integers(1, 50_000),
+        heartbeat=st.booleans(),
     )
     def begin(
-        self, actions: int, concurrency: int, max_attempts: int, duration_ms: int, mode: str, after_ms: int
+        self,
+        actions: int,
+        concurrency: int,
+        max_attempts: int,
+        duration_ms: int,
+        mode: str,
+        after_ms: int,
+        heartbeat: bool,
     ) -> None:
         self.concurrency, self.max_attempts = concurrency, max_attempts
         self.now_ms = NOW_MS
@@ -121,6 +132,7 @@ class TimerLife(RuleBasedStateMachine):
         self.timer = scheduled(
             *(f"a{n}" for n in range(actions)),
             duration=duration_ms,
+            heartbeat=heartbeat,
             concurrency=concurrency,
             latePolicy={"mode": mode} if mode == "fire" else {"mode": mode, "afterMs": after_ms},
             maxAttempts=max_attempts,
@@ -166,7 +178,7 @@ class TimerLife(RuleBasedStateMachine):
         assert {state.id for state in transition.released} == {
             state.id
             for state, old in zip(timer.actions, before.actions, strict=True)
-            if old.status is ActionStatus.WAITING and state.status is not ActionStatus.WAITING
+            if old.status is ActionStatus.WAITING and state.status is ActionStatus.DISPATCHED
         }
         for old, new in zip(before.actions, timer.actions, strict=True):
             assert new == old or not old.status.terminal, "an action that had ended was changed"
@@ -229,6 +241,21 @@ class TimerLife(RuleBasedStateMachine):
     def somebody_waves(self, change: Change) -> None:
         self.do(change)
 
+    @precondition(lambda self: self.timer.timeout_ms is not None)
+    @rule()
+    def a_heartbeat_is_heard(self) -> None:
+        before, pushed = self.timer, beaten(self.timer, self.now_ms)
+        later = self.now_ms + (before.timeout_ms or 0) > before.fire_at_ms
+        assert (pushed is not None) == (before.status in PENDING and later)
+        if pushed is not None:
+            assert (pushed.fire_at_ms, pushed.beats) == (self.now_ms + (before.timeout_ms or 0), before.beats + 1)
+            assert (pushed.generation, pushed.timeline) == (before.generation, before.timeline)
+            self.timer = pushed
+
+    @rule(off=st.sampled_from([0, 0, 0, -1, 1]))
+    def a_wake_up_is_to_be_sent_on(self, off: int) -> None:
+        self.do(Rewake(self.timer.generation, self.timer.lap + off))
+
     @rule(keep_due_time=st.booleans())
     def somebody_resumes(self, keep_due_time: bool) -> None:
         self.do(Resume("somebody", keep_due_time=keep_due_time))
@@ -262,6 +289,11 @@ class TimerLife(RuleBasedStateMachine):
         assert self.fires == (0 if fired_at is None else 1)
         assert fired_at is None or fired_at >= self.timer.fire_at_ms
         assert self.timer.lateness_ms == (None if fired_at is None else fired_at - self.timer.fire_at_ms)
+
+    @invariant()
+    def a_heartbeat_timer_counts_its_time_from_its_beat(self) -> None:
+        if self.timer.timeout_ms is not None:
+            assert self.timer.beat_at_ms == self.timer.fire_at_ms - self.timer.timeout_ms
 
     @invariant()
     def actions_run_in_order_and_not_too_many_at_once(self) -> None:

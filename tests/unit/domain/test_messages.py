@@ -11,7 +11,7 @@ from minoots_kernel.domain.messages import ActionMessage, MalformedMessageError,
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 numbers = st.integers(-(2**53), 2**53)
-timer_hints = st.builds(WakeUp, texts, texts, numbers, numbers)
+timer_hints = st.builds(WakeUp, texts, texts, numbers, numbers, lap=st.integers(0, 2**31))
 attempt_hints = st.builds(WakeUp, texts, texts, numbers, numbers, texts, numbers)
 
 WAKE = {"tenantId": "demo", "timerId": "t1", "generation": 1, "dueAt": 5}
@@ -30,6 +30,7 @@ def test_an_action_message_is_read_as_it_was_written(message: ActionMessage) -> 
 
 def test_messages_are_those_of_the_brief_on_the_wire() -> None:
     assert json.loads(WakeUp("demo", "t1", 1, 5).to_json()) == WAKE
+    assert json.loads(WakeUp("demo", "t1", 1, 5, lap=3).to_json()) == WAKE | {"lap": 3}
     assert json.loads(WakeUp("demo", "t1", 1, 5, "a", 2).to_json()) == WAKE | {"actionId": "a", "attempt": 2}
     assert json.loads(ActionMessage("demo", "t1", "a", 1).to_json()) == ACTION
 

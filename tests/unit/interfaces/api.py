@@ -75,7 +75,7 @@ class Api(World):
         for key, tenant in ((KEY, "demo"), (OTHER_KEY, "other")):
             self.keys.put(digest_key(key), Principal(tenant, tenant))
         self.use_cases = UseCases(
-            self.create, GetTimer(reads), ListTimers(reads), self.change, ListDeadLetters(self.dead_letters)
+            self.create, GetTimer(reads), ListTimers(reads), self.change, self.beat, ListDeadLetters(self.dead_letters)
         )
         self.control_plane = ControlPlane(Authenticate(self.keys, self.clock, 60_000), self.use_cases)
 

@@ -57,6 +57,10 @@ def change(verb: str, headers: dict[str, str] | None = None, **body: Any) -> dic
     }
 
 
+def beat(**body: Any) -> dict[str, Any]:
+    return {"method": "POST", "path": "/timers/{id}/heartbeat", "body": body}
+
+
 def guarded(if_match: str) -> dict[str, Any]:
     return change("pause", {"if-match": if_match})
 
@@ -67,7 +71,7 @@ def keyed(key: str) -> dict[str, Any]:
 
 DEEP = '{"requestedBy":"c","duration":1,"metadata":' + '{"a":' * MAX_DEPTH + "1" + "}" * MAX_DEPTH + "}"
 ABYSS = '{"requestedBy":"c","duration":1,"metadata":{"a":' + "[" * 50_000 + "]" * 50_000 + "}}"
-LATE = "latePolicy.afterMs"
+LATE, LATER = "latePolicy.afterMs", "2030-01-01T00:00:00Z"
 ACTION, RETRY = "actionBundle.actions[0]", "actionBundle.retryPolicy"
 
 ROWS: list[Row] = [
@@ -193,6 +197,16 @@ ROWS: list[Row] = [
         INVALID,
         "fireAt",
     ),
+    ("a heartbeat with an instant", create(duration=..., fireAt=LATER, heartbeat=True), INVALID, "fireAt"),
+    ("a heartbeat in words", create(heartbeat="yes"), INVALID, "heartbeat"),
+    ("a heartbeat once in a lifetime", create(duration="367d", heartbeat=True), INVALID, "duration"),
+    ("a beat of a timer that waits for none", beat(), ErrorCode.STATE_CONFLICT, None),
+    ("a beat of a timer that is none", {**beat(), "path": "/timers/no-such-timer/heartbeat"}, NOT_FOUND, None),
+    ("a beat of another's", {**beat(), "key": OTHER_KEY}, NOT_FOUND, None),
+    ("a beat without a key", {**beat(), "key": None}, ErrorCode.UNAUTHENTICATED, None),
+    ("a beat with more", beat(by="5m"), INVALID, "by"),
+    ("a beat of a list", {**beat(), "body": ["x"]}, MALFORMED, None),
+    ("a beat by two lines", beat(requestedBy="a\nb"), INVALID, "requestedBy"),
     ("an extension by nobody", change("extend", requestedBy=..., by="5m"), INVALID, "requestedBy"),
     ("an extension by nothing", change("extend"), INVALID, "by"),
     ("a negative extension", change("extend", by="-5m"), INVALID, "by"),

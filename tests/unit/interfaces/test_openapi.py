@@ -9,7 +9,7 @@ import pytest
 from minoots_kernel.interfaces.rest.openapi import document
 from tests.unit.interfaces.api import Api
 
-VERBS = ("cancel", "extend", "fire", "pause", "reschedule", "resume", "snooze")
+VERBS = ("cancel", "extend", "fire", "heartbeat", "pause", "reschedule", "resume", "snooze")
 
 
 @pytest.fixture(scope="module")

@@ -137,6 +137,31 @@ def test_a_late_policy_is_shown_and_lets_a_due_time_that_has_passed_fire_at_once
     assert "latePolicy" not in api.post(duration="1h", latePolicy={"mode": "fire"}).json
 
 
+@pytest.mark.parametrize("sent", [{"body": {}}, {}, {"body": {"requestedBy": "worker-7"}}])
+def test_a_heartbeat_needs_no_body_and_answers_with_the_timer(sent: dict[str, object]) -> None:
+    api = Api()
+    made = api.post(duration="30s", heartbeat=True).json
+    assert made["heartbeat"] == {"timeoutMs": 30_000, "beats": 0}
+    api.clock.advance(10_000)
+    answer = api.call("POST", f"/timers/{made['id']}/heartbeat", **sent)
+    assert (answer.status, answer.headers["etag"]) == (200, '"2"')
+    assert answer.json["fireAt"] == "2026-09-21T14:14:00.000Z"
+    assert answer.json["heartbeat"] == {"timeoutMs": 30_000, "beats": 1}
+    assert answer.json["timeline"] == made["timeline"], "a beat leaves no entry"
+    assert TimerReply.model_validate(answer.json).wire() == answer.json
+
+
+def test_a_heartbeat_of_a_timer_that_has_settled_is_a_conflict_and_changes_nothing() -> None:
+    api = Api()
+    made = api.post(duration="30s", heartbeat=True).json
+    api.play(NOW_MS + 31_000)
+    before = api.call("GET", f"/timers/{made['id']}").json
+    answer = api.call("POST", f"/timers/{made['id']}/heartbeat", body={})
+    assert (answer.status, answer.json["code"]) == (409, "state-conflict")
+    assert "settled" in answer.json["detail"]
+    assert api.call("GET", f"/timers/{made['id']}").json == before
+
+
 def test_the_timeline_tells_who_wanted_what_and_why() -> None:
     api = Api()
     timer = api.post(duration="1h").json

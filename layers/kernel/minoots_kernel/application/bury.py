@@ -12,10 +12,19 @@ from minoots_kernel.domain.timer import ActionStatus, Status, Timer
 __all__ = ["bury"]
 
 
-def bury(timer: Timer, store: TimerStore, dead_letters: DeadLetterStore, now_ms: int) -> None:
+def bury(
+    timer: Timer, store: TimerStore, dead_letters: DeadLetterStore, now_ms: int, *, repaired: str | None = None
+) -> None:
     """Store the letters of every failed action, and then, once the timer has failed, that nothing is left to be done.
 
     Until that is written the sweep keeps an eye on the timer, so no crash loses a letter. Done again, it does no harm.
+
+    Args:
+        timer: The timer, with failed actions.
+        store: Where timers are.
+        dead_letters: Where the letters go.
+        now_ms: The service's clock, epoch milliseconds.
+        repaired: What this repairs, when the sweep does it.
 
     Raises:
         DependencyUnavailableError: If a store does not answer.
@@ -26,6 +35,6 @@ def bury(timer: Timer, store: TimerStore, dead_letters: DeadLetterStore, now_ms:
     if timer.status is not Status.FAILED:
         return
     try:
-        change_timer(store, timer, Bury(), now_ms)
+        change_timer(store, timer, Bury(repaired), now_ms)
     except StaleHintError:
         return  # buried already

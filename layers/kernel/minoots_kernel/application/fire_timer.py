@@ -9,6 +9,7 @@ from typing import Final
 
 from minoots_kernel.application.bury import bury
 from minoots_kernel.application.change import change_timer
+from minoots_kernel.application.hints import send_wake_ups
 from minoots_kernel.application.ports import (
     ActionQueue,
     Clock,
@@ -18,14 +19,15 @@ from minoots_kernel.application.ports import (
     TimerKey,
     TimerStore,
     WakeQueue,
+    WakeSchedules,
 )
-from minoots_kernel.domain.commands import Fire
-from minoots_kernel.domain.dispatch import message_for, overdue_messages, released_at
+from minoots_kernel.domain.commands import Fire, Rewake
+from minoots_kernel.domain.dispatch import message_for, overdue_messages, released_at, wake_up_for
 from minoots_kernel.domain.due_times import delay_ms
 from minoots_kernel.domain.errors import DependencyUnavailableError, NotDueError, StaleHintError, UnknownHintError
 from minoots_kernel.domain.messages import ActionMessage, WakeUp
 from minoots_kernel.domain.moves import Transition
-from minoots_kernel.domain.timer import Status
+from minoots_kernel.domain.timer import Status, Timer
 from minoots_kernel.domain.waking import queue_delay_s
 
 __all__ = ["WAIT_OUT_MS", "FireOutcome", "FireTimer"]
@@ -41,6 +43,7 @@ class FireOutcome(StrEnum):
 
     FIRED = "fired"
     SENT_AGAIN = "sent_again"
+    SENT_ON = "sent_on"
     FORWARDED = "forwarded"
     REDISPATCHED = "redispatched"
     SKIPPED = "skipped"
@@ -59,6 +62,7 @@ class FireTimer:
     dead_letters: DeadLetterStore
     wake_queue: WakeQueue
     action_queue: ActionQueue
+    schedules: WakeSchedules
     clock: Clock
     metrics: Metrics
 
@@ -84,9 +88,8 @@ class FireTimer:
         self._wait_until(wake_up.due_at_ms)
         try:
             transition = change_timer(self.store, timer, Fire(wake_up.generation), self.clock.now_ms())
-        except NotDueError as error:
-            # The due time moved under this generation (a heartbeat): this wake-up carries on to the new one.
-            return self._send_again(WakeUp(wake_up.tenant_id, wake_up.timer_id, wake_up.generation, error.fire_at_ms))
+        except NotDueError:
+            return self._send_on(wake_up, timer, again=again)
         except StaleHintError:
             return self._finish_what_was_begun(wake_up, again=again)
         return self._finish(transition)
@@ -106,6 +109,26 @@ class FireTimer:
         if self.wake_queue.send([Delayed(wake_up, delay_s)]):
             raise DependencyUnavailableError("The wake-up queue refused a message.")
         return FireOutcome.SENT_AGAIN
+
+    def _send_on(self, wake_up: WakeUp, timer: Timer, *, again: bool) -> FireOutcome:
+        """The due time moved away under this generation, by heartbeats: one wake-up goes on to it by the leg that fits.
+
+        Written first, sent then: of duplicates one gets through. What failed between the two comes back, and is sent.
+        """
+        now_ms = self.clock.now_ms()
+        try:
+            rewake = Rewake(wake_up.generation, wake_up.lap)
+            following = wake_up_for(change_timer(self.store, timer, rewake, now_ms).timer)
+        except StaleHintError:
+            read = self.store.get(TimerKey(wake_up.tenant_id, wake_up.timer_id))
+            if not again or read is None or not read.status.pending:
+                return FireOutcome.DROPPED
+            following = wake_up_for(read)
+            if (following.generation, following.lap) != (wake_up.generation, wake_up.lap + 1):
+                return FireOutcome.DROPPED
+        for reason in send_wake_ups([following], self.wake_queue, self.schedules, now_ms).values():
+            raise DependencyUnavailableError(reason)
+        return FireOutcome.SENT_ON
 
     def _forward(self, wake_up: WakeUp, action_id: str) -> FireOutcome:
         self._wait_until(wake_up.due_at_ms)

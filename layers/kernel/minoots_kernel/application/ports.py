@@ -124,6 +124,18 @@ class TimerStore(Protocol):
         """
         ...
 
+    def beat(self, key: TimerKey, now_ms: int) -> Timer | None:
+        """Push a heartbeat timer out, as `domain.heartbeats.beaten` says, in one conditional write without a read.
+
+        Args:
+            key: Which timer.
+            now_ms: When it was beaten, epoch milliseconds.
+
+        Returns:
+            The timer as the write left it; none if there is no such timer or nothing to push.
+        """
+        ...
+
     def page(
         self, tenant_id: str, *, statuses: frozenset[Status], limit: int, position: str | None = None
     ) -> Page[Timer]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -31,6 +32,10 @@ logger = logging.getLogger(__name__)
 
 PAGE = 100
 FAR_FUTURE_MS = 1 << 62
+MINUTE_MS = 60_000
+
+Turns = deque[tuple[int, str | None]]
+"""Shards of the index that are yet to be read, each with where to go on in it."""
 
 
 @dataclass(slots=True)
@@ -42,7 +47,7 @@ class SweepReport:
         repaired: By kind of repair, how many.
         failed: Timers whose repair has to wait for the next sweep.
         complete: Whether every shard was read to its end in the time there was.
-        resume_from: Where the next call should go on, if not complete: shard and position.
+        resume_from: Where the next call of a rebuild should go on, if not complete: shard and position.
     """
 
     checked: int = 0
@@ -69,10 +74,21 @@ class SweepTimers:
     metrics: Metrics
 
     def __call__(self, deadline_ms: int = FAR_FUTURE_MS) -> SweepReport:
-        """Repair every timer whose check is due, shard by shard, until the deadline (epoch milliseconds)."""
-        report = self._sweep(repair_of, 0, self.clock.now_ms(), deadline_ms)
+        """Repair every timer whose check is due, until the deadline (epoch milliseconds).
+
+        The shards take turns, page by page, so that a long one does not keep the others waiting; and another one begins
+        each minute, so that a sweep that ends early does not always end before the same ones. The next sweep goes on
+        where this one stopped: what was repaired has moved away from the front of its shard.
+        """
+        now_ms = self.clock.now_ms()
+        shards = self.store.check_shards
+        first = now_ms // MINUTE_MS % shards
+        turns: Turns = deque((shard % shards, None) for shard in range(first, first + shards))
+        report = self._sweep(repair_of, 0, now_ms, deadline_ms, turns, in_turn=True)
         if report.repaired:
             self.metrics.count("SweepRepairs", sum(report.repaired.values()))
+            for kind, timers in report.repaired.items():
+                self.metrics.count(f"Repaired{kind.capitalize()}", timers)
             logger.warning("timers repaired", extra={"repaired": report.repaired, "failed": report.failed})
         return report
 
@@ -94,7 +110,11 @@ class SweepTimers:
             deadline_ms: When to stop.
             resume_from: `resume_from` of the call before, if that was not complete.
         """
-        report = self._sweep(hints_afresh, since_ms, until_ms, deadline_ms, resume_from)
+        first, position = resume_from
+        turns: Turns = deque(
+            [(first, position), *((shard, None) for shard in range(first + 1, self.store.check_shards))]
+        )
+        report = self._sweep(hints_afresh, since_ms, until_ms, deadline_ms, turns, in_turn=False)
         logger.info("hints sent afresh", extra={"sent": report.repaired, "failed": report.failed})
         return report
 
@@ -104,20 +124,22 @@ class SweepTimers:
         since_ms: int,
         until_ms: int,
         deadline_ms: int,
-        resume_from: tuple[int, str | None] = (0, None),
+        turns: Turns,
+        *,
+        in_turn: bool,
     ) -> SweepReport:
+        """Mend shards a page at a time, in turn or each to its end before the next."""
         report = SweepReport()
-        first, position = resume_from
-        for shard in range(first, self.store.check_shards):
-            while True:
-                if self.clock.now_ms() >= deadline_ms:
-                    report.complete, report.resume_from = False, (shard, position)
-                    return report
-                page = self.store.due_for_check(shard, until_ms, PAGE, position, since_ms=since_ms)
+        while turns:
+            shard, position = turns.popleft()
+            if self.clock.now_ms() >= deadline_ms:
+                report.complete, report.resume_from = False, (shard, position)
+                return report
+            page = self.store.due_for_check(shard, until_ms, PAGE, position, since_ms=since_ms)
+            if page.items:
                 self._mend(page.items, plan, report)
-                position = page.next_position
-                if position is None:
-                    break
+            if page.next_position is not None:
+                (turns.append if in_turn else turns.appendleft)((shard, page.next_position))
         return report
 
     def _mend(self, keys: Sequence[TimerKey], plan: Callable[[Timer, int], Repair | None], report: SweepReport) -> None:
@@ -158,9 +180,10 @@ class SweepTimers:
         now_ms = self.clock.now_ms()
         try:
             if repair.bury:
-                bury(timer, self.store, self.dead_letters, now_ms)
+                bury(timer, self.store, self.dead_letters, now_ms, repaired=repair.kind)
             if repair.look_again_at_ms is not None:
-                change_timer(self.store, timer, Recheck(timer.generation, repair.look_again_at_ms), now_ms)
+                recheck = Recheck(timer.generation, repair.look_again_at_ms, repair.kind)
+                change_timer(self.store, timer, recheck, now_ms)
         except StaleHintError:
             return True  # it ended, or somebody changed it, meanwhile
         except MinootsError as error:

@@ -10,6 +10,7 @@ from minoots_kernel.adapters.ids import Uuid7Ids
 from minoots_kernel.application.authenticate import Authenticate
 from minoots_kernel.application.change_of_mind import ChangeOfMind
 from minoots_kernel.application.create_timer import CreateTimer
+from minoots_kernel.application.heartbeat_timer import HeartbeatTimer
 from minoots_kernel.application.list_dead_letters import ListDeadLetters
 from minoots_kernel.application.read_timers import GetTimer, ListTimers
 from minoots_kernel.bootstrap import parts, surroundings
@@ -32,6 +33,7 @@ def build(env: Mapping[str, str]) -> Handler:
         get_timer=GetTimer(store),
         list_timers=ListTimers(store),
         change_of_mind=ChangeOfMind(store, parts.wake_queue(settings, env), clock),
+        heartbeat_timer=HeartbeatTimer(store, clock),
         list_dead_letters=ListDeadLetters(DynamoDeadLetterStore(dynamodb, settings.table)),
     )
     authenticate = Authenticate(DynamoKeyStore(dynamodb, settings.table), clock, settings.key_cache_s * 1000)

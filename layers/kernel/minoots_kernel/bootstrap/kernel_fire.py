@@ -22,15 +22,15 @@ MAX_BATCH = 10
 
 def build(env: Mapping[str, str]) -> Handler:
     """Make the handler of wake-up queue events."""
-    settings = Settings.from_env(env, "table", "wake_queue_url", "action_queue_url")
-    store, clock = parts.timer_store(settings, env), surroundings.clock()
+    settings = Settings.from_env(env, "table", "wake_queue_url", "action_queue_url", *parts.SCHEDULING)
     wake_queue, action_queue = parts.wake_queue(settings, env), parts.action_queue(settings, env)
 
+    schedules = parts.schedules(settings, env)
     dead_letters = DynamoDeadLetterStore(parts.client("dynamodb", env), settings.table)
     visibility = parts.visibility(settings.wake_queue_url, env)
 
     def make(metrics: Metrics) -> Handler:
-        fire = FireTimer(store, dead_letters, wake_queue, action_queue, clock, metrics)
+        fire = FireTimer(store, dead_letters, wake_queue, action_queue, schedules, clock, metrics)
         return QueueConsumer(
             lambda body, again: fire(WakeUp.from_json(body), again=again),
             MAX_BATCH,

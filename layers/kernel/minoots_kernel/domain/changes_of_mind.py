@@ -12,6 +12,7 @@ from typing import Any, Final
 from minoots_kernel.domain.commands import Cancel, Change, Extend, FireNow, Pause, Reschedule, Resume, Snooze
 from minoots_kernel.domain.due_times import check_at, kept_policy, still_in_time, within_calendar
 from minoots_kernel.domain.errors import StateConflictError
+from minoots_kernel.domain.heartbeats import watch_until
 from minoots_kernel.domain.moves import Transition, moved
 from minoots_kernel.domain.timer import Status, Timer
 
@@ -98,7 +99,8 @@ def _fire_now(timer: Timer, command: FireNow, now_ms: int) -> Transition:
     if timer.fired_at_ms is not None or (timer.status.pending and timer.fire_at_ms <= now_ms):
         return Transition(timer, timer)  # it has fired, or is about to
     _check_open(timer, "fired")
-    return _due(timer, command, now_ms, "fire_requested", now_ms)
+    # The watch of a heartbeat timer is over: no beat that comes before the wake-up may push it out again.
+    return _due(timer, command, now_ms, "fire_requested", now_ms, timeout_ms=None, beat_at_ms=None)
 
 
 CHANGES: Final[dict[type, Callable[[Timer, Any, int], Transition]]] = {
@@ -142,5 +144,5 @@ def _due(
         paused_at_ms=timer.paused_at_ms if stays_paused else None,
         remaining_ms=remaining_ms if stays_paused else None,
         next_check_at_ms=None if stays_paused else check_at(fire_at_ms, now_ms),
-        **changes,
+        **(watch_until(timer, fire_at_ms) | changes),
     )

@@ -21,6 +21,7 @@ __all__ = [
     "RecordAttempt",
     "Reschedule",
     "Resume",
+    "Rewake",
     "Snooze",
 ]
 
@@ -37,6 +38,14 @@ class Fire:
     """A wake-up of this generation has come."""
 
     generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rewake:
+    """The wake-up of this generation and lap has come before the due time, which moved away: it is to be sent on."""
+
+    generation: int
+    lap: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,15 +134,27 @@ class RecordAttempt:
 
 @dataclass(frozen=True, slots=True)
 class Recheck:
-    """The sweep has looked at the timer of this generation and wants to look again later."""
+    """The sweep has looked at the timer of this generation and wants to look again later.
+
+    Attributes:
+        at_ms: When, epoch milliseconds.
+        repaired: What it repaired, in one word, if anything.
+    """
 
     generation: int
     at_ms: int
+    repaired: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Bury:
-    """The dead letters of a failed timer are stored: nothing is left to be done for it."""
+    """The dead letters of a failed timer are stored: nothing is left to be done for it.
+
+    Attributes:
+        repaired: What the sweep repaired, if it was the sweep that stored them.
+    """
+
+    repaired: str | None = None
 
 
-Command = Arm | Fire | Change | RecordAttempt | Recheck | Bury
+Command = Arm | Fire | Change | RecordAttempt | Recheck | Rewake | Bury

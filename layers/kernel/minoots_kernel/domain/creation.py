@@ -33,6 +33,7 @@ def new_timer(
     field = "duration" if request.fire_at is None else "fireAt"
     still_in_time(within_calendar(fire_at_ms, field), now_ms, request.late_policy, field)
     bundle = request.action_bundle
+    timeout_ms = request.duration if request.heartbeat else None
     return Timer(
         id=timer_id,
         tenant_id=tenant_id,
@@ -44,6 +45,8 @@ def new_timer(
         spec=TimerSpec(metadata=request.metadata, labels=request.labels, bundle=bundle),
         late_policy=kept_policy(request.late_policy or late_policy),
         next_check_at_ms=check_at(fire_at_ms, now_ms),
+        timeout_ms=timeout_ms,
+        beat_at_ms=None if timeout_ms is None else now_ms,
         actions=tuple(ActionState(id=action.id) for action in bundle.actions) if bundle else (),
         timeline=(Moment("created", now_ms, 1),),
     )

@@ -10,8 +10,8 @@ __all__ = ["expected_at", "message_for", "overdue_messages", "released_at", "und
 
 
 def wake_up_for(timer: Timer) -> WakeUp:
-    """Return the wake-up of a timer's present generation."""
-    return WakeUp(timer.tenant_id, timer.id, timer.generation, timer.fire_at_ms)
+    """Return the wake-up of a timer's present generation and lap."""
+    return WakeUp(timer.tenant_id, timer.id, timer.generation, timer.fire_at_ms, lap=timer.lap)
 
 
 def message_for(timer: Timer, state: ActionState) -> ActionMessage:

@@ -9,11 +9,11 @@ from minoots_contract.late_policy import LatePolicy
 from minoots_kernel.domain.errors import InvalidTimerError
 from minoots_kernel.domain.timer import Timer
 
-__all__ = ["CHECK_AFTER_MS", "check_at", "delay_ms", "kept_policy", "still_in_time", "within_calendar"]
+__all__ = ["CHECK_AFTER_MS", "asked_at", "check_at", "delay_ms", "kept_policy", "still_in_time", "within_calendar"]
 
 CHECK_AFTER_MS: Final = 30_000
-"""How long after its due time the sweep looks at a timer. With the sweep's period of a minute it bounds the lateness
-that a lost wake-up can cause."""
+"""How long after its due time the sweep looks at a timer. With the sweep's period it bounds the lateness that a
+lost wake-up can cause (ADR 0012)."""
 
 
 def check_at(fire_at_ms: int, now_ms: int) -> int:
@@ -60,8 +60,12 @@ def delay_ms(timer: Timer, now_ms: int) -> int:
 
     From its due time; but from when that was asked for, if it had passed by then: nobody could have been in time.
     """
-    asked_ms = max((moment.at_ms for moment in timer.timeline if moment.event in _DUE_TIME_EVENTS), default=0)
-    return now_ms - max(timer.fire_at_ms, asked_ms)
+    return now_ms - max(timer.fire_at_ms, asked_at(timer))
+
+
+def asked_at(timer: Timer) -> int:
+    """Return when a timer's due time was set, epoch milliseconds; heartbeats are not counted."""
+    return max((moment.at_ms for moment in timer.timeline if moment.event in _DUE_TIME_EVENTS), default=0)
 
 
 _DUE_TIME_EVENTS: Final = frozenset({"created", "extended", "rescheduled", "snoozed", "resumed", "fire_requested"})

@@ -23,6 +23,7 @@ class WakeUp:
     Attributes:
         generation: The timer's generation when the hint was made.
         due_at_ms: When to act, epoch milliseconds.
+        lap: How often it was sent on because the due time had moved away under it, as `Timer.lap`.
     """
 
     tenant_id: str
@@ -31,12 +32,16 @@ class WakeUp:
     due_at_ms: int
     action_id: str | None = None
     attempt: int | None = None
+    lap: int = 0
 
     @property
     def name(self) -> str:
-        """The schedule's name: the same for the same wake-up, so arming twice is harmless. At most 64 characters."""
+        """The schedule's name: the same for the same wake-up, so arming twice is harmless. At most 64 characters.
+
+        Of another lap it is another one: the schedule that delivered the wake-up may not be gone yet.
+        """
         if self.action_id is None:
-            return f"{self.timer_id}-g{self.generation}"
+            return f"{self.timer_id}-g{self.generation}" + (f"-l{self.lap}" if self.lap else "")
         return f"{self.timer_id}-{blake2b(self.action_id.encode(), digest_size=6).hexdigest()}-a{self.attempt}"
 
     def to_json(self) -> str:
@@ -47,6 +52,8 @@ class WakeUp:
             "generation": self.generation,
             "dueAt": self.due_at_ms,
         }
+        if self.lap:
+            body["lap"] = self.lap
         if self.action_id is not None:
             body |= {"actionId": self.action_id, "attempt": self.attempt}
         return json.dumps(body, separators=(",", ":"))
@@ -64,6 +71,7 @@ class WakeUp:
             timer_id=_field(body, "timerId", str),
             generation=_field(body, "generation", int),
             due_at_ms=_field(body, "dueAt", int),
+            lap=_field(body, "lap", int) if "lap" in body else 0,
         )
         if "actionId" not in body:
             return wake_up

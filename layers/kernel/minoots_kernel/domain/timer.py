@@ -150,6 +150,11 @@ class Timer:
         late_policy: What becomes of the timer when it is late; none when it fires all the same.
         paused_at_ms: Since when the timer is paused.
         remaining_ms: What a paused timer has left, milliseconds.
+        timeout_ms: After how long without a heartbeat the timer fires; none when it waits for none.
+        beat_at_ms: The beat that the due time counts from: always `timeout_ms` before it.
+        beats: Heartbeats so far.
+        lap: How often the wake-up of this generation was sent on because the due time had moved away under it; each
+            wake-up carries it.
         timeline: What happened, oldest first; the events of the timer are read from here.
         remembered: The latest changes that came with an idempotency key, oldest first.
     """
@@ -175,6 +180,10 @@ class Timer:
     cancel_reason: str | None = None
     failure_reason: str | None = None
     next_check_at_ms: int | None = None
+    timeout_ms: int | None = None
+    beat_at_ms: int | None = None
+    beats: int = 0
+    lap: int = 0
     actions: tuple[ActionState, ...] = ()
     timeline: tuple[Moment, ...] = ()
     remembered: tuple[Remembered, ...] = ()

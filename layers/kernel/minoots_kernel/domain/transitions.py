@@ -13,7 +13,7 @@ from typing import Any, Final
 from minoots_contract.actions import RetryPolicy
 from minoots_contract.late_policy import LatePolicy
 from minoots_kernel.domain.changes_of_mind import CHANGES
-from minoots_kernel.domain.commands import Arm, Bury, Command, Fire, Recheck, RecordAttempt
+from minoots_kernel.domain.commands import Arm, Bury, Command, Fire, Recheck, RecordAttempt, Rewake
 from minoots_kernel.domain.errors import NotDueError, StaleHintError, UnknownHintError
 from minoots_kernel.domain.moves import Transition, moved
 from minoots_kernel.domain.retry import retry_delay_ms
@@ -126,15 +126,35 @@ def _record_attempt(timer: Timer, command: RecordAttempt, now_ms: int) -> Transi
 
 def _recheck(timer: Timer, command: Recheck, now_ms: int) -> Transition:
     _check_generation(timer, command.generation)
+    if timer.status.terminal and command.repaired is not None:
+        return _repaired(timer, now_ms, command.repaired)  # it ended by the very hint that was sent for it
     if timer.status.terminal or timer.status is Status.PAUSED:
         raise StaleHintError(f"the timer is {timer.status} already")
-    return moved(timer, now_ms, (), next_check_at_ms=command.at_ms)
+    return _repaired(timer, now_ms, command.repaired, next_check_at_ms=command.at_ms)
 
 
-def _bury(timer: Timer, _command: Bury, now_ms: int) -> Transition:
+def _repaired(timer: Timer, now_ms: int, what: str | None, **changes: Any) -> Transition:
+    """Note a repair, if it was one; the entry of the same repair before it goes, for an outage repeats it for hours."""
+    if what is None:
+        return moved(timer, now_ms, (), **changes)
+    last = timer.timeline[-1]
+    again = (last.event, last.note) == ("repaired", what)
+    story = replace(timer, timeline=timer.timeline[:-1]) if again else timer
+    return replace(moved(story, now_ms, ("repaired",), note=what, **changes), before=timer)
+
+
+def _rewake(timer: Timer, command: Rewake, now_ms: int) -> Transition:
+    """Let one wake-up of each lap go on: of duplicates, which would multiply with every lap, the others die here."""
+    _check_generation(timer, command.generation)
+    if not timer.status.pending or timer.lap != command.lap:
+        raise StaleHintError(f"the timer is {timer.status}, in lap {timer.lap}")
+    return moved(timer, now_ms, (), lap=timer.lap + 1)
+
+
+def _bury(timer: Timer, command: Bury, now_ms: int) -> Transition:
     if timer.status is not Status.FAILED or timer.next_check_at_ms is None:
         raise StaleHintError(f"the timer is {timer.status}, with nothing to bury")
-    return moved(timer, now_ms, (), next_check_at_ms=None)
+    return _repaired(timer, now_ms, command.repaired, next_check_at_ms=None)
 
 
 _HANDLERS: Final[dict[type, Callable[[Timer, Any, int], Transition]]] = {
@@ -143,6 +163,7 @@ _HANDLERS: Final[dict[type, Callable[[Timer, Any, int], Transition]]] = {
     **CHANGES,
     RecordAttempt: _record_attempt,
     Recheck: _recheck,
+    Rewake: _rewake,
     Bury: _bury,
 }
 

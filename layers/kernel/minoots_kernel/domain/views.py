@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from minoots_contract.timers import ActionReply, AttemptReply, DeadLetterReply, TimelineEntry, TimerReply
+from minoots_contract.timers import (
+    ActionReply,
+    AttemptReply,
+    DeadLetterReply,
+    HeartbeatReply,
+    TimelineEntry,
+    TimerReply,
+)
 from minoots_kernel.domain.dead_letters import DeadLetter
 from minoots_kernel.domain.timer import ActionState, Attempt, Moment, Timer, delivery_id
 
@@ -24,6 +31,7 @@ def timer_reply(timer: Timer) -> TimerReply:
         labels=timer.spec.labels,
         action_bundle=timer.spec.bundle,
         late_policy=timer.late_policy,
+        heartbeat=_heartbeat(timer),
         armed_at=timer.armed_at_ms,
         paused_at=timer.paused_at_ms,
         remaining_ms=timer.remaining_ms,
@@ -52,6 +60,12 @@ def dead_letter_reply(letter: DeadLetter) -> DeadLetterReply:
         attempts=[_attempt(attempt) for attempt in letter.attempts],
         dead_at=letter.dead_at_ms,
     )
+
+
+def _heartbeat(timer: Timer) -> HeartbeatReply | None:
+    if timer.timeout_ms is None:
+        return None
+    return HeartbeatReply.model_construct(timeout_ms=timer.timeout_ms, beats=timer.beats)
 
 
 def _entry(moment: Moment) -> TimelineEntry:

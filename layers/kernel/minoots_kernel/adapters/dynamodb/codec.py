@@ -1,7 +1,8 @@
 """Timers as items of the table, and back; the stream's images have the same form.
 
-What a timer does not have, its item does not have either. Four attributes are JSON text, because the table never looks
-into them and a map would cost more bytes and more work:
+What a timer does not have, its item does not have either. Beside what is the timer's own, an item has `beaten` exactly
+when its latest write was a heartbeat: the stream's readers leave such records out. Four attributes are JSON text,
+because the table never looks into them and a map would cost more bytes and more work:
 
 - `spec`: `{"metadata": {}, "labels": {}, "bundle": {"actions": [], "concurrency": n, "retry": [max attempts, initial
   ms, multiplier, cap ms]}}`, each part only if it is there. Defaults are written out, so that a stored timer keeps its
@@ -123,6 +124,10 @@ def _number(value: int | None) -> Item | None:
     return None if value is None else {"N": str(value)}
 
 
+def _count(value: int) -> Item | None:
+    return _number(value or None)
+
+
 def _status(value: Status) -> Item:
     return {"S": value.value}
 
@@ -182,6 +187,10 @@ _CHANGING: Final[tuple[tuple[str, Callable[[Timer], Any], Callable[[Any], Item |
         ("cancelReason", "cancel_reason", _text),
         ("failureReason", "failure_reason", _text),
         ("nextCheckAt", "next_check_at_ms", _number),
+        ("timeoutMs", "timeout_ms", _number),
+        ("beatAt", "beat_at_ms", _number),
+        ("beats", "beats", _count),
+        ("lap", "lap", _count),
         ("asked", "remembered", _remembered),
     )
 )
@@ -258,6 +267,10 @@ def timer_from_item(item: Item, payload: str | None = None) -> Timer:
         cancel_reason=_str(item, "cancelReason"),
         failure_reason=_str(item, "failureReason"),
         next_check_at_ms=_int(item, "nextCheckAt"),
+        timeout_ms=_int(item, "timeoutMs"),
+        beat_at_ms=_int(item, "beatAt"),
+        beats=_int(item, "beats") or 0,
+        lap=_int(item, "lap") or 0,
         actions=_states(item["actions"]["S"]) if "actions" in item else (),
         timeline=tuple(Moment(*row) for row in json.loads(item["timeline"]["S"])),
         remembered=tuple(Remembered(*row) for row in json.loads(item["asked"]["S"])) if "asked" in item else (),

@@ -95,6 +95,19 @@ class Table:
         except self._refused as error:
             raise ConditionFailedError(_was_first_try(error)) from error
 
+    def update(self, key: Item, **arguments: Any) -> Item:
+        """Update an item by an expression, on a condition, and return it as it stands then.
+
+        Raises:
+            ConditionFailedError: If the condition does not hold.
+        """
+        try:
+            with answering(WHO):
+                reply = self._client.update_item(TableName=self._name, Key=key, ReturnValues="ALL_NEW", **arguments)
+        except self._refused as error:
+            raise ConditionFailedError(_was_first_try(error)) from error
+        return reply["Attributes"]
+
     def get(self, key: Item, *, consistent: bool = True) -> Item | None:
         """Return an item, or none."""
         with answering(WHO):

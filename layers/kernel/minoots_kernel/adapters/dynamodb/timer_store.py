@@ -38,6 +38,20 @@ MAX_PAYLOAD_BYTES: Final = 390_000
 PAYLOAD_GRACE_S: Final = 30 * DAY_S
 """How much longer than its timer a payload may be kept: its time is set once, before any delay is known."""
 
+BEAT: Final[dict[str, Any]] = {
+    "UpdateExpression": "SET fireAt = :now + timeoutMs, beatAt = :now, beaten = :yes ADD #version :one, beats :one",
+    "ConditionExpression": "(#status = :scheduled OR #status = :armed) AND beatAt < :now",
+    "ExpressionAttributeNames": {"#version": "version", "#status": "status"},
+}
+"""A heartbeat, as `domain.heartbeats.beaten` says it; the key and `:now` are yet to be added."""
+
+BEAT_VALUES: Final[dict[str, Any]] = {
+    ":one": {"N": "1"},
+    ":yes": {"S": "yes"},
+    ":scheduled": {"S": Status.SCHEDULED.value},
+    ":armed": {"S": Status.ARMED.value},
+}
+
 
 class DynamoTimerStore:
     """The timer items of a table, and the payloads beside them.
@@ -113,6 +127,8 @@ class DynamoTimerStore:
             "version": {"N": str(after.version)},
             "writer": {"S": nonce},
         }
+        if before.timeout_ms is not None:
+            differing["beaten"] = None
         if after.status.terminal and not before.status.terminal:
             differing["expiresAt"] = {"N": str(self._clock.now_ms() // 1000 + self._retention_s)}
         try:
@@ -120,6 +136,21 @@ class DynamoTimerStore:
         except ConditionFailedError as error:
             if error.sure or not self._bears(after, "writer", nonce):
                 raise VersionMismatchError(f"The timer '{before.id}' was changed by another request.") from error
+
+    def beat(self, key: TimerKey, now_ms: int) -> Timer | None:
+        """Push a heartbeat timer out; see the port. If its payload is an item of its own, that costs a read."""
+        if not storable(key.timer_id):
+            return None
+        try:
+            item = self._table.update(
+                timer_key(key.tenant_id, key.timer_id),
+                **BEAT,
+                ExpressionAttributeValues={":now": {"N": str(now_ms)}, **BEAT_VALUES},
+            )
+        except ConditionFailedError:
+            return None
+        payload = self._table.get(_payload_key_of(item)) if "payload" in item else None
+        return self._with_payload(item, payload) if "payload" in item else timer_from_item(item)
 
     def page(
         self, tenant_id: str, *, statuses: frozenset[Status], limit: int, position: str | None = None

@@ -12,6 +12,7 @@ from zlib import crc32
 from minoots_kernel.adapters.memory.listing import page_below
 from minoots_kernel.application.ports import Page, TimerKey
 from minoots_kernel.domain.errors import AlreadyExistsError, VersionMismatchError
+from minoots_kernel.domain.heartbeats import beaten
 from minoots_kernel.domain.timer import Status, Timer
 
 __all__ = ["MemoryTimerStore"]
@@ -77,6 +78,15 @@ class MemoryTimerStore:
                 raise VersionMismatchError(f"The timer '{before.id}' was changed by another request.")
             self._timers[key] = after
             self._index(stored, after)
+
+    def beat(self, key: TimerKey, now_ms: int) -> Timer | None:
+        """Push a heartbeat timer out; none if there is nothing to push."""
+        with self._lock:
+            stored = self._timers.get(key)
+            after = None if stored is None else beaten(stored, now_ms)
+            if after is not None:
+                self._timers[key] = after
+            return after
 
     def page(
         self, tenant_id: str, *, statuses: frozenset[Status], limit: int, position: str | None = None

@@ -13,6 +13,7 @@ from minoots_contract.changes import (
     ChangeRequest,
     ExtendTimerRequest,
     FireTimerRequest,
+    HeartbeatRequest,
     PauseTimerRequest,
     RescheduleTimerRequest,
     ResumeTimerRequest,
@@ -50,11 +51,14 @@ IdempotencyKey = Annotated[
     ),
 ]
 
+HeartbeatBody = Annotated[HeartbeatRequest | None, in_wire_names(HeartbeatRequest), Body()]
+
 
 def add_changes(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
     """Register the route of each change."""
     for verb, model, summary in _CHANGES:
         _add_change(app, use_cases, verb, model, summary)
+    _add_heartbeat(app, use_cases)
 
 
 def _add_change(
@@ -79,3 +83,14 @@ def _add_change(
     change_timer.__annotations__["request"] = Annotated[model, in_wire_names(model), Body()]
     describe = described(f"{verb}Timer", summary, TimerReply, 404, 409, 412, 422, body=True, etag=True)
     app.post(f"/timers/<timer_id>/{verb}", **describe)(change_timer)
+
+
+def _add_heartbeat(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
+    summary = "Push a heartbeat timer out again"
+
+    @app.post(
+        "/timers/<timer_id>/heartbeat",
+        **described("heartbeatTimer", summary, TimerReply, 404, 409, body=True, etag=True),
+    )
+    def heartbeat_timer(timer_id: TimerId, request: HeartbeatBody = None) -> Response[Any]:
+        return timer_answer(use_cases.heartbeat_timer(principal(app), timer_id))

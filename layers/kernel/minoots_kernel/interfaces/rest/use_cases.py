@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from minoots_kernel.application.change_of_mind import ChangeOfMind
 from minoots_kernel.application.create_timer import CreateTimer
+from minoots_kernel.application.heartbeat_timer import HeartbeatTimer
 from minoots_kernel.application.list_dead_letters import ListDeadLetters
 from minoots_kernel.application.read_timers import GetTimer, ListTimers
 
@@ -20,4 +21,5 @@ class UseCases:
     get_timer: GetTimer
     list_timers: ListTimers
     change_of_mind: ChangeOfMind
+    heartbeat_timer: HeartbeatTimer
     list_dead_letters: ListDeadLetters
