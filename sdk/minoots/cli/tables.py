@@ -11,11 +11,11 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from minoots.cli.words import countdown, due, lateness, note, printable
+from minoots.cli.words import countdown, due, lateness, note, printable, span
 from minoots_contract.instants import format_instant
 
 if TYPE_CHECKING:
-    from minoots_contract.timers import ActionReply, AttemptReply, DeadLetterReply, TimerReply
+    from minoots_contract.timers import ActionReply, AttemptReply, DeadLetterReply, TimelineEntry, TimerReply
 
 __all__ = ["board", "dead_letter_table", "timer_details", "timer_table"]
 
@@ -60,7 +60,10 @@ def timer_details(timer: TimerReply, *, now_ms: int) -> RenderableType:
             ("name", _text(timer.name)),
             ("status", _status(timer)),
             ("due", _instant(timer.fire_at, now_ms)),
+            ("paused", _paused(timer, now_ms)),
             ("fired", _fired(timer, now_ms)),
+            ("heartbeat", _heartbeat(timer)),
+            ("if late", _late_policy(timer)),
             ("why", _text(timer.failure_reason or timer.cancel_reason or "")),
             ("created", f"{format_instant(timer.created_at)} by {printable(timer.requested_by)}"),
             ("labels", _text(" ".join(f"{key}={value}" for key, value in timer.labels.items()))),
@@ -72,7 +75,7 @@ def timer_details(timer: TimerReply, *, now_ms: int) -> RenderableType:
     if timer.actions:
         parts += ["", _actions(timer.actions, now_ms)]
     if timer.timeline:
-        parts += ["", _facts([(entry.event, format_instant(entry.at)) for entry in timer.timeline])]
+        parts += ["", _facts([(entry.event, _text(_told(entry))) for entry in timer.timeline])]
     return Group(*parts)
 
 
@@ -133,6 +136,30 @@ def _fired(timer: TimerReply, now_ms: int) -> str:
         return ""
     late = "" if timer.lateness_ms is None else f", {lateness(timer.lateness_ms)}"
     return f"{_instant(timer.fired_at, now_ms)}{late}"
+
+
+def _paused(timer: TimerReply, now_ms: int) -> str:
+    if timer.paused_at is None:
+        return ""
+    return f"{_instant(timer.paused_at, now_ms)}, {span(timer.remaining_ms or 0)} left"
+
+
+def _heartbeat(timer: TimerReply) -> str:
+    if timer.heartbeat is None:
+        return ""
+    return f"within {span(timer.heartbeat.timeout_ms)}, {timer.heartbeat.beats} so far"
+
+
+def _late_policy(timer: TimerReply) -> str:
+    policy = timer.late_policy
+    if policy is None or policy.after_ms is None:
+        return ""
+    return f"by more than {span(policy.after_ms)}: {policy.mode}"
+
+
+def _told(entry: TimelineEntry) -> str:
+    by = f" by {entry.by}" if entry.by else ""
+    return format_instant(entry.at) + by + (f": {entry.note}" if entry.note else "")
 
 
 def _instant(instant_ms: int, now_ms: int) -> str:

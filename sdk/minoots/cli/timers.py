@@ -1,4 +1,4 @@
-"""``minoots timers``: create, read, cancel and watch."""
+"""``minoots timers``: create, read and watch; what changes them is in `minoots.cli.changes`."""
 
 from __future__ import annotations
 
@@ -7,20 +7,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from minoots.cli.changes import LateOption, add_changes
 from minoots.cli.failures import EXIT_INTERRUPTED
 from minoots.cli.invocation import Invocation, JsonFlag, invocation
 from minoots.cli.listing import first, page_size
-from minoots.cli.values import duration, instant, json_object, json_value, pairs
+from minoots.cli.showing import TimerId, show_timer
+from minoots.cli.values import duration, instant, json_object, json_value, late_policy, pairs
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from minoots.cli.watching import Watched
-    from minoots_contract.timers import TimerReply
 
 __all__ = ["Status", "timers"]
 
-timers = typer.Typer(name="timers", no_args_is_help=True, help="Create, read, cancel and watch timers.")
+timers = typer.Typer(name="timers", no_args_is_help=True, help="Create, read, change and watch timers.")
+add_changes(timers)
 
 
 class Status(StrEnum):
@@ -33,9 +35,6 @@ class Status(StrEnum):
     SETTLED = "settled"
     FAILED = "failed"
     CANCELLED = "cancelled"
-
-
-TimerId = Annotated[str, typer.Argument(metavar="ID", help="The timer's id.", show_default=False)]
 
 
 @timers.command()
@@ -63,6 +62,10 @@ def create(  # noqa: PLR0913, PLR0917 - the options of a command are its paramet
     ] = None,
     label: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="A label; may be repeated.")] = None,
     metadata: Annotated[str | None, typer.Option(metavar="JSON", help="A JSON object to keep with the timer.")] = None,
+    late: LateOption = None,
+    heartbeat: Annotated[
+        bool, typer.Option("--heartbeat", help="Fire when no heartbeat was heard for the duration.")
+    ] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Create a timer, due --in a duration or --at an instant."""
@@ -74,9 +77,16 @@ def create(  # noqa: PLR0913, PLR0917 - the options of a command are its paramet
     run = invocation(ctx, as_json)
     with run.client() as client:
         timer = client.timers.create(
-            name, duration=in_, fire_at=at, action_bundle=bundle, metadata=about, labels=labels
+            name,
+            duration=in_,
+            fire_at=at,
+            action_bundle=bundle,
+            metadata=about,
+            labels=labels,
+            late_policy=late_policy(late, "--late"),
+            heartbeat=heartbeat,
         )
-    _show_timer(run, timer)
+    show_timer(run, timer)
 
 
 @timers.command()
@@ -85,7 +95,7 @@ def get(ctx: typer.Context, timer_id: TimerId, as_json: JsonFlag = False) -> Non
     run = invocation(ctx, as_json)
     with run.client() as client:
         timer = client.timers.get(timer_id)
-    _show_timer(run, timer)
+    show_timer(run, timer)
 
 
 @timers.command("list")
@@ -113,20 +123,6 @@ def list_(
             console.print("There are more: --limit N or --all shows them.", style="dim")
 
     run.show(document, draw)
-
-
-@timers.command()
-def cancel(
-    ctx: typer.Context,
-    timer_id: TimerId,
-    reason: Annotated[str | None, typer.Option(help="One line for people.")] = None,
-    as_json: JsonFlag = False,
-) -> None:
-    """Cancel a timer that has not fired; cancelling twice does no harm."""
-    run = invocation(ctx, as_json)
-    with run.client() as client:
-        timer = client.timers.cancel(timer_id, reason=reason)
-    _show_timer(run, timer)
 
 
 @timers.command()
@@ -165,15 +161,6 @@ def _follow(run: Invocation, watched: Watched) -> bool:
     except KeyboardInterrupt:
         return True
     return False
-
-
-def _show_timer(run: Invocation, timer: TimerReply) -> None:
-    def draw(console: Console) -> None:
-        from minoots.cli.tables import timer_details
-
-        console.print(timer_details(timer, now_ms=run.seams.clock.now_ms()))
-
-    run.show(timer.wire(), draw)
 
 
 def _bundle(

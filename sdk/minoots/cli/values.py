@@ -11,7 +11,7 @@ import typer
 from minoots_contract.durations import InvalidDurationError, parse_duration
 from minoots_contract.instants import InvalidInstantError, parse_instant
 
-__all__ = ["duration", "instant", "json_object", "json_value", "pairs"]
+__all__ = ["duration", "instant", "json_object", "json_value", "late_policy", "pairs"]
 
 
 def duration(text: str | None) -> str | None:
@@ -84,3 +84,23 @@ def pairs(texts: Sequence[str] | None, separator: str, option: str) -> dict[str,
             raise typer.BadParameter(f"'{name}' is given twice", param_hint=option)
         found[name] = value.strip()
     return found or None
+
+
+def late_policy(text: str | None, option: str) -> dict[str, str] | None:
+    """Read a late policy in one word, such as ``skip:60s``; None without text.
+
+    Raises:
+        typer.BadParameter: If it is none.
+    """
+    if text is None:
+        return None
+    mode, colon, after = text.partition(":")
+    if mode not in {"fire", "skip", "deadLetter"} or bool(colon) is (mode == "fire"):
+        raise typer.BadParameter("write fire, skip:60s or deadLetter:5m", param_hint=option)
+    if not colon:
+        return {"mode": mode}
+    try:
+        parse_duration(after)
+    except InvalidDurationError as error:
+        raise typer.BadParameter(str(error), param_hint=option) from error
+    return {"mode": mode, "afterMs": after}

@@ -58,6 +58,8 @@ def note(timer: TimerReply) -> str:
     if timer.status == "fired" and timer.actions:
         done = sum(action.state == "succeeded" for action in timer.actions)
         parts.append(f"{done} of {len(timer.actions)} actions done")
+    if timer.remaining_ms is not None:
+        parts.append(f"{span(timer.remaining_ms)} left")
     why = timer.cancel_reason if timer.status == "cancelled" else timer.failure_reason
     return ", ".join([*parts, *([why] if why else [])])
 

@@ -21,7 +21,7 @@ class Client:
     """A connection to one MINOOTS API with one key. Thread-safe; close it, or use it in a ``with``.
 
     Attributes:
-        timers: Create, read, cancel and await timers.
+        timers: Create, read, change and await timers.
         dead_letters: Actions that exhausted their attempts.
     """
 
@@ -44,7 +44,7 @@ class Client:
             transport: Carries the requests instead of the network, as in ``httpx.MockTransport(handler)``.
             timeout: Seconds for each phase of a request, or httpx's own settings.
             max_retries: Further tries of a call that is safe to repeat, as `minoots.client.retry` tells.
-            requested_by: Who creates and cancels, unless a call says otherwise.
+            requested_by: Who creates and changes, unless a call says otherwise.
             clock: Time for retries and `Timers.wait`.
 
         Raises:

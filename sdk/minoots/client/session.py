@@ -47,6 +47,7 @@ class Call:
         params: Query parameters; absent ones are None, a sequence is repeated.
         body: Sent as JSON when given.
         repeatable: Whether doing it twice is the same as doing it once.
+        headers: Beside those of every call.
     """
 
     method: str
@@ -54,6 +55,7 @@ class Call:
     params: Mapping[str, str | int | Sequence[str] | None] | None = None
     body: Mapping[str, Any] | None = None
     repeatable: bool = True
+    headers: Mapping[str, str] | None = None
 
 
 class Session:
@@ -109,7 +111,9 @@ class Session:
     def _send_once(self, call: Call, reply: type[Reply]) -> Reply:
         params = {key: value for key, value in (call.params or {}).items() if value is not None}
         try:
-            response = self._http.request(call.method, call.path, params=params or None, json=call.body)
+            response = self._http.request(
+                call.method, call.path, params=params or None, json=call.body, headers=call.headers
+            )
         except httpx.RequestError as error:
             raise self._connection_error(error) from error
         if not response.is_success:

@@ -5,26 +5,24 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import quote
 
+from minoots.client.changes import Changes
 from minoots.client.errors import WaitTimeoutError
 from minoots.client.pace import has_ended, next_look_s
 from minoots.client.paging import every_page
-from minoots.client.session import Call, Session
+from minoots.client.session import Call
+from minoots.client.values import duration_value, instant_value, timer_path, wire_value
 from minoots_contract.actions import ActionBundle
+from minoots_contract.late_policy import LatePolicy
 from minoots_contract.timers import TimerPage, TimerReply, TimerStatus
 
 __all__ = ["Timers"]
 
 
-class Timers:
-    """Create, read, cancel and await timers; reached as ``client.timers``."""
+class Timers(Changes):
+    """Create, read, change and await timers; reached as ``client.timers``."""
 
-    def __init__(self, session: Session, requested_by: str) -> None:
-        self._session = session
-        self._requested_by = requested_by
-
-    def create(
+    def create(  # noqa: PLR0913  the fields of a timer
         self,
         name: str | None = None,
         *,
@@ -33,6 +31,8 @@ class Timers:
         action_bundle: ActionBundle | Mapping[str, Any] | None = None,
         metadata: Mapping[str, Any] | None = None,
         labels: Mapping[str, str] | None = None,
+        late_policy: LatePolicy | Mapping[str, Any] | None = None,
+        heartbeat: bool = False,
         requested_by: str | None = None,
     ) -> TimerReply:
         """Create a timer; when this returns it is durable.
@@ -47,6 +47,8 @@ class Timers:
             action_bundle: What to do then, such as `minoots.webhook`; without it the timer settles when it fires.
             metadata: Any JSON object, given back as it is.
             labels: Short texts by name.
+            late_policy: What becomes of it when it is late; the deployment decides without it.
+            heartbeat: Whether it fires when `heartbeat` was not called for ``duration``.
             requested_by: Who asks, instead of the client's own.
 
         Raises:
@@ -56,11 +58,13 @@ class Timers:
         body = {
             "requestedBy": requested_by or self._requested_by,
             "name": name,
-            "duration": _duration(duration),
-            "fireAt": _instant(fire_at),
+            "duration": duration_value(duration),
+            "fireAt": instant_value(fire_at),
             "metadata": metadata,
             "labels": labels,
-            "actionBundle": _bundle(action_bundle),
+            "actionBundle": wire_value(action_bundle),
+            "latePolicy": wire_value(late_policy),
+            "heartbeat": heartbeat or None,
         }
         present = {field: value for field, value in body.items() if value is not None}
         return self._session.send(Call("POST", "/timers", body=present, repeatable=False), TimerReply)
@@ -72,7 +76,7 @@ class Timers:
             NotFoundError: If this tenant has no such timer.
             MinootsClientError: Any other of the tree in `minoots.client.errors`.
         """
-        return self._session.send(Call("GET", _path(timer_id)), TimerReply)
+        return self._session.send(Call("GET", timer_path(timer_id)), TimerReply)
 
     def page(
         self,
@@ -109,24 +113,6 @@ class Timers:
         for page in every_page(lambda cursor: self.page(status=status, limit=page_size, cursor=cursor)):
             yield from page.timers
 
-    def cancel(self, timer_id: str, *, reason: str | None = None, requested_by: str | None = None) -> TimerReply:
-        """Cancel a timer; a second cancel changes nothing and succeeds.
-
-        Args:
-            timer_id: Which one.
-            reason: One line for people.
-            requested_by: Who asks, instead of the client's own.
-
-        Raises:
-            NotFoundError: If this tenant has no such timer.
-            ConflictError: If it has fired already.
-            MinootsClientError: Any other of the tree in `minoots.client.errors`.
-        """
-        body = {"requestedBy": requested_by or self._requested_by}
-        if reason is not None:
-            body["reason"] = reason
-        return self._session.send(Call("POST", f"{_path(timer_id)}/cancel", body=body), TimerReply)
-
     def wait(self, timer_id: str, *, timeout_s: float | None = None) -> TimerReply:
         """Return a timer once it has settled, failed or been cancelled.
 
@@ -155,29 +141,7 @@ class Timers:
             clock.sleep(pause_s)
 
 
-def _path(timer_id: str) -> str:
-    if not timer_id:
-        raise ValueError("a timer's id is not empty")
-    return f"/timers/{quote(timer_id, safe='')}"
-
-
 def _statuses(status: TimerStatus | Collection[TimerStatus] | None) -> Sequence[str] | None:
     if status is None:
         return None
     return (status,) if isinstance(status, str) else tuple(status)
-
-
-def _duration(value: str | int | timedelta | None) -> str | int | None:
-    return value // timedelta(milliseconds=1) if isinstance(value, timedelta) else value
-
-
-def _instant(value: datetime | str | None) -> str | None:
-    if not isinstance(value, datetime):
-        return value
-    if value.utcoffset() is None:
-        raise ValueError("fire_at has no offset: make it aware, as in datetime(..., tzinfo=UTC)")
-    return value.isoformat()
-
-
-def _bundle(value: ActionBundle | Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    return value.wire() if isinstance(value, ActionBundle) else value

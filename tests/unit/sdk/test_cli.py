@@ -359,3 +359,81 @@ def test_a_command_does_not_load_httpxs_own_command_line() -> None:
     loaded = modules_after(f"{build}\nInvocation('http://localhost', 'k', True, Seams()).client().close()")
     assert "httpx" in loaded
     assert not {"pygments", "click", "rich"} & loaded
+
+
+@pytest.mark.parametrize(
+    ("arguments", "verb", "body"),
+    [
+        (["cancel", "t-1", "--reason", "rain"], "cancel", {"reason": "rain"}),
+        (["extend", "t-1", "--by", "5m", "--if-version", "3"], "extend", {"by": "5m", "stateVersion": 3}),
+        (["reschedule", "t-1", "--in", "2h"], "reschedule", {"duration": "2h"}),
+        (
+            ["reschedule", "t-1", "--at", "2030-01-01T00:00:00Z", "--late", "skip:5m"],
+            "reschedule",
+            {"fireAt": "2030-01-01T00:00:00Z", "latePolicy": {"mode": "skip", "afterMs": "5m"}},
+        ),
+        (["snooze", "t-1", "--for", "10m"], "snooze", {"duration": "10m"}),
+        (["pause", "t-1"], "pause", {}),
+        (["resume", "t-1"], "resume", {}),
+        (["resume", "t-1", "--keep-due-time"], "resume", {"keep": "dueTime"}),
+        (["fire", "t-1"], "fire", {}),
+    ],
+)
+def test_a_change_is_sent_and_the_timer_shown(arguments: list[str], verb: str, body: dict[str, Any]) -> None:
+    script = Script([timer("t-1", status="scheduled")] * 2)
+    result = run(["timers", *arguments], script)
+    assert result.exit_code == 0, result.stderr
+    assert script.requests[0].url.path == f"/timers/t-1/{verb}"
+    assert script.bodies[0] == {"requestedBy": "cli", **body}
+    assert "name of t-1" in result.stdout
+    assert json.loads(run(["timers", *arguments, "--json"], script).stdout)["id"] == "t-1"
+
+
+def test_a_heartbeat_is_sent_and_shown() -> None:
+    script = Script([timer(heartbeat={"timeoutMs": 30_000, "beats": 4})])
+    result = run(["timers", "heartbeat", "t-1"], script)
+    assert script.requests[0].url.path == "/timers/t-1/heartbeat"
+    assert "within 30s, 4 so far" in result.stdout
+
+
+def test_a_timer_is_created_with_a_heartbeat_and_a_late_policy() -> None:
+    script = Script([httpx.Response(201, json=timer(latePolicy={"mode": "deadLetter", "afterMs": 300_000}))])
+    result = run(["timers", "create", "x", "--in", "30s", "--heartbeat", "--late", "deadLetter:5m"], script)
+    assert script.bodies[0]["heartbeat"] is True
+    assert script.bodies[0]["latePolicy"] == {"mode": "deadLetter", "afterMs": "5m"}
+    assert "by more than 5m: deadLetter" in result.stdout
+
+
+def test_a_paused_timer_shows_what_it_has_left_and_who_paused_it_why() -> None:
+    entry = {"event": "paused", "at": "2026-09-21T14:13:20Z", "by": "ann", "note": "[red]lunch"}
+    paused = timer(status="paused", pausedAt="2026-09-21T14:13:20Z", remainingMs=252_000, timeline=[entry])
+    result = run(["timers", "get", "t-1"], Script([paused]))
+    assert "4m 12s left" in result.stdout
+    assert "by ann: [red]lunch" in result.stdout
+    listed = run(["timers", "list"], Script([{"timers": [paused]}]))
+    assert "4m 12s left" in listed.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["extend", "t-1"],
+        ["extend", "t-1", "--by", "-5m"],
+        ["extend", "t-1", "--by", "soon"],
+        ["snooze", "t-1"],
+        ["reschedule", "t-1"],
+        ["reschedule", "t-1", "--in", "5m", "--at", "2030-01-01T00:00:00Z"],
+        ["reschedule", "t-1", "--at", "tomorrow"],
+        ["pause", "t-1", "--if-version", "0"],
+        ["create", "x", "--in", "5m", "--late", "skip"],
+        ["create", "x", "--in", "5m", "--late", "fire:5m"],
+        ["create", "x", "--in", "5m", "--late", "skip:soon"],
+        ["create", "x", "--in", "5m", "--late", "panic"],
+        ["heartbeat"],
+    ],
+)
+def test_a_change_that_cannot_be_understood_is_not_sent(arguments: list[str]) -> None:
+    script = Script([])
+    result = run(["timers", *arguments], script)
+    assert result.exit_code == 2
+    assert script.requests == []

@@ -1,0 +1,46 @@
+"""What callers pass, as the wire has it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+from minoots_contract.model import WireModel
+
+__all__ = ["duration_value", "instant_value", "timer_path", "wire_value"]
+
+
+def timer_path(timer_id: str) -> str:
+    """Return the path of a timer.
+
+    Raises:
+        ValueError: If the id is empty, for the path would be that of the listing.
+    """
+    if not timer_id:
+        raise ValueError("a timer's id is not empty")
+    return f"/timers/{quote(timer_id, safe='')}"
+
+
+def duration_value(value: str | int | timedelta | None) -> str | int | None:
+    """Return a duration as text or whole milliseconds."""
+    return value // timedelta(milliseconds=1) if isinstance(value, timedelta) else value
+
+
+def instant_value(value: datetime | str | None) -> str | None:
+    """Return an instant as RFC 3339 text.
+
+    Raises:
+        ValueError: If it is a datetime without an offset.
+    """
+    if not isinstance(value, datetime):
+        return value
+    if value.utcoffset() is None:
+        raise ValueError("fire_at has no offset: make it aware, as in datetime(..., tzinfo=UTC)")
+    return value.isoformat()
+
+
+def wire_value(value: WireModel | Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """Return a model of the contract as its wire form; a mapping stays what it is."""
+    return value.wire() if isinstance(value, WireModel) else value
