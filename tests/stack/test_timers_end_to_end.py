@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from minoots_contract.instants import format_instant, parse_instant
+from tests.stack.conftest import until
 from tests.support.receiver import Receiver, receiver
 from tests.support.stack_process import HEADERS, StackProcess, stack_process, until_ended, webhook_timer
 
@@ -80,6 +81,45 @@ def test_a_timer_that_was_cancelled_sends_nothing(client: httpx.Client, hook: Re
     assert again.json()["cancelReason"] == "no"
     assert len(hook.at("/later")) == 1
     assert hook.at("/doomed") == []
+
+
+def test_a_far_timer_that_is_pulled_near_fires_once_at_its_new_time(client: httpx.Client, hook: Receiver) -> None:
+    timer = client.post("/timers", json=webhook_timer(hook.url, duration="2h")).json()
+    path = f"/timers/{timer['id']}"
+    until(lambda: client.get(path).json()["status"] == "armed")
+    for verb, body in (("extend", {"by": "1h"}), ("pause", {}), ("resume", {}), ("reschedule", {"duration": "1500ms"})):
+        answer = client.post(f"{path}/{verb}", json={"requestedBy": "test", **body})
+        assert answer.status_code == 200, answer.text
+    ended = until_ended(client, timer["id"])
+    [arrival] = hook.wait_for(1)
+    assert ended["fireAt"] == answer.json()["fireAt"]
+    assert 0 <= arrival.at_ms - parse_instant(ended["fireAt"]) < 3000
+    told = [entry["event"] for entry in ended["timeline"] if entry["event"] != "armed"]
+    assert told == ["created", "extended", "paused", "resumed", "rescheduled", "fired", "settled"]
+
+
+def test_a_timer_is_fired_now_and_only_once_however_often_it_is_asked(client: httpx.Client, hook: Receiver) -> None:
+    timer = client.post("/timers", json=webhook_timer(hook.url, duration="2h")).json()
+    answers = [client.post(f"/timers/{timer['id']}/fire", json={"requestedBy": "test"}) for _ in range(3)]
+    until_ended(client, timer["id"])
+    assert [answer.status_code for answer in answers] == [200] * 3
+    assert len(hook.wait_for(1)) == 1
+
+
+def test_a_heartbeat_timer_waits_for_as_long_as_it_is_beaten_and_no_longer(
+    client: httpx.Client, hook: Receiver
+) -> None:
+    timer = client.post("/timers", json=webhook_timer(hook.url, duration="2s", heartbeat=True)).json()
+    for beats in range(1, 13):  # four seconds, twice what it waits for
+        time.sleep(0.33)
+        beaten = client.post(f"/timers/{timer['id']}/heartbeat").json()
+        assert (beaten["heartbeat"]["beats"], beaten["status"]) == (beats, "scheduled")
+    assert hook.arrivals == []
+    ended = until_ended(client, timer["id"])
+    [arrival] = hook.wait_for(1)
+    assert ended["fireAt"] == beaten["fireAt"]
+    assert 0 <= arrival.at_ms - parse_instant(beaten["fireAt"]) < 3000
+    assert [entry["event"] for entry in ended["timeline"]] == ["created", "fired", "settled"]
 
 
 def test_a_flaky_receiver_is_tried_three_times_with_growing_delays(client: httpx.Client, hook: Receiver) -> None:
