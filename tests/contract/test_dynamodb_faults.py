@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from minoots_kernel.application.ports import TimerKey
-from minoots_kernel.domain.commands import Arm, Cancel
+from minoots_kernel.domain.commands import Arm, Cancel, Command, Extend, Pause, Reschedule, Resume, Snooze
 from minoots_kernel.domain.errors import AlreadyExistsError, DependencyUnavailableError, VersionMismatchError
+from minoots_kernel.domain.timer import Timer
 from minoots_kernel.domain.transitions import apply
 from tests.contract.conftest import Stores, Table
 from tests.contract.timers import NOW_MS, a_timer, ended, fired
@@ -199,3 +201,95 @@ def test_a_payload_outlives_the_longest_run_of_its_timer(dynamo: Stores, table: 
     dynamo.timers.create(timer)
 
     assert int(table.item("P#")["expiresAt"]["N"]) > timer.fire_at_ms // 1000 + (99 * 7 + 30 + 29) * 86_400
+
+
+DAY_MS = 86_400_000
+
+
+def with_payload(dynamo: Stores, **request: Any) -> Timer:
+    timer = a_timer(dynamo.new_tenant(), metadata={"text": "x" * 2_000}, **request)
+    dynamo.timers.create(timer)
+    return timer
+
+
+def change(dynamo: Stores, timer: Timer, command: Command, at_ms: int = NOW_MS) -> Timer:
+    after = apply(timer, command, at_ms).timer
+    dynamo.timers.replace(timer, after)
+    return after
+
+
+def kept_until_ms(table: Table) -> int | None:
+    found = table.item("P#").get("expiresAt")
+    return None if found is None else int(found["N"]) * 1000
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        Extend("ops", by_ms=400 * DAY_MS),
+        Reschedule("ops", duration_ms=400 * DAY_MS),
+        Snooze("ops", duration_ms=400 * DAY_MS),
+    ],
+)
+def test_the_payload_of_a_timer_that_is_moved_far_outlives_it(dynamo: Stores, table: Table, command: Command) -> None:
+    timer = change(dynamo, with_payload(dynamo), command)
+    assert (kept_until_ms(table) or 0) > timer.fire_at_ms + 60 * DAY_MS
+
+
+def test_many_small_moves_never_outrun_the_payload_and_seldom_write_it(dynamo: Stores, table: Table) -> None:
+    timer, times = with_payload(dynamo), set()
+    for _ in range(90):
+        timer = change(dynamo, timer, Extend("ops", by_ms=DAY_MS))
+        times.add(kept_until_ms(table))
+        assert (kept_until_ms(table) or 0) > timer.fire_at_ms + 60 * DAY_MS
+    assert len(times) <= 5
+
+
+@pytest.mark.parametrize("keep_due_time", [False, True])
+def test_the_payload_of_a_paused_timer_stays_for_as_long_as_it_may_be_resumed(
+    dynamo: Stores, table: Table, keep_due_time: bool
+) -> None:
+    timer = change(dynamo, with_payload(dynamo), Pause("ops"))
+    assert kept_until_ms(table) is None
+    dynamo.clock.advance_to(NOW_MS + 900 * DAY_MS)
+    change(dynamo, timer, Resume("ops", keep_due_time=keep_due_time), dynamo.clock.now_ms())
+    assert (kept_until_ms(table) or 0) > dynamo.clock.now_ms() + 60 * DAY_MS
+
+
+def test_the_payload_of_a_heartbeat_timer_stays_until_it_ends(dynamo: Stores, table: Table) -> None:
+    timer = with_payload(dynamo, heartbeat=True)
+    later_ms = NOW_MS
+    for _ in range(3):
+        later_ms += 25_000
+        beaten = dynamo.timers.beat(TimerKey(timer.tenant_id, timer.id), later_ms)
+        assert beaten is not None
+        timer = beaten
+    assert kept_until_ms(table) is None
+    after = fired(timer)
+    dynamo.timers.replace(timer, after)
+    assert kept_until_ms(table) is None
+    dynamo.clock.advance_to(after.fire_at_ms + DAY_MS)
+    dynamo.timers.replace(after, ended(after))
+    assert kept_until_ms(table) == (after.fire_at_ms + 61 * DAY_MS) // 1000 * 1000
+
+
+def test_a_paused_timer_that_is_cancelled_gives_its_payload_a_time(dynamo: Stores, table: Table) -> None:
+    timer = change(dynamo, with_payload(dynamo), Pause("ops"))
+    dynamo.clock.advance_to(NOW_MS + 900 * DAY_MS)
+    change(dynamo, timer, Cancel("ops"), dynamo.clock.now_ms())
+    assert kept_until_ms(table) == dynamo.clock.now_ms() + 60 * DAY_MS
+
+
+def test_a_timer_without_a_payload_gets_none_by_being_moved(dynamo: Stores, table: Table) -> None:
+    timer = a_timer(dynamo.new_tenant())
+    dynamo.timers.create(timer)
+    change(dynamo, timer, Extend("ops", by_ms=400 * DAY_MS))
+    assert [item["pk"]["S"][:2] for item in table.items()] == ["T#"]
+
+
+def test_a_payload_that_is_gone_is_not_made_anew_by_a_move(dynamo: Stores, table: Table) -> None:
+    timer = with_payload(dynamo)
+    lost = table.item("P#")
+    table.client.delete_item(TableName=table.name, Key={"pk": lost["pk"], "sk": lost["sk"]})
+    change(dynamo, timer, Extend("ops", by_ms=400 * DAY_MS))
+    assert [item["pk"]["S"][:2] for item in table.items()] == ["T#"]

@@ -70,9 +70,20 @@ class Table:
         Raises:
             ConditionFailedError: If it is not, or there is no such item.
         """
+        self._set(key, changes, "#version = :was", {"#version": "version"}, {":was": {"N": str(version)}})
+
+    def set_if_there(self, key: Item, changes: dict[str, Any]) -> None:
+        """Set and remove attributes of an item; an attribute without a value is removed.
+
+        Raises:
+            ConditionFailedError: If there is no such item.
+        """
+        self._set(key, changes, "attribute_exists(pk)", {}, {})
+
+    def _set(self, key: Item, changes: dict[str, Any], condition: str, named: dict[str, str], valued: Item) -> None:
         # Every name goes by an alias: `name` and `status` are among the words that expressions reserve.
         names = {f"#{index}": name for index, name in enumerate(changes)}
-        values: Item = {":was": {"N": str(version)}}
+        values: Item = {}
         sets: list[str] = []
         removes: list[str] = []
         for alias, (index, value) in zip(names, enumerate(changes.values()), strict=True):
@@ -82,15 +93,16 @@ class Table:
                 values[f":{index}"] = value
                 sets.append(f"{alias} = :{index}")
         clauses = [f"{verb} {', '.join(parts)}" for verb, parts in (("SET", sets), ("REMOVE", removes)) if parts]
+        given: dict[str, Any] = {"ExpressionAttributeValues": valued | values} if valued or values else {}
         try:
             with answering(WHO):
                 self._client.update_item(
                     TableName=self._name,
                     Key=key,
                     UpdateExpression=" ".join(clauses),
-                    ConditionExpression="#version = :was",
-                    ExpressionAttributeNames={**names, "#version": "version"},
-                    ExpressionAttributeValues=values,
+                    ConditionExpression=condition,
+                    ExpressionAttributeNames={**names, **named},
+                    **given,
                 )
         except self._refused as error:
             raise ConditionFailedError(_was_first_try(error)) from error

@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from minoots_kernel.adapters.dynamodb.codec import changes, spec_to_json, timer_from_item, timer_to_item
+from minoots_kernel.adapters.dynamodb.codec import MAX_SPEC_BYTES, changes, spec_to_json, timer_from_item, timer_to_item
 from minoots_kernel.adapters.dynamodb.keys import (
     CHECK_INDEX,
     CHECK_SHARDS,
@@ -20,6 +20,7 @@ from minoots_kernel.adapters.dynamodb.keys import (
     timer_key,
 )
 from minoots_kernel.adapters.dynamodb.listing import MergedListing
+from minoots_kernel.adapters.dynamodb.payloads import Payloads
 from minoots_kernel.adapters.dynamodb.table import ConditionFailedError, Table
 from minoots_kernel.application.ports import Clock, Page, TimerKey
 from minoots_kernel.domain.errors import AlreadyExistsError, InvalidTimerError, VersionMismatchError
@@ -34,9 +35,6 @@ logger = logging.getLogger(__name__)
 
 MAX_PAYLOAD_BYTES: Final = 390_000
 """Largest spec as JSON: an item of DynamoDB may have 400 KB, its keys included."""
-
-PAYLOAD_GRACE_S: Final = 30 * DAY_S
-"""How much longer than its timer a payload may be kept: its time is set once, before any delay is known."""
 
 BEAT: Final[dict[str, Any]] = {
     "UpdateExpression": "SET fireAt = :now + timeoutMs, beatAt = :now, beaten = :yes ADD #version :one, beats :one",
@@ -71,6 +69,7 @@ class DynamoTimerStore:
         self._table = Table(client, table)
         self._timers = MergedListing(self._table, "T")
         self._retention_s = retention_days * DAY_S
+        self._payloads = Payloads(self._table, self._retention_s, clock)
         self._clock = clock
 
     @property
@@ -92,7 +91,7 @@ class DynamoTimerStore:
         nonce = _nonce()
         item = timer_to_item(timer, spec_json) | {"creator": {"S": nonce}}
         if "payload" in item:
-            self._table.put(self._payload(timer, spec_json))
+            self._payloads.put(timer, spec_json)
         try:
             self._table.put_new(item)
         except ConditionFailedError as error:
@@ -129,13 +128,21 @@ class DynamoTimerStore:
         }
         if before.timeout_ms is not None:
             differing["beaten"] = None
-        if after.status.terminal and not before.status.terminal:
+        ends = after.status.terminal and not before.status.terminal
+        if ends:
             differing["expiresAt"] = {"N": str(self._clock.now_ms() // 1000 + self._retention_s)}
+        # Only these may change how long a payload is needed; whether there is one is known only by writing it out.
+        moved = after.generation != before.generation or (ends and before.timeout_ms is not None)
+        large = moved and len(spec_to_json(after.spec).encode()) > MAX_SPEC_BYTES
+        if large:
+            self._payloads.before_change(before, after)
         try:
             self._table.change(timer_key(before.tenant_id, before.id), differing, version=before.version)
         except ConditionFailedError as error:
             if error.sure or not self._bears(after, "writer", nonce):
                 raise VersionMismatchError(f"The timer '{before.id}' was changed by another request.") from error
+        if large:
+            self._payloads.after_change(before, after)
 
     def beat(self, key: TimerKey, now_ms: int) -> Timer | None:
         """Push a heartbeat timer out; see the port. If its payload is an item of its own, that costs a read."""
@@ -183,15 +190,6 @@ class DynamoTimerStore:
         item = self._table.get(timer_key(timer.tenant_id, timer.id))
         return item is not None and item.get(attribute) == {"S": nonce}
 
-    def _payload(self, timer: Timer, spec_json: str) -> Item:
-        due_s = timer.fire_at_ms // 1000
-        expires_at = due_s + _longest_run_s(timer) + self._retention_s + PAYLOAD_GRACE_S
-        return {
-            **payload_key(timer.tenant_id, timer.id),
-            "spec": {"S": spec_json},
-            "expiresAt": {"N": str(expires_at)},
-        }
-
     def _with_payloads(self, items: list[Item]) -> list[Timer]:
         keys = [_payload_key_of(item) for item in items if "payload" in item]
         payloads = {payload["pk"]["S"]: payload for payload in self._table.get_many(keys)}
@@ -218,12 +216,3 @@ def _payload_key_of(item: Item) -> Item:
 
 def _nonce() -> str:
     return secrets.token_urlsafe(6)
-
-
-def _longest_run_s(timer: Timer) -> int:
-    """Return how long the actions may take from the due time if every attempt fails and every delay is the longest."""
-    bundle = timer.spec.bundle
-    if bundle is None:
-        return 0
-    delays = len(bundle.actions) * (bundle.retry_policy.max_attempts - 1)
-    return delays * max(bundle.retry_policy.backoff_max_ms // 1000, DAY_S)

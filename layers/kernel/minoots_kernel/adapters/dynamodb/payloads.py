@@ -1,0 +1,83 @@
+"""How long the payload of a timer is kept: longer than the timer, whatever becomes of its due time.
+
+A payload is written once and expires by TTL, and writing it again costs a unit per kilobyte. So its time is set with
+much to spare, and only a due time that moves by weeks moves it. While nobody knows when the timer will end (it is
+paused, or waits for heartbeats) a payload has no time at all; it gets one when that is known.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from minoots_kernel.adapters.dynamodb.keys import DAY_S, Item, payload_key
+from minoots_kernel.adapters.dynamodb.table import ConditionFailedError, Table
+from minoots_kernel.application.ports import Clock
+from minoots_kernel.domain.timer import Status, Timer
+
+__all__ = ["Payloads"]
+
+GRACE_S: Final = 30 * DAY_S
+"""How much longer than its timer a payload is kept at least, and in what steps its time moves."""
+
+
+class Payloads:
+    """The payload items of a table.
+
+    Args:
+        table: The table.
+        retention_s: How long an ended timer is kept, seconds.
+        clock: Tells when a timer ended for good.
+    """
+
+    def __init__(self, table: Table, retention_s: int, clock: Clock) -> None:
+        self._table = table
+        self._retention_s = retention_s
+        self._clock = clock
+
+    def put(self, timer: Timer, spec_json: str) -> None:
+        """Store a new timer's payload."""
+        kept_until_s = self._kept_until_s(timer)
+        item = {**payload_key(timer.tenant_id, timer.id), "spec": {"S": spec_json}}
+        self._table.put(item if kept_until_s is None else item | _expires(kept_until_s))
+
+    def before_change(self, before: Timer, after: Timer) -> None:
+        """Keep the payload longer, if the timer will need it longer: it must never be gone first."""
+        was_s, needed_s = self._kept_until_s(before), self._kept_until_s(after)
+        if was_s is not None and (needed_s is None or needed_s > was_s):
+            self._keep(after, needed_s)
+
+    def after_change(self, before: Timer, after: Timer) -> None:
+        """Give the payload its time, once it is known; a crash before that leaves it for ever, and nothing lost."""
+        needed_s = self._kept_until_s(after)
+        if self._kept_until_s(before) is None and needed_s is not None:
+            self._keep(after, needed_s)
+
+    def _keep(self, timer: Timer, until_s: int | None) -> None:
+        changes = {"expiresAt": None} if until_s is None else _expires(until_s)
+        try:
+            self._table.set_if_there(payload_key(timer.tenant_id, timer.id), changes)
+        except ConditionFailedError:
+            return  # gone by its time, as its timer will be
+
+    def _kept_until_s(self, timer: Timer) -> int | None:
+        """Return when the payload may go, epoch seconds; none while nobody knows."""
+        now_s = self._clock.now_ms() // 1000
+        if timer.status.terminal:
+            return now_s + self._retention_s + GRACE_S
+        if timer.timeout_ms is not None or timer.status is Status.PAUSED:
+            return None
+        due_s = (max(timer.fire_at_ms // 1000, now_s) // GRACE_S + 1) * GRACE_S
+        return due_s + _longest_run_s(timer) + self._retention_s + GRACE_S
+
+
+def _expires(at_s: int) -> Item:
+    return {"expiresAt": {"N": str(at_s)}}
+
+
+def _longest_run_s(timer: Timer) -> int:
+    """Return how long the actions may take from the due time if every attempt fails and every delay is the longest."""
+    bundle = timer.spec.bundle
+    if bundle is None:
+        return 0
+    delays = len(bundle.actions) * (bundle.retry_policy.max_attempts - 1)
+    return delays * max(bundle.retry_policy.backoff_max_ms // 1000, DAY_S)
