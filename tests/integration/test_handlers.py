@@ -33,6 +33,18 @@ def test_the_control_plane_creates_reads_lists_and_cancels(cloud: Cloud) -> None
     assert cloud.status(timer["id"]) == "cancelled"
 
 
+def test_the_control_plane_changes_a_timer_once_under_one_key(cloud: Cloud) -> None:
+    control_plane = cloud.function("ControlPlaneFunction")
+    timer = json.loads(control_plane.invoke(event("control_plane", "create"))["body"])
+    extend = {**event("control_plane", "extend"), "rawPath": f"/timers/{timer['id']}/extend"}
+    answers = [control_plane.invoke(extend) for _ in range(2)]
+    beat = {**event("control_plane", "heartbeat"), "rawPath": f"/timers/{timer['id']}/heartbeat"}
+
+    assert [(answer["statusCode"], answer["headers"]["etag"]) for answer in answers] == [(200, '"2"')] * 2
+    assert json.loads(answers[0]["body"])["durationMs"] == 330_000
+    assert control_plane.invoke(beat)["statusCode"] == 409
+
+
 def test_the_control_plane_answers_strangers_with_problems_and_health_to_all(cloud: Cloud) -> None:
     control_plane = cloud.function("ControlPlaneFunction")
     refused = control_plane.invoke(event("control_plane", "create_no_key"))
@@ -60,12 +72,13 @@ def test_arming_schedules_far_timers_and_queues_near_ones(cloud: Cloud) -> None:
     assert cloud.status(PLAIN) == "scheduled"
 
 
-def test_cancelling_an_armed_timer_removes_its_schedule(cloud: Cloud) -> None:
+@pytest.mark.parametrize("case", ["cancelled", "paused"])
+def test_an_armed_timer_that_is_cancelled_or_paused_loses_its_schedule(cloud: Cloud, case: str) -> None:
     for image in images("kernel_arm", "insert_far"):
         cloud.store(image)
     cloud.invoke("KernelArmFunction", event("kernel_arm", "insert_far"))
     assert len(cloud.schedules()) == 1
-    cloud.invoke("KernelArmFunction", event("kernel_arm", "cancelled"))
+    cloud.invoke("KernelArmFunction", event("kernel_arm", case))
     assert cloud.schedules() == []
 
 

@@ -90,10 +90,10 @@ def test_a_due_time_that_moved_under_its_generation_is_carried_on_to_and_not_fir
     world, timer = due()
     later = replace(world.now(timer), fire_at_ms=DUE_MS + 20_000, version=2)
     world.store.replace(timer, later)
-    assert world.fire(wake_up(timer)) is FireOutcome.SENT_AGAIN
-    assert world.now(timer) == later
+    assert world.fire(wake_up(timer)) is FireOutcome.SENT_ON
+    assert world.now(timer) == replace(later, lap=1, version=3)
     sent = world.wake_queue.sent[-1]
-    assert (sent.message.due_at_ms, sent.due_at_ms) == (DUE_MS + 20_000, DUE_MS + 19_000)
+    assert (sent.message.due_at_ms, sent.due_at_ms, sent.message.lap) == (DUE_MS + 20_000, DUE_MS + 19_000, 1)
 
 
 def test_a_duplicate_wake_up_fires_nothing_and_sends_nothing() -> None:

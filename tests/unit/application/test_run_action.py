@@ -253,7 +253,7 @@ def test_a_next_attempt_that_cannot_be_sent_comes_back_and_is_healed_by_the_swee
     next_at_ms = world.now(timer).actions[0].next_attempt_at_ms
     assert next_at_ms is not None
     world.clock.advance_to(next_at_ms + REDISPATCH_AFTER_MS)
-    assert world.sweep().repaired == {"undispatched": 1}
+    assert world.sweep().repaired == {"unclosed": 1}
     world.run(*world.actions_due())
     assert world.receiver.deliveries == ["a#1", "a#2"]
 

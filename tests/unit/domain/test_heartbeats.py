@@ -97,9 +97,11 @@ def test_a_resumed_heartbeat_timer_waits_on_with_what_it_had_left() -> None:
 
 
 def test_a_timer_that_is_to_fire_now_is_not_pushed_out_by_a_beat_that_comes_before_its_wake_up() -> None:
-    timer = apply(beat(watched(), NOW_MS + 1_000), FireNow("ann"), NOW_MS + 2_000).timer
-    assert beaten(timer, NOW_MS + 2_001) is None
-    assert timer.beats == 1
+    for asked_ms in (NOW_MS + 2_000, NOW_MS + 40_000):  # before its time, and after it
+        timer = apply(beat(watched(), NOW_MS + 1_000), FireNow("ann"), asked_ms).timer
+        assert beaten(timer, asked_ms + 1) is None
+        assert (timer.beats, timer.fire_at_ms) == (1, asked_ms)
+        assert apply(timer, FireNow("ann"), asked_ms).timer is timer
 
 
 def test_one_wake_up_of_each_lap_goes_on_and_its_duplicates_die() -> None:

@@ -85,7 +85,9 @@ def expected_of_change(timer: Timer, command: Change, now_ms: int) -> Answer:  #
             return "nothing"
         case Resume() if timer.status is not Status.PAUSED:
             return StateConflictError
-        case FireNow() if timer.fired_at_ms or (timer.status in PENDING and timer.fire_at_ms <= now_ms):
+        case FireNow() if timer.fired_at_ms or (
+            timer.status in PENDING and timer.fire_at_ms <= now_ms and timer.timeout_ms is None
+        ):
             return "nothing"
         case _ if timer.status not in OPEN:
             return StateConflictError
@@ -190,7 +192,9 @@ class TimerLife(RuleBasedStateMachine):
         turned = timer.generation - before.generation
         changed = (before.fire_at_ms, before.status) != (timer.fire_at_ms, timer.status)
         assert turned == (isinstance(self.asked, Change) or timer.cancelled_by == "late-policy")
-        assert changed or not isinstance(self.asked, Change) or timer.remaining_ms != before.remaining_ms
+        stopped_watching = timer.timeout_ms != before.timeout_ms
+        less_left = timer.remaining_ms != before.remaining_ms
+        assert changed or less_left or stopped_watching or not isinstance(self.asked, Change)
         assert not turned or timer.armed_at_ms is None or timer.status is Status.CANCELLED
         self.turns += turned
 

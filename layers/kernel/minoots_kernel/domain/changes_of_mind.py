@@ -96,8 +96,9 @@ def _resume(timer: Timer, command: Resume, now_ms: int) -> Transition:
 
 
 def _fire_now(timer: Timer, command: FireNow, now_ms: int) -> Transition:
-    if timer.fired_at_ms is not None or (timer.status.pending and timer.fire_at_ms <= now_ms):
-        return Transition(timer, timer)  # it has fired, or is about to
+    about_to = timer.status.pending and timer.fire_at_ms <= now_ms and timer.timeout_ms is None
+    if timer.fired_at_ms is not None or about_to:
+        return Transition(timer, timer)
     _check_open(timer, "fired")
     # The watch of a heartbeat timer is over: no beat that comes before the wake-up may push it out again.
     return _due(timer, command, now_ms, "fire_requested", now_ms, timeout_ms=None, beat_at_ms=None)
