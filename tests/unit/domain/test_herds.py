@@ -1,4 +1,4 @@
-"""Timers that are all due at one instant: what their hashed leads make of it (ADR 0013)."""
+"""Timers that are all due at one instant: what their hashed leads make of it (ADR 0015)."""
 
 from __future__ import annotations
 

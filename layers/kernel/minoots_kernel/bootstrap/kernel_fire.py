@@ -23,6 +23,7 @@ MAX_BATCH = 10
 def build(env: Mapping[str, str]) -> Handler:
     """Make the handler of wake-up queue events."""
     settings = Settings.from_env(env, "table", "wake_queue_url", "action_queue_url", *parts.SCHEDULING)
+    store, clock = parts.timer_store(settings, env), surroundings.clock()
     wake_queue, action_queue = parts.wake_queue(settings, env), parts.action_queue(settings, env)
 
     schedules = parts.schedules(settings, env)

@@ -13,7 +13,7 @@ __all__ = ["CHECK_AFTER_MS", "asked_at", "check_at", "delay_ms", "kept_policy", 
 
 CHECK_AFTER_MS: Final = 30_000
 """How long after its due time the sweep looks at a timer. With the sweep's period it bounds the lateness that a
-lost wake-up can cause (ADR 0012)."""
+lost wake-up can cause (ADR 0014)."""
 
 
 def check_at(fire_at_ms: int, now_ms: int) -> int:

@@ -1,4 +1,4 @@
-"""Timers that fire when nothing is heard any more (ADR 0011)."""
+"""Timers that fire when nothing is heard any more (ADR 0013)."""
 
 from __future__ import annotations
 
