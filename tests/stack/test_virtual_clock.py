@@ -127,6 +127,47 @@ def test_a_wake_up_that_was_lost_is_still_found_by_the_sweep(prompt: Stack) -> N
     found = prompt.get(timer)
     assert found["status"] == "settled"
     assert 30_000 <= found["latenessMs"] < 90_000 + SLACK_MS
+    assert [entry["note"] for entry in found["timeline"] if entry["event"] == "repaired"] == ["unfired"]
+
+
+def test_a_timer_that_is_moved_paused_and_resumed_over_weeks_fires_once_at_its_last_time(modelled: Stack) -> None:
+    timer = modelled.create(duration="10d")
+    for verb, body, after in (
+        ("extend", {"by": "10d"}, "5d"),
+        ("pause", {}, "30d"),
+        ("resume", {}, "1d"),
+        ("snooze", {"duration": "20d"}, "2d"),
+        ("reschedule", {"duration": "3d"}, "1d"),
+    ):
+        changed = modelled.http.post(f"/timers/{timer['id']}/{verb}", json={"requestedBy": "test", **body})
+        changed.raise_for_status()
+        assert modelled.advance(after)["fired"] == 0
+    assert len(modelled.stack.client("scheduler").list_schedules()["Schedules"]) == 1
+    assert modelled.advance("3d")["fired"] == 1
+    found = modelled.get(timer)
+    assert found["fireAt"] == changed.json()["fireAt"]
+    assert 0 <= found["latenessMs"] < SLACK_MS
+    assert len(modelled.hook.arrivals) == 1
+
+
+def test_a_heartbeat_timer_of_hours_is_carried_by_a_schedule_a_lap_and_dies_on_time(prompt: Stack) -> None:
+    timer = prompt.create(duration="2h", heartbeat=True)
+    scheduler = prompt.stack.client("scheduler")
+    names = set()
+    for beats in range(1, 41):
+        assert prompt.advance("20m")["fired"] == 0
+        beaten = prompt.http.post(f"/timers/{timer['id']}/heartbeat").raise_for_status().json()
+        assert beaten["heartbeat"]["beats"] == beats
+        names |= {schedule["Name"] for schedule in scheduler.list_schedules()["Schedules"]}
+    # Forty beats in thirteen hours; a lap is as long as the timeout less what lies between two beats, at least.
+    assert len(names) <= 9
+    assert prompt.advance("3h")["fired"] == 1
+    found = prompt.get(timer)
+    assert found["fireAt"] == beaten["fireAt"]
+    assert 0 <= found["latenessMs"] < SLACK_MS
+    assert [entry["event"] for entry in found["timeline"]] == ["created", "armed", "fired", "settled"]
+    assert len(prompt.hook.arrivals) == 1
+    assert scheduler.list_schedules()["Schedules"] == []
 
 
 def test_a_slow_receiver_holds_the_clock_up(prompt: Stack) -> None:
