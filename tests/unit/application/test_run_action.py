@@ -112,6 +112,14 @@ def test_a_permanent_failure_is_not_tried_again_and_its_siblings_still_run() -> 
     assert [letter.action_id for letter in world.dead_letters.letters] == ["a"]
 
 
+def test_an_action_of_a_kind_that_nobody_performs_any_more_fails_for_good() -> None:
+    world = World()
+    timer = world.new_fired("a", maxAttempts=5)
+    replace(world.run, performers={})(*world.actions_due())
+    assert world.now(timer).status is Status.FAILED
+    assert world.now(timer).actions[0].attempts[0].error == "actions of kind 'webhook' are not available"
+
+
 @pytest.mark.parametrize("answer", [200, GONE, BUSY])
 def test_redelivery_of_an_attempt_after_its_outcome_never_runs_it_again_and_sends_the_next(
     answer: int | TransientActionError | PermanentActionError,

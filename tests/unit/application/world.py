@@ -22,6 +22,7 @@ from minoots_kernel.application.change_of_mind import ChangeOfMind
 from minoots_kernel.application.create_timer import CreateTimer
 from minoots_kernel.application.fire_timer import FireOutcome, FireTimer
 from minoots_kernel.application.heartbeat_timer import HeartbeatTimer
+from minoots_kernel.application.performers.webhook import WebhookPerformer
 from minoots_kernel.application.ports import Delayed, TimerKey
 from minoots_kernel.application.run_action import RunAction
 from minoots_kernel.application.sweep_timers import SweepTimers
@@ -176,7 +177,7 @@ class World:
             wake_queue,
             schedules,
             action_queue,
-            around(self.receiver),
+            {"webhook": WebhookPerformer(around(self.receiver))},
             self.clock,
             self.metrics,
         )

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
+from minoots_contract.actions import Action
 from minoots_contract.events import CloudEvent
 from minoots_kernel.domain.dead_letters import DeadLetter
 from minoots_kernel.domain.messages import ActionMessage, WakeUp
@@ -19,6 +20,7 @@ from minoots_kernel.domain.timer import Status, Timer
 from minoots_kernel.domain.webhooks import WebhookRequest
 
 __all__ = [
+    "ActionPerformer",
     "ActionQueue",
     "Clock",
     "DeadLetterStore",
@@ -30,6 +32,7 @@ __all__ = [
     "Metrics",
     "Page",
     "ParkedRecordStore",
+    "Performed",
     "TimerKey",
     "TimerStore",
     "WakeQueue",
@@ -251,6 +254,36 @@ class EventBus(Protocol):
 
         Returns:
             Those that the bus did not accept.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Performed:
+    """What a good attempt leaves to be written down.
+
+    Attributes:
+        status_code: The receiver's HTTP status, if it is one that answers with such.
+    """
+
+    status_code: int | None = None
+
+
+class ActionPerformer(Protocol):
+    """Makes attempts at actions of one kind."""
+
+    def perform(self, timer: Timer, action: Action, attempt: int, now_ms: int) -> Performed:
+        """Make one attempt; that it returns means that it succeeded.
+
+        Args:
+            timer: The fired timer.
+            action: Which of its actions, of the performer's kind.
+            attempt: The attempt's number, from 1.
+            now_ms: When it starts, epoch milliseconds.
+
+        Raises:
+            TransientActionError: If another attempt may succeed.
+            PermanentActionError: If none will.
         """
         ...
 

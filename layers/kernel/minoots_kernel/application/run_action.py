@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
-
-from pydantic import ValidationError
 
 from minoots_kernel.application.bury import bury
 from minoots_kernel.application.change import change_timer
 from minoots_kernel.application.hints import attempt_delay_s, send_wake_ups
 from minoots_kernel.application.ports import (
+    ActionPerformer,
     ActionQueue,
     Clock,
     DeadLetterStore,
     Delayed,
     Metrics,
+    Performed,
     TimerKey,
     TimerStore,
     WakeQueue,
     WakeSchedules,
-    WebhookSender,
 )
 from minoots_kernel.domain.commands import RecordAttempt
 from minoots_kernel.domain.dispatch import message_for, released_at
@@ -37,7 +37,6 @@ from minoots_kernel.domain.messages import ActionMessage, WakeUp
 from minoots_kernel.domain.timer import ActionState, ActionStatus, Attempt, Status, Timer
 from minoots_kernel.domain.transitions import REDISPATCH_AFTER_MS
 from minoots_kernel.domain.waking import MAX_QUEUE_DELAY_S
-from minoots_kernel.domain.webhooks import webhook_request
 
 __all__ = ["RunAction"]
 
@@ -51,6 +50,9 @@ class RunAction:
     """Make an attempt, write its outcome, send what follows, in that order.
 
     A message that returns after its outcome was written runs nothing: it only sends what follows once more.
+
+    Attributes:
+        performers: Who makes the attempt, by the action's kind.
     """
 
     store: TimerStore
@@ -58,7 +60,7 @@ class RunAction:
     wake_queue: WakeQueue
     schedules: WakeSchedules
     action_queue: ActionQueue
-    webhooks: WebhookSender
+    performers: Mapping[str, ActionPerformer]
     clock: Clock
     metrics: Metrics
 
@@ -110,7 +112,7 @@ class RunAction:
 
     def _attempt(self, timer: Timer, state: ActionState) -> RecordAttempt:
         started_at_ms = self.clock.now_ms()
-        status_code, failure = self._try(timer, state.id, started_at_ms)
+        status_code, failure = self._try(timer, state, started_at_ms)
         attempt = Attempt(
             number=state.next_attempt,
             started_at_ms=started_at_ms,
@@ -127,28 +129,27 @@ class RunAction:
         retry_after_ms = failure.retry_after_ms if isinstance(failure, TransientActionError) else None
         return RecordAttempt(state.id, attempt, permanent, retry_after_ms)
 
-    def _try(self, timer: Timer, action_id: str, now_ms: int) -> tuple[int | None, ActionError | None]:
+    def _try(self, timer: Timer, state: ActionState, now_ms: int) -> tuple[int | None, ActionError | None]:
         try:
-            return self._perform(timer, action_id, now_ms), None
+            return self._perform(timer, state, now_ms).status_code, None
         except ActionError as error:
             return error.status_code, error
         except MinootsError:
             raise  # nothing was tried: the message comes back
         except Exception as error:
             # A fault of ours counts as an attempt: unrecorded it would be made again for ever, past every limit.
-            logger.exception("attempt broke off", extra={"timerId": timer.id, "actionId": action_id})
+            logger.exception("attempt broke off", extra={"timerId": timer.id, "actionId": state.id})
             return None, TransientActionError(f"the attempt broke off: {type(error).__name__}")
 
-    def _perform(self, timer: Timer, action_id: str, now_ms: int) -> int:
-        action = timer.spec.action(action_id)
+    def _perform(self, timer: Timer, state: ActionState, now_ms: int) -> Performed:
+        action = timer.spec.action(state.id)
         if action is None:
             raise PermanentActionError("the timer has no such action")
-        try:
-            parameters = action.webhook()
-        except ValidationError as error:
-            # Stored under older, laxer rules: it will not become valid by trying again.
-            raise PermanentActionError("the action's parameters are no longer valid") from error
-        return self.webhooks.send(webhook_request(timer, action_id, parameters, now_ms))
+        performer = self.performers.get(action.kind)
+        if performer is None:
+            # Stored by a newer release, before it was rolled back.
+            raise PermanentActionError(f"actions of kind '{action.kind}' are not available")
+        return performer.perform(timer, action, state.next_attempt, now_ms)
 
     def _follow_up(self, timer: Timer, state: ActionState, attempt: int, *, again: bool) -> None:
         """The message of an attempt came back after its outcome was written: send what follows once more.

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from minoots_kernel.adapters.dynamodb.dead_letter_store import DynamoDeadLetterStore
 from minoots_kernel.adapters.webhook.guard import AddressGuard
 from minoots_kernel.adapters.webhook.sender import HttpWebhookSender
-from minoots_kernel.application.ports import Metrics
+from minoots_kernel.application.performers.webhook import WebhookPerformer
+from minoots_kernel.application.ports import ActionPerformer, Metrics
 from minoots_kernel.application.run_action import RunAction
 from minoots_kernel.bootstrap import parts, surroundings
 from minoots_kernel.bootstrap.lazy import Handler
@@ -30,11 +31,12 @@ def build(env: Mapping[str, str]) -> Handler:
     wake_queue, action_queue = parts.wake_queue(settings, env), parts.action_queue(settings, env)
     schedules = parts.schedules(settings, env)
     webhooks = HttpWebhookSender(AddressGuard(settings.allowed_private_hosts))
+    performers: dict[str, ActionPerformer] = {"webhook": WebhookPerformer(webhooks)}
 
     visibility = parts.visibility(settings.action_queue_url, env)
 
     def make(metrics: Metrics) -> Handler:
-        run = RunAction(store, dead_letters, wake_queue, schedules, action_queue, webhooks, clock, metrics)
+        run = RunAction(store, dead_letters, wake_queue, schedules, action_queue, performers, clock, metrics)
         return QueueConsumer(
             lambda body, again: run(ActionMessage.from_json(body), again=again),
             MAX_BATCH,

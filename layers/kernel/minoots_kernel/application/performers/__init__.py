@@ -1,0 +1,1 @@
+"""Who makes an attempt at an action: one module for each kind."""
