@@ -51,14 +51,14 @@ def as_list(value: Any) -> list[Any]:
 
 
 def statements(resources: Resources) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every statement of every policy in the stack, with the logical id it belongs to."""
+    """Every statement of every policy in the stack, with the logical id it belongs to; conditions taken to hold."""
     for name, resource in resources.items():
         properties = resource["Properties"]
         documents = [policy["PolicyDocument"] for policy in properties.get("Policies", [])]
         documents += [properties["PolicyDocument"]] if "PolicyDocument" in properties else []
         for document in documents:
             for statement in as_list(document["Statement"]):
-                yield name, statement
+                yield name, statement["Fn::If"][1] if "Fn::If" in statement else statement
 
 
 def statements_of(resources: Resources, function: str) -> Iterator[dict[str, Any]]:
@@ -67,3 +67,9 @@ def statements_of(resources: Resources, function: str) -> Iterator[dict[str, Any
     managed = resources[role]["Properties"].get("ManagedPolicyArns", [])
     names = {role} | {target(arn) for arn in managed if isinstance(arn, dict)}
     return (statement for name, statement in statements(resources) if name in names)
+
+
+def allow_list(statement: dict[str, Any]) -> str | None:
+    """The parameter whose comma list is the statement's resources, if they are one's."""
+    split = statement["Resource"].get("Fn::Split") if isinstance(statement["Resource"], dict) else None
+    return str(split[1]["Ref"]) if split else None

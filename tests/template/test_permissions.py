@@ -1,8 +1,19 @@
 """What the deployed functions may do: what they do, and no more."""
 
+import re
+
 import pytest
 
-from tests.template.expanded import DEAD_LETTER_QUEUES, FUNCTIONS, Resources, as_list, statements, statements_of, target
+from tests.template.expanded import (
+    DEAD_LETTER_QUEUES,
+    FUNCTIONS,
+    Resources,
+    allow_list,
+    as_list,
+    statements,
+    statements_of,
+    target,
+)
 
 MAY_ON_THE_TABLE = {
     "ControlPlaneFunction": {"GetItem", "PutItem", "UpdateItem", "Query", "BatchGetItem"},
@@ -50,7 +61,7 @@ def test_a_function_may_send_to_the_queues_it_is_given(resources: Resources, fun
     allowed = {
         target(queue)
         for statement in statements_of(resources, function)
-        if statement["Action"] == "sqs:SendMessage"
+        if statement["Action"] == "sqs:SendMessage" and allow_list(statement) is None
         for queue in as_list(statement["Resource"])
     }
     assert allowed - set(DEAD_LETTER_QUEUES) == given
@@ -99,3 +110,65 @@ def test_only_schedules_of_our_group_deliver_wake_ups(resources: Resources) -> N
         "aws:SourceAccount": {"Ref": "AWS::AccountId"},
         "aws:SourceArn": {"Fn::GetAtt": ["TimerScheduleGroup", "Arn"]},
     }
+
+
+ALLOW_LISTS = {
+    "AllowedBuses": "events:PutEvents",
+    "AllowedQueues": "sqs:SendMessage",
+    "AllowedTopics": "sns:Publish",
+    "AllowedFunctions": "lambda:InvokeFunction",
+    "AllowedStateMachines": "states:StartExecution",
+}
+
+
+def test_the_orchestrator_alone_reaches_what_a_deployment_allows_and_by_one_action_each(resources: Resources) -> None:
+    listed = [(name, allow_list(one), one["Action"]) for name, one in statements(resources) if allow_list(one)]
+    assert sorted(listed) == sorted(("OrchestratorFunctionRole", name, action) for name, action in ALLOW_LISTS.items())
+
+
+def test_the_orchestrator_publishes_to_the_stacks_own_bus(resources: Resources) -> None:
+    own = [
+        target(one["Resource"])
+        for one in statements_of(resources, "OrchestratorFunction")
+        if one["Action"] == "events:PutEvents" and allow_list(one) is None
+    ]
+    assert own == ["EventBus"]
+
+
+def test_an_empty_allow_list_leaves_no_statement(source: Resources, resources: Resources) -> None:
+    role = resources["OrchestratorFunctionRole"]["Properties"]["Policies"][0]["PolicyDocument"]
+    conditional = {one["Fn::If"][0]: one["Fn::If"] for one in role["Statement"] if "Fn::If" in one}
+    assert set(conditional) == {name.replace("Allowed", "Allows") for name in ALLOW_LISTS}
+    for name in ALLOW_LISTS:
+        condition = name.replace("Allowed", "Allows")
+        assert source["Parameters"][name]["Default"] == ""
+        assert source["Conditions"][condition] == {"Fn::Not": [{"Fn::Equals": [{"Ref": name}, ""]}]}
+        assert conditional[condition][2] == {"Ref": "AWS::NoValue"}
+        assert allow_list(conditional[condition][1]) == name
+
+
+@pytest.mark.parametrize("function", ["ControlPlaneFunction", "OrchestratorFunction"])
+def test_what_is_permitted_is_what_the_service_itself_checks(resources: Resources, function: str) -> None:
+    variables = resources[function]["Properties"]["Environment"]["Variables"]
+    told = {value["Ref"] for name, value in variables.items() if name.startswith("MINOOTS_ALLOWED_")}
+    assert told - {"AllowedPrivateHosts"} == set(ALLOW_LISTS)
+
+
+GOOD = {
+    "AllowedBuses": "arn:aws:events:us-east-1:123456789012:event-bus/orders",
+    "AllowedQueues": "arn:aws:sqs:eu-west-1:123456789012:orders.fifo",
+    "AllowedTopics": "arn:aws-cn:sns:cn-north-1:123456789012:orders",
+    "AllowedFunctions": "arn:aws:lambda:us-east-1:123456789012:function:go:live",
+    "AllowedStateMachines": "arn:aws-us-gov:states:us-gov-west-1:123456789012:stateMachine:go",
+}
+
+
+@pytest.mark.parametrize("name", sorted(GOOD))
+def test_an_allow_list_takes_arns_and_nothing_wider(source: Resources, name: str) -> None:
+    pattern = re.compile(source["Parameters"][name]["AllowedPattern"])
+    arn = GOOD[name]
+    for good in ("", arn, f"{arn},{arn}2"):
+        assert pattern.fullmatch(good), good
+    other = next(value for key, value in GOOD.items() if key != name)
+    for bad in ("*", arn + "*", f"{arn}, {arn}", f"{arn},", other, f"{arn},{other}", arn.replace("123456789012", "*")):
+        assert not pattern.fullmatch(bad), bad

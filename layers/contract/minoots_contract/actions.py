@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final, Literal
 
 from pydantic import Field, JsonValue, field_validator, model_validator
 
 from minoots_contract.model import Identifier, WireModel, field_error
+from minoots_contract.targets import WorkflowTarget, read_target
 from minoots_contract.urls import CallersHeaders, WebhookUrl
 
 __all__ = [
@@ -22,8 +24,9 @@ __all__ = [
 ACTION_KINDS: Final = ("webhook", "command", "agent_prompt", "workflow_event")
 """Every kind of action that the contract names."""
 
-SUPPORTED_ACTION_KINDS: Final = ("webhook",)
+SUPPORTED_ACTION_KINDS: Final = ("webhook", "workflow_event")
 """The kinds that this release runs; a timer with another one is refused when it is created."""
+_AVAILABLE: Final = " or ".join(f"'{kind}'" for kind in SUPPORTED_ACTION_KINDS)
 
 
 class WebhookParameters(WireModel):
@@ -57,7 +60,7 @@ class Action(WireModel):
     @classmethod
     def _supported(cls, kind: str) -> str:
         if kind not in SUPPORTED_ACTION_KINDS:
-            raise ValueError(f"actions of kind '{kind}' are not available yet: use 'webhook'")
+            raise ValueError(f"actions of kind '{kind}' are not available yet: use {_AVAILABLE}")
         return kind
 
     @field_validator("escalation", mode="before")
@@ -68,7 +71,7 @@ class Action(WireModel):
 
     @model_validator(mode="after")
     def _parameters_fit_the_kind(self) -> Action:
-        self.webhook()
+        _READERS[self.kind](self)
         return self
 
     def webhook(self) -> WebhookParameters:
@@ -80,9 +83,24 @@ class Action(WireModel):
         wire = {"parameters": self.parameters}
         return _WebhookAction.model_validate(wire, by_alias=True, by_name=False).parameters
 
+    def workflow_event(self) -> WorkflowTarget:
+        """Return the parameters of a workflow event, defaults filled in.
+
+        Raises:
+            pydantic.ValidationError: If they do not fit; its locations begin with ``parameters``.
+            pydantic_core.PydanticCustomError: If they name no target.
+        """
+        return read_target(self.parameters)
+
 
 class _WebhookAction(WireModel):
     parameters: WebhookParameters
+
+
+_READERS: Final[dict[str, Callable[[Action], object]]] = {
+    "webhook": Action.webhook,
+    "workflow_event": Action.workflow_event,
+}
 
 
 class ActionBundle(WireModel):

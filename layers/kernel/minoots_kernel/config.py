@@ -24,6 +24,10 @@ def _policy(text: Any) -> Any:
     return parse_late_policy(text) if isinstance(text, str) else text
 
 
+Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
+"""A comma list."""
+
+
 class Settings(BaseModel):
     """Settings of every function; each uses those that its role needs.
 
@@ -46,7 +50,12 @@ class Settings(BaseModel):
     schedule_dlq_arn: str = ""
     event_bus: str = ""
     bus_events: Literal["all", "outcomes", "none"] = "all"
-    allowed_private_hosts: Annotated[tuple[str, ...], BeforeValidator(_words)] = ()
+    allowed_private_hosts: Words = ()
+    allowed_buses: Words = ()
+    allowed_queues: Words = ()
+    allowed_topics: Words = ()
+    allowed_functions: Words = ()
+    allowed_state_machines: Words = ()
 
     @classmethod
     def from_env(cls, env: Mapping[str, str], *needed: str) -> Settings:

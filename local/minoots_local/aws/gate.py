@@ -99,6 +99,7 @@ class AwsGate:
         observers: Called after each successful call, under the lock.
         wire: What lies between the callers and this: makes the call or does not, answers or raises `NoAnswerError`.
         direct: Asked for the answer to a DynamoDB operation and its body before moto is, which is slow at them.
+        invocations: Asked for the answer to an invocation of a function before moto is, which would need Docker.
     """
 
     def __init__(self) -> None:
@@ -107,6 +108,7 @@ class AwsGate:
         self.wire: Callable[[AwsCall, Callable[[], AwsReply]], AwsReply] | None = None
         self.durability: Durability | None = None
         self.direct: Callable[[str, bytes], AwsReply | None] | None = None
+        self.invocations: Callable[[AWSPreparedRequest], AwsReply | None] | None = None
 
     def call(self, call: AwsCall, run: Callable[[], AwsReply]) -> AwsReply:
         """Run one call, and return its answer when it may be given.
@@ -137,6 +139,8 @@ class AwsGate:
 
     def answered_directly(self, call: AwsCall, request: AWSPreparedRequest) -> AwsReply | None:
         """The answer to a call that needs no moto, under the lock; None to most calls."""
+        if self.invocations is not None and (call.service, call.operation) == ("lambda", "Invoke"):
+            return self.invocations(request)
         if self.direct is None or call.service != "dynamodb" or not isinstance(request.body, bytes):
             return None
         # Tables of another region are not these.

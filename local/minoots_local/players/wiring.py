@@ -11,6 +11,7 @@ from minoots_local.functions import LocalFunction
 from minoots_local.model.hops import Model
 from minoots_local.players.buses import BusPlayer, FunctionRule, function_rule
 from minoots_local.players.destinations import QueueDestination
+from minoots_local.players.invocations import AsyncInvocations
 from minoots_local.players.queues import QueueMapping
 from minoots_local.players.schedules import PeriodicEvent, ScheduleClock
 from minoots_local.players.streams import StreamMapping
@@ -71,6 +72,8 @@ class Players:
         self._functions = functions
         self._clock = clock
         self._model = model
+        self._invocations = AsyncInvocations(functions.values())
+        account.gate.invocations = self._invocations
         self._bus = BusPlayer(account.buses, self._rules(template), clock, model)
         self.schedules = ScheduleClock(account.gate, account.schedules, account.queues, clock, model)
         self.ttl = TimeToLive(account.gate, account.tables, clock)
@@ -99,6 +102,7 @@ class Players:
         for player in self._all:
             player.stop()
         self._bus.close()
+        self._invocations.close()
 
     def join(self, timeout_s: float) -> None:
         """Wait a while for what is under way, the functions' invocations included."""

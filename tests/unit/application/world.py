@@ -11,6 +11,7 @@ from minoots_kernel.adapters.memory import (
     MemoryActionQueue,
     MemoryDeadLetterStore,
     MemoryMetrics,
+    MemoryTargets,
     MemoryTimerStore,
     MemoryWakeQueue,
     MemoryWakeSchedules,
@@ -23,17 +24,29 @@ from minoots_kernel.application.create_timer import CreateTimer
 from minoots_kernel.application.fire_timer import FireOutcome, FireTimer
 from minoots_kernel.application.heartbeat_timer import HeartbeatTimer
 from minoots_kernel.application.performers.webhook import WebhookPerformer
+from minoots_kernel.application.performers.workflow_event import WorkflowEventPerformer
 from minoots_kernel.application.ports import Delayed, TimerKey
+from minoots_kernel.application.prepare_actions import PrepareActions
 from minoots_kernel.application.run_action import RunAction
 from minoots_kernel.application.sweep_timers import SweepTimers
 from minoots_kernel.domain.errors import ActionError, MinootsError, UnknownHintError
 from minoots_kernel.domain.events import TimerChange
 from minoots_kernel.domain.messages import ActionMessage, WakeUp
+from minoots_kernel.domain.targets import AllowedTargets
 from minoots_kernel.domain.tenancy import Principal
 from minoots_kernel.domain.timer import Timer
 from minoots_kernel.domain.webhooks import WebhookRequest
 from minoots_kernel.interfaces.arming import ArmChanges
 from tests.unit.domain.builders import NOW_MS, bundle, request
+
+ALLOWED = {
+    "bus": ["arn:aws:events:us-east-1:123456789012:event-bus/orders"],
+    "queue": [f"arn:aws:sqs:us-east-1:123456789012:{name}" for name in ("orders", "orders.fifo")],
+    "topic": ["arn:aws:sns:us-east-1:123456789012:orders"],
+    "function": ["arn:aws:lambda:us-east-1:123456789012:function:orders"],
+    "stateMachine": ["arn:aws:states:us-east-1:123456789012:stateMachine:orders"],
+}
+"""The targets that the world allows."""
 
 DEMO = Principal("demo", "ann")
 WAKE_VISIBILITY_MS = 60_000
@@ -166,7 +179,9 @@ class World:
         store, schedules = around(self.store), around(self.schedules)
         wake_queue, action_queue = around(self.wake_queue), around(self.action_queue)
         dead_letters = around(self.dead_letters)
-        self.create = CreateTimer(store, wake_queue, self.clock, SequentialIds())
+        self.allowed = AllowedTargets(**ALLOWED)
+        self.targets = MemoryTargets()
+        self.create = CreateTimer(store, wake_queue, self.clock, SequentialIds(), PrepareActions(self.allowed))
         self.beat = HeartbeatTimer(store, self.clock)
         self.change = ChangeOfMind(store, wake_queue, self.clock)
         self.arm = ArmTimers(store, wake_queue, schedules, self.clock)
@@ -177,7 +192,10 @@ class World:
             wake_queue,
             schedules,
             action_queue,
-            {"webhook": WebhookPerformer(around(self.receiver))},
+            {
+                "webhook": WebhookPerformer(around(self.receiver)),
+                "workflow_event": WorkflowEventPerformer(around(self.targets), self.allowed),
+            },
             self.clock,
             self.metrics,
         )

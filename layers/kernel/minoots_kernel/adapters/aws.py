@@ -20,9 +20,12 @@ if TYPE_CHECKING:
     from mypy_boto3_scheduler.client import EventBridgeSchedulerClient
     from mypy_boto3_sqs.client import SQSClient
 
-__all__ = ["DEFAULT_REGION", "answering", "client", "error_code", "is_unavailable"]
+__all__ = ["DEFAULT_REGION", "Service", "answering", "client", "error_code", "is_unavailable"]
 
 DEFAULT_REGION: Final = "us-east-1"
+
+Service = Literal["dynamodb", "events", "lambda", "scheduler", "sns", "sqs", "stepfunctions"]
+"""The services that are called, by their names in boto3."""
 
 _CONFIG: Final = Config(
     # Three tries of a silent service take nine seconds, and the shortest timeout of a function is 15 s; whatever called
@@ -74,7 +77,9 @@ def client(service: Literal["events"], env: Mapping[str, str]) -> EventBridgeCli
 def client(service: Literal["scheduler"], env: Mapping[str, str]) -> EventBridgeSchedulerClient: ...
 @overload
 def client(service: Literal["sqs"], env: Mapping[str, str]) -> SQSClient: ...
-def client(service: Literal["dynamodb", "events", "scheduler", "sqs"], env: Mapping[str, str]) -> Any:
+@overload
+def client(service: Literal["lambda", "sns", "stepfunctions"], env: Mapping[str, str]) -> Any: ...
+def client(service: Service, env: Mapping[str, str]) -> Any:
     """Make a client with few tries and short timeouts, fit for a function that is billed while it waits.
 
     Args:

@@ -8,6 +8,7 @@ from minoots_contract.late_policy import LatePolicy
 from minoots_contract.timers import CreateTimerRequest
 from minoots_kernel.application.hints import wake_directly
 from minoots_kernel.application.ports import Clock, IdFactory, TimerStore, WakeQueue
+from minoots_kernel.application.prepare_actions import PrepareActions
 from minoots_kernel.domain.creation import new_timer
 from minoots_kernel.domain.errors import ForbiddenError
 from minoots_kernel.domain.tenancy import Principal
@@ -28,6 +29,7 @@ class CreateTimer:
     wake_queue: WakeQueue
     clock: Clock
     ids: IdFactory
+    prepare_actions: PrepareActions
     late_policy: LatePolicy | None = None
 
     def __call__(self, principal: Principal, request: CreateTimerRequest) -> Timer:
@@ -35,7 +37,8 @@ class CreateTimer:
 
         Raises:
             ForbiddenError: If the request names another tenant.
-            InvalidTimerError: If the due time is one that cannot be.
+            InvalidTimerError: If the due time is one that cannot be, or an action cannot be done.
+            TargetNotAllowedError: If an action's target is not one that the deployment allows.
             DependencyUnavailableError: If the store does not answer; the timer may then exist.
         """
         if request.tenant_id is not None and request.tenant_id != principal.tenant_id:
@@ -51,6 +54,7 @@ class CreateTimer:
             now_ms=now_ms,
             late_policy=self.late_policy,
         )
+        timer = self.prepare_actions(timer)
         self.store.create(timer)
         wake_directly(timer, self.wake_queue, self.clock)
         return timer

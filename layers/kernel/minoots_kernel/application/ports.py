@@ -15,6 +15,7 @@ from minoots_contract.actions import Action
 from minoots_contract.events import CloudEvent
 from minoots_kernel.domain.dead_letters import DeadLetter
 from minoots_kernel.domain.messages import ActionMessage, WakeUp
+from minoots_kernel.domain.targets import TargetMessage
 from minoots_kernel.domain.tenancy import Principal
 from minoots_kernel.domain.timer import Status, Timer
 from minoots_kernel.domain.webhooks import WebhookRequest
@@ -33,6 +34,7 @@ __all__ = [
     "Page",
     "ParkedRecordStore",
     "Performed",
+    "TargetSender",
     "TimerKey",
     "TimerStore",
     "WakeQueue",
@@ -296,6 +298,21 @@ class WebhookSender(Protocol):
 
         Returns:
             The receiver's status, 200 to 299.
+
+        Raises:
+            TransientActionError: If another attempt may succeed.
+            PermanentActionError: If none will.
+        """
+        ...
+
+
+class TargetSender(Protocol):
+    """Sends, publishes or starts what a workflow event names."""
+
+    def send(self, message: TargetMessage) -> None:
+        """Send one message.
+
+        A start of an execution that was started by an earlier attempt counts as done.
 
         Raises:
             TransientActionError: If another attempt may succeed.

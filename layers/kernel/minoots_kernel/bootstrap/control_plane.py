@@ -12,6 +12,7 @@ from minoots_kernel.application.change_of_mind import ChangeOfMind
 from minoots_kernel.application.create_timer import CreateTimer
 from minoots_kernel.application.heartbeat_timer import HeartbeatTimer
 from minoots_kernel.application.list_dead_letters import ListDeadLetters
+from minoots_kernel.application.prepare_actions import PrepareActions
 from minoots_kernel.application.read_timers import GetTimer, ListTimers
 from minoots_kernel.bootstrap import parts, surroundings
 from minoots_kernel.bootstrap.lazy import Handler
@@ -29,7 +30,14 @@ def build(env: Mapping[str, str]) -> Handler:
     clock, store = surroundings.clock(), parts.timer_store(settings, env)
     dynamodb = parts.client("dynamodb", env)
     use_cases = UseCases(
-        create_timer=CreateTimer(store, parts.wake_queue(settings, env), clock, Uuid7Ids(), settings.late_policy),
+        create_timer=CreateTimer(
+            store,
+            parts.wake_queue(settings, env),
+            clock,
+            Uuid7Ids(),
+            PrepareActions(parts.allowed_targets(settings)),
+            settings.late_policy,
+        ),
         get_timer=GetTimer(store),
         list_timers=ListTimers(store),
         change_of_mind=ChangeOfMind(store, parts.wake_queue(settings, env), clock),

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from minoots_kernel.adapters.dynamodb.dead_letter_store import DynamoDeadLetterStore
+from minoots_kernel.adapters.targets import AwsTargets
 from minoots_kernel.adapters.webhook.guard import AddressGuard
 from minoots_kernel.adapters.webhook.sender import HttpWebhookSender
 from minoots_kernel.application.performers.webhook import WebhookPerformer
+from minoots_kernel.application.performers.workflow_event import WorkflowEventPerformer
 from minoots_kernel.application.ports import ActionPerformer, Metrics
 from minoots_kernel.application.run_action import RunAction
 from minoots_kernel.bootstrap import parts, surroundings
@@ -25,13 +27,17 @@ MAX_BATCH = 5
 
 def build(env: Mapping[str, str]) -> Handler:
     """Make the handler of action queue events."""
-    settings = Settings.from_env(env, "table", "wake_queue_url", "action_queue_url", *parts.SCHEDULING)
+    settings = Settings.from_env(env, "table", "wake_queue_url", "action_queue_url", "event_bus", *parts.SCHEDULING)
     store, clock = parts.timer_store(settings, env), surroundings.clock()
     dead_letters = DynamoDeadLetterStore(parts.client("dynamodb", env), settings.table)
     wake_queue, action_queue = parts.wake_queue(settings, env), parts.action_queue(settings, env)
     schedules = parts.schedules(settings, env)
     webhooks = HttpWebhookSender(AddressGuard(settings.allowed_private_hosts))
-    performers: dict[str, ActionPerformer] = {"webhook": WebhookPerformer(webhooks)}
+    targets = AwsTargets(lambda service, region: parts.client_in(service, region, env), settings.event_bus)
+    performers: dict[str, ActionPerformer] = {
+        "webhook": WebhookPerformer(webhooks),
+        "workflow_event": WorkflowEventPerformer(targets, parts.allowed_targets(settings)),
+    }
 
     visibility = parts.visibility(settings.action_queue_url, env)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from threading import Lock
-from typing import Any, Literal
+from typing import Any
 
 from minoots_kernel.adapters import aws
 from minoots_kernel.adapters.dynamodb.timer_store import DynamoTimerStore
@@ -13,10 +13,19 @@ from minoots_kernel.adapters.scheduler import SchedulerWakeSchedules
 from minoots_kernel.adapters.sqs import SqsActionQueue, SqsMessageVisibility, SqsWakeQueue
 from minoots_kernel.bootstrap import surroundings
 from minoots_kernel.config import Settings
+from minoots_kernel.domain.targets import AllowedTargets
 
-__all__ = ["SCHEDULING", "action_queue", "client", "schedules", "timer_store", "visibility", "wake_queue"]
-
-Service = Literal["dynamodb", "events", "scheduler", "sqs"]
+__all__ = [
+    "SCHEDULING",
+    "action_queue",
+    "allowed_targets",
+    "client",
+    "client_in",
+    "schedules",
+    "timer_store",
+    "visibility",
+    "wake_queue",
+]
 
 _making = Lock()
 
@@ -24,7 +33,7 @@ SCHEDULING = ("wake_queue_arn", "schedule_group", "schedule_role_arn", "schedule
 """The settings that a function needs to make schedules."""
 
 
-def client(service: Service, env: Mapping[str, str]) -> Any:
+def client(service: aws.Service, env: Mapping[str, str]) -> Any:
     """Return the process's client of a service.
 
     Clients are safe to share between threads and dear to make (a tenth of a second, ten megabytes), and the local stack
@@ -34,10 +43,26 @@ def client(service: Service, env: Mapping[str, str]) -> Any:
         return _client(service, env.get("AWS_REGION"), env.get("AWS_ENDPOINT_URL"))
 
 
+def client_in(service: aws.Service, region: str | None, env: Mapping[str, str]) -> Any:
+    """Return the process's client of a service in a Region, which is the function's own without one."""
+    return client(service, {**env, "AWS_REGION": region} if region else env)
+
+
 @cache
-def _client(service: Service, region: str | None, endpoint: str | None) -> Any:
+def _client(service: aws.Service, region: str | None, endpoint: str | None) -> Any:
     env = {"AWS_REGION": region or "", "AWS_ENDPOINT_URL": endpoint or ""}
     return aws.client(service, env)
+
+
+def allowed_targets(settings: Settings) -> AllowedTargets:
+    """Make what says which targets the deployment allows."""
+    return AllowedTargets(
+        bus=settings.allowed_buses,
+        queue=settings.allowed_queues,
+        topic=settings.allowed_topics,
+        function=settings.allowed_functions,
+        stateMachine=settings.allowed_state_machines,
+    )
 
 
 def timer_store(settings: Settings, env: Mapping[str, str]) -> DynamoTimerStore:

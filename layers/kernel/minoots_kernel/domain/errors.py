@@ -9,6 +9,7 @@ MinootsError(detail, fields)        what a caller is told about; `code` is one o
 ├── IdempotencyMismatchError        the idempotency key was used for another request
 ├── ForbiddenError                  the principal may not do that
 ├── UnauthenticatedError            no valid credential was shown
+├── TargetNotAllowedError           the deployment does not let timers call what an action names
 ├── QuotaExceededError              a limit was reached
 └── DependencyUnavailableError      a store or queue did not answer; the same call may succeed later
 
@@ -42,6 +43,7 @@ __all__ = [
     "QuotaExceededError",
     "StaleHintError",
     "StateConflictError",
+    "TargetNotAllowedError",
     "TransientActionError",
     "UnauthenticatedError",
     "UnknownHintError",
@@ -123,6 +125,12 @@ class UnauthenticatedError(MinootsError):
     """No valid credential was shown."""
 
     code = ErrorCode.UNAUTHENTICATED
+
+
+class TargetNotAllowedError(MinootsError):
+    """The deployment does not let timers call what an action names."""
+
+    code = ErrorCode.TARGET_NOT_ALLOWED
 
 
 class QuotaExceededError(MinootsError):

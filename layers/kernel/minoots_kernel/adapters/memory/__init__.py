@@ -11,6 +11,7 @@ from minoots_kernel.adapters.memory.metrics import MemoryMetrics
 from minoots_kernel.adapters.memory.parked_record_store import MemoryParkedRecordStore, ParkedRecord
 from minoots_kernel.adapters.memory.queues import MemoryActionQueue, MemoryWakeQueue, Sent
 from minoots_kernel.adapters.memory.schedules import MemoryWakeSchedules, Schedule
+from minoots_kernel.adapters.memory.targets import MemoryTargets
 from minoots_kernel.adapters.memory.timer_store import MemoryTimerStore
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "MemoryKeyStore",
     "MemoryMetrics",
     "MemoryParkedRecordStore",
+    "MemoryTargets",
     "MemoryTimerStore",
     "MemoryWakeQueue",
     "MemoryWakeSchedules",

@@ -22,7 +22,7 @@ _TITLES: Final = {
     412: "The timer has changed since it was read",
     413: "The body is too large",
     415: "The body must be application/json",
-    422: "The idempotency key belongs to another request",
+    422: "The request is well-formed and cannot be done",
     503: "The service is briefly unavailable",
 }
 _TEXT: Final = {"type": "string"}
@@ -71,8 +71,8 @@ def described(
 def document(app: ConcurrentHttpResolver) -> dict[str, Any]:
     """Return the OpenAPI 3.1 document of the routes.
 
-    Powertools adds its own 422 answer to every operation that has none; ours are 400 problems, so it goes, and its
-    models with it.
+    Powertools adds its own 422 answer to every operation that has none. What it means is a 400 problem here, so it
+    goes, and its models with it.
     """
     schema = app.get_openapi_schema(
         title="MINOOTS",

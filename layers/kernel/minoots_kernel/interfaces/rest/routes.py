@@ -57,7 +57,7 @@ def _add_health(app: ConcurrentHttpResolver) -> None:
 def _add_timers(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
     @app.post(
         "/timers",
-        **described("createTimer", "Create a timer", TimerReply, 403, status=201, body=True, etag=True),
+        **described("createTimer", "Create a timer", TimerReply, 403, 422, status=201, body=True, etag=True),
     )
     def create_timer(request: CreateBody) -> Response[Any]:
         timer = use_cases.create_timer(principal(app), request)

@@ -1,0 +1,86 @@
+"""What an action's template can name, and what is sent when there is no template."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+from pydantic import JsonValue
+
+from minoots_contract.instants import format_instant
+from minoots_contract.templates import TemplateError, render, render_text
+from minoots_kernel.domain.errors import PermanentActionError
+from minoots_kernel.domain.timer import Timer, delivery_id
+
+__all__ = ["MAX_CONTENT", "action_context", "default_payload", "filled_in", "filled_in_text", "written"]
+
+MAX_CONTENT: Final = 200_000
+"""Most characters that placeholders may bring into what an action sends: 256 KB is what most receivers take."""
+
+
+def action_context(timer: Timer, action_id: str, attempt: int, **more: JsonValue) -> dict[str, Any]:
+    """Return the values that placeholders name.
+
+    Args:
+        timer: The timer; one that has not fired yet is shown as if it fired on time, so that its templates can be
+            tried when it is made.
+        action_id: Which of its actions.
+        attempt: The attempt's number, from 1.
+        more: What an action of this kind offers beside the timer, by name.
+
+    Returns:
+        `timer`, `actionId`, `deliveryId` (the same on every attempt), `attempt`, and `more`.
+    """
+    return {
+        "timer": {
+            "id": timer.id,
+            "tenantId": timer.tenant_id,
+            "name": timer.name,
+            "requestedBy": timer.requested_by,
+            "createdAt": format_instant(timer.created_at_ms),
+            "fireAt": format_instant(timer.fire_at_ms),
+            "firedAt": format_instant(timer.fired_at_ms or timer.fire_at_ms),
+            "durationMs": timer.duration_ms,
+            "latenessMs": timer.lateness_ms or 0,
+            "metadata": timer.spec.metadata,
+            "labels": timer.spec.labels,
+        },
+        "actionId": action_id,
+        "deliveryId": delivery_id(timer.id, action_id),
+        "attempt": attempt,
+        **more,
+    }
+
+
+def default_payload(context: dict[str, Any]) -> dict[str, Any]:
+    """Return what is sent of a context when the caller wrote no template: all of it, under the event's type."""
+    return {"type": "io.minoots.timer.fired.v1", **context}
+
+
+def filled_in(template: JsonValue, context: dict[str, Any]) -> JsonValue:
+    """Return a template with its values in place, for an attempt.
+
+    Raises:
+        PermanentActionError: If it cannot be: it was stored under other rules, or its values are too large together.
+    """
+    try:
+        return render(template, context, limit=MAX_CONTENT)
+    except TemplateError as error:
+        raise PermanentActionError(f"the template cannot be filled in: {error}") from error
+
+
+def filled_in_text(template: str, context: dict[str, Any]) -> str:
+    """Return a template of text with its values in place; text even if it is one placeholder and nothing else.
+
+    Raises:
+        PermanentActionError: As `filled_in`.
+    """
+    try:
+        return render_text(template, context, limit=MAX_CONTENT)
+    except TemplateError as error:
+        raise PermanentActionError(f"the template cannot be filled in: {error}") from error
+
+
+def written(content: JsonValue) -> str:
+    """Return content as compact JSON."""
+    return json.dumps(content, separators=(",", ":"), ensure_ascii=False)
