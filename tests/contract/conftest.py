@@ -13,17 +13,22 @@ import pytest
 from moto import mock_aws
 
 from minoots_kernel.adapters import aws
+from minoots_kernel.adapters.dynamodb.command_template_store import DynamoCommandTemplateStore
 from minoots_kernel.adapters.dynamodb.dead_letter_store import DynamoDeadLetterStore
+from minoots_kernel.adapters.dynamodb.inbox_store import DynamoInboxStore
 from minoots_kernel.adapters.dynamodb.key_store import DynamoKeyStore
 from minoots_kernel.adapters.dynamodb.parked_record_store import DynamoParkedRecordStore
 from minoots_kernel.adapters.dynamodb.timer_store import DynamoTimerStore
 from minoots_kernel.adapters.memory import (
+    MemoryCommandTemplateStore,
     MemoryDeadLetterStore,
+    MemoryInboxStore,
     MemoryKeyStore,
     MemoryParkedRecordStore,
     MemoryTimerStore,
     VirtualClock,
 )
+from minoots_kernel.application.agent_ports import CommandTemplateStore, InboxStore
 from minoots_kernel.application.ports import DeadLetterStore, KeyStore, ParkedRecordStore, TimerStore
 from tests.contract.dynamodb_local import UnavailableError, running
 from tests.contract.faults import Wire
@@ -68,6 +73,8 @@ class Stores:
     dead_letters: DeadLetterStore
     keys: KeyStore
     parked: ParkedRecordStore
+    inboxes: InboxStore
+    templates: CommandTemplateStore
     clock: VirtualClock
     table: Table | None
     new_tenant: Callable[[], str]
@@ -136,6 +143,8 @@ def _memory() -> Stores:
         dead_letters=MemoryDeadLetterStore(),
         keys=MemoryKeyStore(),
         parked=MemoryParkedRecordStore(),
+        inboxes=MemoryInboxStore(),
+        templates=MemoryCommandTemplateStore(),
         clock=VirtualClock(NOW_MS),
         table=None,
         new_tenant=new_tenant,
@@ -149,6 +158,8 @@ def _dynamo(table: Table) -> Stores:
         dead_letters=DynamoDeadLetterStore(table.client, table.name),
         keys=DynamoKeyStore(table.client, table.name),
         parked=DynamoParkedRecordStore(table.client, table.name, clock),
+        inboxes=DynamoInboxStore(table.client, table.name),
+        templates=DynamoCommandTemplateStore(table.client, table.name),
         clock=clock,
         table=table,
         new_tenant=new_tenant,

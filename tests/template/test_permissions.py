@@ -16,7 +16,7 @@ from tests.template.expanded import (
 )
 
 MAY_ON_THE_TABLE = {
-    "ControlPlaneFunction": {"GetItem", "PutItem", "UpdateItem", "Query", "BatchGetItem"},
+    "ControlPlaneFunction": {"GetItem", "PutItem", "UpdateItem", "Query", "BatchGetItem", "DeleteItem"},
     "KernelArmFunction": {"GetItem", "PutItem", "UpdateItem"},
     "KernelFireFunction": {"GetItem", "UpdateItem", "PutItem"},
     "KernelSweepFunction": {"GetItem", "BatchGetItem", "UpdateItem", "PutItem", "Query"},
@@ -47,6 +47,11 @@ def test_a_function_may_do_on_the_table_what_it_does_and_no_more(resources: Reso
 def test_the_kernel_stores_dead_letters_and_puts_nothing_else(resources: Resources) -> None:
     (put,) = [one for one in statements_of(resources, "KernelFireFunction") if one["Action"] == "dynamodb:PutItem"]
     assert put["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["D#*"]}}
+
+
+def test_nothing_but_messages_of_inboxes_is_deleted(resources: Resources) -> None:
+    deleting = [one for _, one in statements(resources) if "dynamodb:DeleteItem" in as_list(one["Action"])]
+    assert [one["Condition"] for one in deleting] == [{"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["I#*"]}}]
 
 
 def test_a_sweep_queries_its_index_and_not_the_table(resources: Resources) -> None:

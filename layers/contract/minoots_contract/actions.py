@@ -7,13 +7,13 @@ from typing import Any, Final, Literal
 
 from pydantic import Field, JsonValue, field_validator, model_validator
 
+from minoots_contract.agents import AgentPromptParameters, CommandParameters, read_command, read_prompt
 from minoots_contract.model import Identifier, WireModel, field_error
 from minoots_contract.targets import WorkflowTarget, read_target
 from minoots_contract.urls import CallersHeaders, WebhookUrl
 
 __all__ = [
     "ACTION_KINDS",
-    "SUPPORTED_ACTION_KINDS",
     "Action",
     "ActionBundle",
     "RetryPolicy",
@@ -23,10 +23,6 @@ __all__ = [
 
 ACTION_KINDS: Final = ("webhook", "command", "agent_prompt", "workflow_event")
 """Every kind of action that the contract names."""
-
-SUPPORTED_ACTION_KINDS: Final = ("webhook", "workflow_event")
-"""The kinds that this release runs; a timer with another one is refused when it is created."""
-_AVAILABLE: Final = " or ".join(f"'{kind}'" for kind in SUPPORTED_ACTION_KINDS)
 
 
 class WebhookParameters(WireModel):
@@ -55,13 +51,6 @@ class Action(WireModel):
     kind: Literal["webhook", "command", "agent_prompt", "workflow_event"]
     parameters: dict[str, JsonValue] = Field(default_factory=dict)
     escalation: None = Field(default=None, description="Not available yet: leave it out.")
-
-    @field_validator("kind")
-    @classmethod
-    def _supported(cls, kind: str) -> str:
-        if kind not in SUPPORTED_ACTION_KINDS:
-            raise ValueError(f"actions of kind '{kind}' are not available yet: use {_AVAILABLE}")
-        return kind
 
     @field_validator("escalation", mode="before")
     @classmethod
@@ -92,6 +81,22 @@ class Action(WireModel):
         """
         return read_target(self.parameters)
 
+    def agent_prompt(self) -> AgentPromptParameters:
+        """Return the parameters of an agent prompt, defaults filled in.
+
+        Raises:
+            pydantic.ValidationError: If they do not fit; its locations begin with ``parameters``.
+        """
+        return read_prompt(self.parameters)
+
+    def command(self) -> CommandParameters:
+        """Return the parameters of a command, defaults filled in.
+
+        Raises:
+            pydantic.ValidationError: If they do not fit; its locations begin with ``parameters``.
+        """
+        return read_command(self.parameters)
+
 
 class _WebhookAction(WireModel):
     parameters: WebhookParameters
@@ -100,6 +105,8 @@ class _WebhookAction(WireModel):
 _READERS: Final[dict[str, Callable[[Action], object]]] = {
     "webhook": Action.webhook,
     "workflow_event": Action.workflow_event,
+    "agent_prompt": Action.agent_prompt,
+    "command": Action.command,
 }
 
 

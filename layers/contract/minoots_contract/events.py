@@ -44,8 +44,8 @@ class TimerEventData(WireModel):
     """What an event carries: the timer right after the write that the event belongs to."""
 
     timer: dict[str, Any] = Field(
-        description="As `GET /timers/{id}` shows it, without `actionBundle`, which may hold secrets, and without "
-        "`metadata` and `labels` where they are too large to travel."
+        description="As `GET /timers/{id}` shows it, without `actionBundle` and `agentBinding`, which may hold "
+        "secrets, and without `metadata` and `labels` where they are too large to travel."
     )
 
 

@@ -29,6 +29,7 @@ class ErrorCode(StrEnum):
     METHOD_NOT_ALLOWED = "method-not-allowed"
     ALREADY_EXISTS = "already-exists"
     STATE_CONFLICT = "state-conflict"
+    LEASE_LOST = "lease-lost"
     VERSION_MISMATCH = "version-mismatch"
     IDEMPOTENCY_MISMATCH = "idempotency-mismatch"
     TARGET_NOT_ALLOWED = "target-not-allowed"
@@ -61,6 +62,7 @@ ERRORS: Final[dict[ErrorCode, ErrorInfo]] = {
     ErrorCode.METHOD_NOT_ALLOWED: ErrorInfo("This path does not take that method"),
     ErrorCode.ALREADY_EXISTS: ErrorInfo("It exists already"),
     ErrorCode.STATE_CONFLICT: ErrorInfo("The timer's status does not allow that"),
+    ErrorCode.LEASE_LOST: ErrorInfo("The message is not yours any more"),
     ErrorCode.VERSION_MISMATCH: ErrorInfo("The timer has changed since it was read"),
     ErrorCode.IDEMPOTENCY_MISMATCH: ErrorInfo("The idempotency key belongs to another request"),
     ErrorCode.TARGET_NOT_ALLOWED: ErrorInfo("This deployment does not allow that target"),

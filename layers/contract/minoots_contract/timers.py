@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import Field, JsonValue, StringConstraints, field_validator, model_validator
+from pydantic import Field, JsonValue, StringConstraints, model_validator
 
 from minoots_contract.actions import ActionBundle
+from minoots_contract.agents import AGENT_KINDS, AgentBinding
 from minoots_contract.late_policy import LatePolicy
 from minoots_contract.model import Duration, Instant, Line, RequestedInstant, TenantId, WireModel, field_error
 
@@ -55,13 +56,11 @@ class CreateTimerRequest(WireModel):
         default=None,
         description="Whether each `POST /timers/{id}/heartbeat` pushes it out by its whole duration.",
     )
-    agent_binding: None = Field(default=None, description="Not available yet: leave it out.")
-
-    @field_validator("agent_binding", mode="before")
-    @classmethod
-    def _no_agent_binding(cls, value: Any) -> None:
-        if value is not None:
-            raise ValueError("agentBinding is not available yet: use a webhook action")
+    agent_binding: AgentBinding | None = Field(
+        default=None,
+        description="The receiver of agent_prompt and command actions that name none; without an actionBundle, of one "
+        "agent_prompt.",
+    )
 
     @model_validator(mode="after")
     def _says_when_once(self) -> CreateTimerRequest:
@@ -77,6 +76,14 @@ class CreateTimerRequest(WireModel):
             raise field_error("fireAt", "a heartbeat timer has a duration, after which it fires if nothing is heard")
         if self.heartbeat and self.duration is not None and self.duration > MAX_HEARTBEAT_MS:
             raise field_error("duration", "nobody waits longer than 366 days for a heartbeat")
+        return self
+
+    @model_validator(mode="after")
+    def _every_agent_action_has_a_receiver(self) -> CreateTimerRequest:
+        for index, action in enumerate(self.action_bundle.actions if self.action_bundle else ()):
+            if action.kind in AGENT_KINDS and self.agent_binding is None and not action.parameters.get("binding"):
+                field = f"actionBundle.actions[{index}].parameters.binding"
+                raise field_error(field, "say which agent: here, or for all actions in the timer's agentBinding")
         return self
 
 
@@ -133,6 +140,7 @@ class TimerReply(WireModel):
     action_bundle: ActionBundle | None = None
     late_policy: LatePolicy | None = Field(default=None, description="Absent when it fires however late it is.")
     heartbeat: HeartbeatReply | None = None
+    agent_binding: AgentBinding | None = None
     armed_at: Instant | None = None
     paused_at: Instant | None = None
     remaining_ms: int | None = Field(default=None, description="What a paused timer has left, milliseconds.")

@@ -41,7 +41,8 @@ class AsyncInvocations:
             missing = {"Type": "User", "message": f"Function not found: {named}"}
             headers = {"x-amzn-ErrorType": "ResourceNotFoundException", "Content-Type": "application/json"}
             return AwsReply(404, headers, json.dumps(missing))
-        self._pool.submit(self._invoke, function, json.loads(request.body or b"{}"))
+        body = request.body if isinstance(request.body, bytes) else b"{}"
+        self._pool.submit(self._invoke, function, json.loads(body))
         return _ACCEPTED
 
     def close(self) -> None:

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minoots_contract.actions import Action, ActionBundle, RetryPolicy
+from minoots_contract.agents import AgentBinding
 from minoots_contract.late_policy import LatePolicy
 from minoots_kernel.adapters.dynamodb.codec import (
     MAX_SPEC_BYTES,
@@ -52,11 +53,22 @@ bundles = st.builds(
         backoff_max_ms=st.integers(1, 604_800_000),
     ),
 )
+bindings = st.builds(
+    AgentBinding,
+    adapter=st.just("mcp"),
+    target=st.just("https://agent.example/mcp"),
+    payload_template=st.dictionaries(st.text(), json_values, max_size=3),
+    acknowledgement_timeout_ms=st.integers(1, 604_800_000),
+    headers=st.just({"Authorization": "Bearer x"}),
+    tool=st.none() | st.just("wake"),
+    timeout_ms=st.integers(100, 30_000),
+)
 specs = st.builds(
     TimerSpec,
     metadata=st.dictionaries(st.text(), json_values, max_size=5),
     labels=st.dictionaries(st.text(), st.text(), max_size=4),
     bundle=st.none() | bundles,
+    agent_binding=st.none() | bindings,
 )
 attempts = st.builds(
     Attempt,

@@ -7,9 +7,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from minoots_contract.changes import CancelTimerRequest
+from minoots_kernel.adapters.agents.http import HttpAgentReceiver
+from minoots_kernel.adapters.agents.inbox import InboxReceiver
 from minoots_kernel.adapters.memory import (
     MemoryActionQueue,
+    MemoryCommandTemplateStore,
     MemoryDeadLetterStore,
+    MemoryInboxStore,
     MemoryMetrics,
     MemoryTargets,
     MemoryTimerStore,
@@ -23,6 +27,7 @@ from minoots_kernel.application.change_of_mind import ChangeOfMind
 from minoots_kernel.application.create_timer import CreateTimer
 from minoots_kernel.application.fire_timer import FireOutcome, FireTimer
 from minoots_kernel.application.heartbeat_timer import HeartbeatTimer
+from minoots_kernel.application.performers.agent import AgentPerformer
 from minoots_kernel.application.performers.webhook import WebhookPerformer
 from minoots_kernel.application.performers.workflow_event import WorkflowEventPerformer
 from minoots_kernel.application.ports import Delayed, TimerKey
@@ -181,7 +186,9 @@ class World:
         dead_letters = around(self.dead_letters)
         self.allowed = AllowedTargets(**ALLOWED)
         self.targets = MemoryTargets()
-        self.create = CreateTimer(store, wake_queue, self.clock, SequentialIds(), PrepareActions(self.allowed))
+        self.inboxes, self.templates = MemoryInboxStore(), MemoryCommandTemplateStore()
+        prepare_actions = PrepareActions(self.allowed, self.templates)
+        self.create = CreateTimer(store, wake_queue, self.clock, SequentialIds(), prepare_actions)
         self.beat = HeartbeatTimer(store, self.clock)
         self.change = ChangeOfMind(store, wake_queue, self.clock)
         self.arm = ArmTimers(store, wake_queue, schedules, self.clock)
@@ -192,10 +199,7 @@ class World:
             wake_queue,
             schedules,
             action_queue,
-            {
-                "webhook": WebhookPerformer(around(self.receiver)),
-                "workflow_event": WorkflowEventPerformer(around(self.targets), self.allowed),
-            },
+            self._performers(around),
             self.clock,
             self.metrics,
         )
@@ -203,6 +207,18 @@ class World:
         self._arm_changes = ArmChanges(self.arm, DisarmTimer(schedules))
         self._next_sweep_ms = _next_sweep(NOW_MS)
         self._invisible: list[tuple[int, int, Callable[[], object]]] = []
+
+    def _performers(self, around: Callable[[Any], Any]) -> dict[str, Any]:
+        receiver = around(self.receiver)
+        http, inbox = HttpAgentReceiver(receiver), InboxReceiver(around(self.inboxes))
+        ways = {"langchain": http, "autogen": http, "custom": http, "inbox": inbox}
+        agents = AgentPerformer(ways, self.templates)
+        return {
+            "webhook": WebhookPerformer(receiver),
+            "workflow_event": WorkflowEventPerformer(around(self.targets), self.allowed),
+            "agent_prompt": agents,
+            "command": agents,
+        }
 
     def new(self, *ids: str, duration: str | int = "30s", **changes: Any) -> Timer:
         """Create a timer with an action of each id; `changes` are its bundle's, or its own."""

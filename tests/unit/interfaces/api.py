@@ -9,8 +9,10 @@ from urllib.parse import urlencode
 
 from minoots_kernel.adapters.memory import MemoryKeyStore, MemoryTimerStore
 from minoots_kernel.application.authenticate import Authenticate
+from minoots_kernel.application.keep_command_templates import KeepCommandTemplates
 from minoots_kernel.application.list_dead_letters import ListDeadLetters
 from minoots_kernel.application.read_timers import GetTimer, ListTimers
+from minoots_kernel.application.use_inbox import UseInbox
 from minoots_kernel.domain.tenancy import Principal, digest_key
 from minoots_kernel.interfaces.rest.app import ControlPlane
 from minoots_kernel.interfaces.rest.use_cases import UseCases
@@ -75,7 +77,14 @@ class Api(World):
         for key, tenant in ((KEY, "demo"), (OTHER_KEY, "other")):
             self.keys.put(digest_key(key), Principal(tenant, tenant))
         self.use_cases = UseCases(
-            self.create, GetTimer(reads), ListTimers(reads), self.change, self.beat, ListDeadLetters(self.dead_letters)
+            self.create,
+            GetTimer(reads),
+            ListTimers(reads),
+            self.change,
+            self.beat,
+            ListDeadLetters(self.dead_letters),
+            UseInbox(self.inboxes, self.clock),
+            KeepCommandTemplates(self.templates, self.clock),
         )
         self.control_plane = ControlPlane(Authenticate(self.keys, self.clock, 60_000), self.use_cases)
 

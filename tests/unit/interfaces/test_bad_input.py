@@ -35,6 +35,12 @@ def with_action(**changes: Any) -> dict[str, Any]:
     return create(actionBundle=made)
 
 
+TOLD = {"adapter": "custom", "target": "https://agent.example/", "payloadTemplate": {"say": "{{ nothing }}"}}
+UNKNOWN = {"template": "nothing", "binding": {"adapter": "inbox", "target": "ann"}}
+QUEUE = {"target": "queue", "arn": "arn:aws:sqs:us-east-1:123456789012:secret"}
+QUEUED = with_action(kind="workflow_event", parameters=QUEUE)
+
+
 def hook(**parameters: Any) -> dict[str, Any]:
     return create(actionBundle=bundle("a", parameters=parameters))
 
@@ -121,14 +127,20 @@ ROWS: list[Row] = [
     ("a label that is a number", create(labels={"a": 1}), INVALID, "labels.a"),
     ("a label without a name", create(labels={"": "x"}), INVALID, "labels."),
     ("labels a list", create(labels=["a"]), INVALID, "labels"),
-    ("an agent binding", create(agentBinding={"adapter": "mcp", "target": "x"}), INVALID, "agentBinding"),
+    ("an agent at no address", create(agentBinding={"adapter": "mcp", "target": "x"}), INVALID, "agentBinding.target"),
+    ("an agent by post", create(agentBinding={"adapter": "smtp", "target": "x"}), INVALID, "agentBinding.adapter"),
+    ("a placeholder of nothing", create(agentBinding=TOLD), INVALID, "agentBinding.payloadTemplate.say"),
     ("no actions", create(actionBundle={"actions": []}), INVALID, "actionBundle.actions"),
     ("a bundle without actions", create(actionBundle={}), INVALID, "actionBundle.actions"),
     ("no concurrency", create(actionBundle=bundle("a", concurrency=0)), INVALID, "actionBundle.concurrency"),
     ("no attempts", create(actionBundle=bundle("a", maxAttempts=0)), INVALID, "actionBundle.retryPolicy.maxAttempts"),
     ("an action id twice", create(actionBundle=bundle("a", "b", "a")), INVALID, "actionBundle.actions[2].id"),
     ("an action id with blanks", create(actionBundle=bundle("a b")), INVALID, f"{ACTION}.id"),
-    ("a kind that is not built", with_action(kind="command"), INVALID, f"{ACTION}.kind"),
+    ("a command of nothing", with_action(kind="command", parameters={}), INVALID, f"{ACTION}.parameters.template"),
+    ("a prompt for nobody", with_action(kind="agent_prompt", parameters={}), INVALID, f"{ACTION}.parameters.binding"),
+    ("an unknown command", with_action(kind="command", parameters=UNKNOWN), INVALID, f"{ACTION}.parameters.template"),
+    ("an event to nowhere", with_action(kind="workflow_event"), INVALID, f"{ACTION}.parameters.target"),
+    ("a queue that is not allowed", QUEUED, ErrorCode.TARGET_NOT_ALLOWED, f"{ACTION}.parameters.arn"),
     ("a kind that never was", with_action(kind="email"), INVALID, f"{ACTION}.kind"),
     ("an escalation", with_action(escalation={"afterAttempts": 1}), INVALID, f"{ACTION}.escalation"),
     ("a webhook without an address", with_action(parameters={}), INVALID, f"{ACTION}.parameters.url"),

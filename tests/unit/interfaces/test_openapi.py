@@ -47,6 +47,11 @@ def test_every_route_of_the_contract_is_described_and_no_other(described: dict[s
         "GET /timers/{timer_id}",
         *(f"POST /timers/{{timer_id}}/{verb}" for verb in VERBS),
         "GET /dead-letters",
+        "GET /agents/{agent}/inbox",
+        *(f"POST /agents/{{agent}}/inbox/{{receipt}}/{verb}" for verb in ("ack", "nack", "extend")),
+        "GET /command-templates",
+        *(f"{method} /command-templates/{{name}}" for method in ("PUT", "GET", "DELETE")),
+        "GET /command-templates/{name}/versions/{version}",
     }
 
 

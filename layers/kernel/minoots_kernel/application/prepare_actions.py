@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from pydantic import JsonValue
 
 from minoots_contract.actions import Action
+from minoots_contract.agents import AGENT_KINDS, AgentBinding
 from minoots_contract.targets import QueueTarget, TopicTarget
 from minoots_contract.templates import TemplateError, field_path, render
+from minoots_kernel.application.agent_ports import CommandTemplateStore
 from minoots_kernel.domain.action_context import MAX_CONTENT, action_context
+from minoots_kernel.domain.agents import receiver_of
 from minoots_kernel.domain.errors import InvalidTimerError, TargetNotAllowedError
 from minoots_kernel.domain.targets import AllowedTargets
 from minoots_kernel.domain.timer import Timer
@@ -20,45 +23,101 @@ __all__ = ["PrepareActions"]
 
 @dataclass(frozen=True, slots=True)
 class PrepareActions:
-    """Check what only the deployment and the whole timer can tell: targets that are allowed, placeholders that fit."""
+    """Check what only the deployment and the whole timer can tell, and settle what may change before it fires.
+
+    Targets have to be allowed, placeholders to name what is there, commands to exist. A command without a version gets
+    the latest one, so that the timer keeps its meaning when the template gets another.
+    """
 
     allowed: AllowedTargets
+    templates: CommandTemplateStore
 
     def __call__(self, timer: Timer) -> Timer:
         """Return the timer with its actions ready to be stored.
 
         Raises:
-            InvalidTimerError: If a template names what the timer does not have.
+            InvalidTimerError: If a template names what the timer does not have, or a command is not known.
             TargetNotAllowedError: If an action's target is not one that the deployment allows.
+            DependencyUnavailableError: If the command templates cannot be read.
         """
-        for index, action in enumerate(timer.spec.bundle.actions if timer.spec.bundle else ()):
-            field = f"actionBundle.actions[{index}].parameters"
-            self._check_target(action, field)
-            _check_templates(timer, action, field)
-        return timer
+        bundle = timer.spec.bundle
+        if bundle is None:
+            return timer
+        actions = [self._prepared(timer, action, index) for index, action in enumerate(bundle.actions)]
+        if all(after is before for after, before in zip(actions, bundle.actions, strict=True)):
+            return timer
+        return replace(timer, spec=replace(timer.spec, bundle=bundle.model_copy(update={"actions": actions})))
 
-    def _check_target(self, action: Action, field: str) -> None:
-        if action.kind != "workflow_event":
-            return
-        refusal = self.allowed.refusal(action.workflow_event())
+    def _prepared(self, timer: Timer, action: Action, index: int) -> Action:
+        field = f"actionBundle.actions[{index}].parameters"
+        if action.kind == "workflow_event":
+            self._check_event(timer, action, field)
+        elif action.kind in AGENT_KINDS:
+            return self._for_agent(timer, action, field)
+        return action
+
+    def _check_event(self, timer: Timer, action: Action, field: str) -> None:
+        target = action.workflow_event()
+        refusal = self.allowed.refusal(target)
         if refusal is not None:
             raise TargetNotAllowedError("A timer may not call that.", ((f"{field}.arn", refusal),))
-
-
-def _check_templates(timer: Timer, action: Action, field: str) -> None:
-    context = action_context(timer, action.id, 1)
-    for name, template in _templates(action):
-        try:
-            render(template, context, limit=MAX_CONTENT)
-        except TemplateError as error:
-            where = field_path(f"{field}.{name}", error.where)
-            raise InvalidTimerError("A template cannot be filled in.", ((where, str(error)),)) from error
-
-
-def _templates(action: Action) -> Iterator[tuple[str, JsonValue]]:
-    """Yield the templates in an action's parameters, with their names."""
-    if action.kind == "workflow_event":
-        target = action.workflow_event()
-        yield "detail" if target.target == "bus" else "payload", target.content
+        context = action_context(timer, action.id, 1)
+        _try(target.content, context, f"{field}.{'detail' if target.target == 'bus' else 'payload'}")
         if isinstance(target, QueueTarget | TopicTarget):
-            yield "attributes", dict(target.attributes)
+            _try(dict(target.attributes), context, f"{field}.attributes")
+
+    def _for_agent(self, timer: Timer, action: Action, field: str) -> Action:
+        said: dict[str, JsonValue] = {}
+        if action.kind == "command":
+            given, action, said = self._command(timer, action, field)
+        else:
+            prompt = action.agent_prompt()
+            given = prompt.binding
+            if prompt.prompt is not None:
+                said["prompt"] = _try(prompt.prompt, action_context(timer, action.id, 1), f"{field}.prompt")
+        binding = receiver_of(timer, given)
+        if binding is not None:
+            where = "agentBinding.payloadTemplate" if given is None else f"{field}.binding.payloadTemplate"
+            _try(binding.payload_template, action_context(timer, action.id, 1, **said), where)
+        return action
+
+    def _command(
+        self, timer: Timer, action: Action, field: str
+    ) -> tuple[AgentBinding | None, Action, dict[str, JsonValue]]:
+        command = action.command()
+        template = self.templates.latest(timer.tenant_id, command.template)
+        if template is not None and command.version not in {None, template.version}:
+            template = self.templates.get(timer.tenant_id, command.template, command.version)
+        if template is None:
+            raise InvalidTimerError(
+                "A command is not known.",
+                (
+                    (
+                        f"{field}.template",
+                        "store it first: PUT /command-templates/{name}; or name a version that exists",
+                    ),
+                ),
+            )
+        said: dict[str, JsonValue] = {"arguments": command.arguments}
+        # Its faults are the arguments': the template itself was in order when it was stored.
+        said["command"] = _try(
+            template.body, action_context(timer, action.id, 1, **said), f"{field}.arguments", exactly=True
+        )
+        settled = action.model_copy(update={"parameters": {**action.parameters, "version": template.version}})
+        return command.binding, settled, said
+
+
+def _try(template: JsonValue, context: dict[str, Any], field: str, *, exactly: bool = False) -> JsonValue:
+    """Fill a template in, or say which field is at fault.
+
+    Args:
+        template: The template.
+        context: What is known when the timer is made.
+        field: Where the template stands in the request.
+        exactly: Whether to name that field and not the place within it.
+    """
+    try:
+        return render(template, context, limit=MAX_CONTENT)
+    except TemplateError as error:
+        where = field if exactly else field_path(field, error.where)
+        raise InvalidTimerError("A template cannot be filled in.", ((where, str(error)),)) from error

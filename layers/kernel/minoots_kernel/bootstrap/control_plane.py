@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from minoots_kernel.adapters.dynamodb.command_template_store import DynamoCommandTemplateStore
 from minoots_kernel.adapters.dynamodb.dead_letter_store import DynamoDeadLetterStore
+from minoots_kernel.adapters.dynamodb.inbox_store import DynamoInboxStore
 from minoots_kernel.adapters.dynamodb.key_store import DynamoKeyStore
 from minoots_kernel.adapters.ids import Uuid7Ids
 from minoots_kernel.application.authenticate import Authenticate
 from minoots_kernel.application.change_of_mind import ChangeOfMind
 from minoots_kernel.application.create_timer import CreateTimer
 from minoots_kernel.application.heartbeat_timer import HeartbeatTimer
+from minoots_kernel.application.keep_command_templates import KeepCommandTemplates
 from minoots_kernel.application.list_dead_letters import ListDeadLetters
 from minoots_kernel.application.prepare_actions import PrepareActions
 from minoots_kernel.application.read_timers import GetTimer, ListTimers
+from minoots_kernel.application.use_inbox import UseInbox
 from minoots_kernel.bootstrap import parts, surroundings
 from minoots_kernel.bootstrap.lazy import Handler
 from minoots_kernel.config import Settings
@@ -29,13 +33,14 @@ def build(env: Mapping[str, str]) -> Handler:
     settings = Settings.from_env(env, "table", "wake_queue_url")
     clock, store = surroundings.clock(), parts.timer_store(settings, env)
     dynamodb = parts.client("dynamodb", env)
+    templates = DynamoCommandTemplateStore(dynamodb, settings.table)
     use_cases = UseCases(
         create_timer=CreateTimer(
             store,
             parts.wake_queue(settings, env),
             clock,
             Uuid7Ids(),
-            PrepareActions(parts.allowed_targets(settings)),
+            PrepareActions(parts.allowed_targets(settings), templates),
             settings.late_policy,
         ),
         get_timer=GetTimer(store),
@@ -43,6 +48,8 @@ def build(env: Mapping[str, str]) -> Handler:
         change_of_mind=ChangeOfMind(store, parts.wake_queue(settings, env), clock),
         heartbeat_timer=HeartbeatTimer(store, clock),
         list_dead_letters=ListDeadLetters(DynamoDeadLetterStore(dynamodb, settings.table)),
+        use_inbox=UseInbox(DynamoInboxStore(dynamodb, settings.table), clock),
+        command_templates=KeepCommandTemplates(templates, clock),
     )
     authenticate = Authenticate(DynamoKeyStore(dynamodb, settings.table), clock, settings.key_cache_s * 1000)
     return observed(settings, lambda _metrics: ControlPlane(authenticate, use_cases))

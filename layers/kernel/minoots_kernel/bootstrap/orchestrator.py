@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import httpx
+
+from minoots_kernel.adapters.agents.http import HttpAgentReceiver
+from minoots_kernel.adapters.agents.inbox import InboxReceiver
+from minoots_kernel.adapters.agents.mcp import McpReceiver
+from minoots_kernel.adapters.dynamodb.command_template_store import DynamoCommandTemplateStore
 from minoots_kernel.adapters.dynamodb.dead_letter_store import DynamoDeadLetterStore
+from minoots_kernel.adapters.dynamodb.inbox_store import DynamoInboxStore
 from minoots_kernel.adapters.targets import AwsTargets
+from minoots_kernel.adapters.webhook.conversation import Conversations
 from minoots_kernel.adapters.webhook.guard import AddressGuard
 from minoots_kernel.adapters.webhook.sender import HttpWebhookSender
+from minoots_kernel.application.agent_ports import AgentReceiver
+from minoots_kernel.application.performers.agent import AgentPerformer
 from minoots_kernel.application.performers.webhook import WebhookPerformer
 from minoots_kernel.application.performers.workflow_event import WorkflowEventPerformer
 from minoots_kernel.application.ports import ActionPerformer, Metrics
@@ -32,12 +42,7 @@ def build(env: Mapping[str, str]) -> Handler:
     dead_letters = DynamoDeadLetterStore(parts.client("dynamodb", env), settings.table)
     wake_queue, action_queue = parts.wake_queue(settings, env), parts.action_queue(settings, env)
     schedules = parts.schedules(settings, env)
-    webhooks = HttpWebhookSender(AddressGuard(settings.allowed_private_hosts))
-    targets = AwsTargets(lambda service, region: parts.client_in(service, region, env), settings.event_bus)
-    performers: dict[str, ActionPerformer] = {
-        "webhook": WebhookPerformer(webhooks),
-        "workflow_event": WorkflowEventPerformer(targets, parts.allowed_targets(settings)),
-    }
+    performers = _performers(settings, env)
 
     visibility = parts.visibility(settings.action_queue_url, env)
 
@@ -51,3 +56,27 @@ def build(env: Mapping[str, str]) -> Handler:
         )
 
     return observed(settings, make)
+
+
+def _performers(settings: Settings, env: Mapping[str, str]) -> dict[str, ActionPerformer]:
+    guard = AddressGuard(settings.allowed_private_hosts)
+    # One context for both: reading the authorities' certificates costs some 50 ms.
+    tls = httpx.create_ssl_context(trust_env=False)
+    webhooks = HttpWebhookSender(guard, tls=tls)
+    targets = AwsTargets(lambda service, region: parts.client_in(service, region, env), settings.event_bus)
+    dynamodb = parts.client("dynamodb", env)
+    http = HttpAgentReceiver(webhooks)
+    receivers: dict[str, AgentReceiver] = {
+        "mcp": McpReceiver(Conversations(guard, tls)),
+        "langchain": http,
+        "autogen": http,
+        "custom": http,
+        "inbox": InboxReceiver(DynamoInboxStore(dynamodb, settings.table)),
+    }
+    agents = AgentPerformer(receivers, DynamoCommandTemplateStore(dynamodb, settings.table))
+    return {
+        "webhook": WebhookPerformer(webhooks),
+        "workflow_event": WorkflowEventPerformer(targets, parts.allowed_targets(settings)),
+        "agent_prompt": agents,
+        "command": agents,
+    }

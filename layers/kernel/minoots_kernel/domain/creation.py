@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from minoots_contract.actions import Action, ActionBundle
+from minoots_contract.agents import AgentBinding
 from minoots_contract.late_policy import LatePolicy
 from minoots_contract.timers import CreateTimerRequest
 from minoots_kernel.domain.due_times import check_at, kept_policy, still_in_time, within_calendar
@@ -32,7 +34,7 @@ def new_timer(
     fire_at_ms = request.fire_at if request.fire_at is not None else now_ms + (request.duration or 0)
     field = "duration" if request.fire_at is None else "fireAt"
     still_in_time(within_calendar(fire_at_ms, field), now_ms, request.late_policy, field)
-    bundle = request.action_bundle
+    bundle = request.action_bundle or _bundle_of(request.agent_binding)
     timeout_ms = request.duration if request.heartbeat else None
     return Timer(
         id=timer_id,
@@ -42,7 +44,7 @@ def new_timer(
         status=Status.SCHEDULED,
         created_at_ms=now_ms,
         fire_at_ms=fire_at_ms,
-        spec=TimerSpec(metadata=request.metadata, labels=request.labels, bundle=bundle),
+        spec=TimerSpec(request.metadata, request.labels, bundle, request.agent_binding),
         late_policy=kept_policy(request.late_policy or late_policy),
         next_check_at_ms=check_at(fire_at_ms, now_ms),
         timeout_ms=timeout_ms,
@@ -50,3 +52,8 @@ def new_timer(
         actions=tuple(ActionState(id=action.id) for action in bundle.actions) if bundle else (),
         timeline=(Moment("created", now_ms, 1),),
     )
+
+
+def _bundle_of(binding: AgentBinding | None) -> ActionBundle | None:
+    """Return what a timer does that has an agent and no actions: wake the agent."""
+    return None if binding is None else ActionBundle(actions=[Action(id="agent", kind="agent_prompt")])

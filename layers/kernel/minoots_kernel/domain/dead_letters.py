@@ -33,10 +33,7 @@ class DeadLetter:
 def dead_letter(timer: Timer, state: ActionState) -> DeadLetter:
     """Make the dead letter of a failed action; one that never ran, because its timer was too late, has no attempts."""
     action = timer.spec.action(state.id)
-    parameters: dict[str, Any] = dict(action.parameters) if action else {}
-    headers = parameters.pop("headers", None)
-    if isinstance(headers, dict):
-        parameters["headers"] = sorted(headers)
+    parameters = _without_header_values(action.parameters) if action else {}
     last = state.attempts[-1] if state.attempts else None
     return DeadLetter(
         id=delivery_id(timer.id, state.id),
@@ -49,3 +46,13 @@ def dead_letter(timer: Timer, state: ActionState) -> DeadLetter:
         attempts=state.attempts,
         dead_at_ms=last.ended_at_ms if last else timer.failed_at_ms or timer.fire_at_ms,
     )
+
+
+def _without_header_values(parameters: dict[str, Any]) -> dict[str, Any]:
+    """Return parameters, an agent's binding among them included, with the names of headers alone."""
+    shown = dict(parameters)
+    if isinstance(shown.get("headers"), dict):
+        shown["headers"] = sorted(shown["headers"])
+    if isinstance(shown.get("binding"), dict):
+        shown["binding"] = _without_header_values(shown["binding"])
+    return shown

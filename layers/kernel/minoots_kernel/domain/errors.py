@@ -5,6 +5,7 @@ MinootsError(detail, fields)        what a caller is told about; `code` is one o
 ├── NotFoundError                   no such timer for this tenant
 ├── AlreadyExistsError              the id is taken
 ├── StateConflictError              the status does not allow the command
+├── LeaseLostError                  a message of an inbox is not the caller's any more
 ├── VersionMismatchError            the timer changed between read and write
 ├── IdempotencyMismatchError        the idempotency key was used for another request
 ├── ForbiddenError                  the principal may not do that
@@ -36,6 +37,7 @@ __all__ = [
     "ForbiddenError",
     "IdempotencyMismatchError",
     "InvalidTimerError",
+    "LeaseLostError",
     "MinootsError",
     "NotDueError",
     "NotFoundError",
@@ -101,6 +103,12 @@ class StateConflictError(MinootsError):
     """The timer's status does not allow the command."""
 
     code = ErrorCode.STATE_CONFLICT
+
+
+class LeaseLostError(MinootsError):
+    """A message of an inbox is not the caller's any more: its lease ran out, or it was given back."""
+
+    code = ErrorCode.LEASE_LOST
 
 
 class VersionMismatchError(MinootsError):

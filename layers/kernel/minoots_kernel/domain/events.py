@@ -11,7 +11,7 @@ from minoots_kernel.domain.views import timer_reply
 
 __all__ = ["TimerChange", "cloud_events"]
 
-_SECRET: Final = frozenset({"actionBundle"})
+_SECRET: Final = frozenset({"actionBundle", "agentBinding"})
 _LARGE: Final = frozenset({"metadata", "labels"})
 
 

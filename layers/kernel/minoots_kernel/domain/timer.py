@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import JsonValue
 
 from minoots_contract.actions import Action, ActionBundle
+from minoots_contract.agents import AgentBinding
 from minoots_contract.late_policy import LatePolicy
 
 __all__ = [
@@ -132,6 +133,7 @@ class TimerSpec:
     metadata: dict[str, JsonValue] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
     bundle: ActionBundle | None = None
+    agent_binding: AgentBinding | None = None
 
     def action(self, action_id: str) -> Action | None:
         """Return the action of that id, if there is one."""

@@ -1,7 +1,9 @@
-"""A timer and its dead letters as the wire shows them; REST, events and gRPC share these."""
+"""What the kernel keeps as the wire shows it; REST, events and gRPC share these."""
 
 from __future__ import annotations
 
+from minoots_contract.commands import CommandTemplateReply
+from minoots_contract.inbox import InboxMessageReply
 from minoots_contract.timers import (
     ActionReply,
     AttemptReply,
@@ -10,10 +12,12 @@ from minoots_contract.timers import (
     TimelineEntry,
     TimerReply,
 )
+from minoots_kernel.domain.command_templates import CommandTemplate
 from minoots_kernel.domain.dead_letters import DeadLetter
+from minoots_kernel.domain.inbox import LeasedMessage
 from minoots_kernel.domain.timer import ActionState, Attempt, Moment, Timer, delivery_id
 
-__all__ = ["dead_letter_reply", "timer_reply"]
+__all__ = ["command_template_reply", "dead_letter_reply", "inbox_message_reply", "timer_reply"]
 
 
 def timer_reply(timer: Timer) -> TimerReply:
@@ -32,6 +36,7 @@ def timer_reply(timer: Timer) -> TimerReply:
         action_bundle=timer.spec.bundle,
         late_policy=timer.late_policy,
         heartbeat=_heartbeat(timer),
+        agent_binding=timer.spec.agent_binding,
         armed_at=timer.armed_at_ms,
         paused_at=timer.paused_at_ms,
         remaining_ms=timer.remaining_ms,
@@ -90,4 +95,31 @@ def _attempt(attempt: Attempt) -> AttemptReply:
         outcome=attempt.outcome,
         status_code=attempt.status_code,
         error=attempt.error,
+    )
+
+
+def inbox_message_reply(leased: LeasedMessage) -> InboxMessageReply:
+    """Return the wire's view of a leased message."""
+    message = leased.message
+    return InboxMessageReply.model_construct(
+        receipt=leased.receipt,
+        delivery_id=message.id,
+        timer_id=message.timer_id,
+        action_id=message.action_id,
+        kind=message.kind,
+        fired_at=message.fired_at_ms,
+        payload=message.payload,
+        received=leased.received,
+        leased_until=leased.leased_until_ms,
+    )
+
+
+def command_template_reply(template: CommandTemplate) -> CommandTemplateReply:
+    """Return the wire's view of a command template."""
+    return CommandTemplateReply.model_construct(
+        name=template.name,
+        version=template.version,
+        body=template.body,
+        description=template.description,
+        created_at=template.created_at_ms,
     )

@@ -5,8 +5,9 @@ when its latest write was a heartbeat: the stream's readers leave such records o
 because the table never looks into them and a map would cost more bytes and more work:
 
 - `spec`: `{"metadata": {}, "labels": {}, "bundle": {"actions": [], "concurrency": n, "retry": [max attempts, initial
-  ms, multiplier, cap ms]}}`, each part only if it is there. Defaults are written out, so that a stored timer keeps its
-  meaning when a default changes. Text over `MAX_SPEC_BYTES` is an item of its own, and `payload` is its length.
+  ms, multiplier, cap ms]}, "agent": {}}`, each part only if it is there. Defaults are written out, so that a
+  stored timer keeps its meaning when a default changes. Text over `MAX_SPEC_BYTES` is an item of its own, and `payload`
+  is its length.
 - `actions`: `[[id, status, tries, dispatched at, next attempt at, [[number, started at, ended at, outcome, status code,
   error], ...]], ...]`, times in epoch milliseconds.
 - `timeline`: `[[event, at, version], ...]`, with who asked and why behind if anybody did.
@@ -24,6 +25,7 @@ from operator import attrgetter
 from typing import Any, Final
 
 from minoots_contract.actions import Action, ActionBundle, RetryPolicy
+from minoots_contract.agents import AgentBinding
 from minoots_contract.late_policy import LatePolicy
 from minoots_kernel.adapters.dynamodb.keys import Item, check_shard, tenant_of, timer_key
 from minoots_kernel.domain.timer import ActionState, ActionStatus, Attempt, Moment, Remembered, Status, Timer, TimerSpec
@@ -44,6 +46,9 @@ MAX_SPEC_BYTES: Final = 512
 """A longer spec becomes an item of its own: each write of a timer costs a write unit per kilobyte of its item."""
 
 EMPTY_SPEC: Final = TimerSpec()
+
+# Wire name to field; a binding is stored as the wire has it, defaults written out.
+_BINDING_FIELDS: Final = {field.alias or name: name for name, field in AgentBinding.model_fields.items()}
 
 _encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 _encode_ascii = json.JSONEncoder(separators=(",", ":")).encode
@@ -84,6 +89,8 @@ def spec_to_json(spec: TimerSpec) -> str:
                 policy.backoff_max_ms,
             ],
         }
+    if spec.agent_binding is not None:
+        content["agent"] = spec.agent_binding.wire()
     return compact(content)
 
 
@@ -101,7 +108,13 @@ def spec_from_json(text: str) -> TimerSpec:
                 max_attempts=attempts, backoff_initial_ms=initial, backoff_multiplier=multiplier, backoff_max_ms=cap
             ),
         )
-    return TimerSpec(content.get("metadata", {}), content.get("labels", {}), bundle)
+    return TimerSpec(content.get("metadata", {}), content.get("labels", {}), bundle, _binding(content.get("agent")))
+
+
+def _binding(stored: dict[str, Any] | None) -> AgentBinding | None:
+    if stored is None:
+        return None
+    return AgentBinding.model_construct(**{_BINDING_FIELDS[name]: value for name, value in stored.items()})
 
 
 def attempts_to_json(attempts: tuple[Attempt, ...]) -> list[list[Any]]:

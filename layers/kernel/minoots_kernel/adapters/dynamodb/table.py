@@ -120,6 +120,24 @@ class Table:
             raise ConditionFailedError(_was_first_try(error)) from error
         return reply["Attributes"]
 
+    def remove(self, key: Item, *, version: int) -> None:
+        """Delete an item that stands at a version.
+
+        Raises:
+            ConditionFailedError: If it stands at another, or there is no such item.
+        """
+        try:
+            with answering(WHO):
+                self._client.delete_item(
+                    TableName=self._name,
+                    Key=key,
+                    ConditionExpression="#version = :was",
+                    ExpressionAttributeNames={"#version": "version"},
+                    ExpressionAttributeValues={":was": {"N": str(version)}},
+                )
+        except self._refused as error:
+            raise ConditionFailedError(_was_first_try(error)) from error
+
     def get(self, key: Item, *, consistent: bool = True) -> Item | None:
         """Return an item, or none."""
         with answering(WHO):

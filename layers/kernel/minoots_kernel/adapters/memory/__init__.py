@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from minoots_kernel.adapters.memory.bus import MemoryEventBus
 from minoots_kernel.adapters.memory.clock import VirtualClock
+from minoots_kernel.adapters.memory.command_template_store import MemoryCommandTemplateStore
 from minoots_kernel.adapters.memory.dead_letter_store import MemoryDeadLetterStore
 from minoots_kernel.adapters.memory.ids import SequentialIds
+from minoots_kernel.adapters.memory.inbox_store import MemoryInboxStore
 from minoots_kernel.adapters.memory.key_store import MemoryKeyStore
 from minoots_kernel.adapters.memory.metrics import MemoryMetrics
 from minoots_kernel.adapters.memory.parked_record_store import MemoryParkedRecordStore, ParkedRecord
@@ -16,8 +18,10 @@ from minoots_kernel.adapters.memory.timer_store import MemoryTimerStore
 
 __all__ = [
     "MemoryActionQueue",
+    "MemoryCommandTemplateStore",
     "MemoryDeadLetterStore",
     "MemoryEventBus",
+    "MemoryInboxStore",
     "MemoryKeyStore",
     "MemoryMetrics",
     "MemoryParkedRecordStore",

@@ -21,17 +21,17 @@ from minoots_kernel.application.ports import Clock
 from minoots_kernel.domain.errors import ActionError, PermanentActionError, TransientActionError
 from minoots_kernel.domain.webhooks import WebhookRequest
 
-__all__ = ["HttpWebhookSender"]
+__all__ = ["UNSENDABLE", "HttpWebhookSender", "failure_of"]
 
 logger = logging.getLogger(__name__)
 
 MAX_REPLY_BYTES: Final = 64 * 1024
 # Receivers and balancers close idle connections after a minute, some after 15 s or less.
 KEEPALIVE_EXPIRY_S: Final = 15
-_UNSENDABLE: Final = "the request cannot be sent: its URL or a header is not valid in HTTP"
+UNSENDABLE: Final = "the request cannot be sent: its URL or a header is not valid in HTTP"
 # The first that fits; `{}` is the exchange's time.
 _WORDS: Final[tuple[tuple[tuple[type[Exception], ...], type[ActionError], str], ...]] = (
-    ((httpcore.LocalProtocolError, httpcore.UnsupportedProtocol), PermanentActionError, _UNSENDABLE),
+    ((httpcore.LocalProtocolError, httpcore.UnsupportedProtocol), PermanentActionError, UNSENDABLE),
     ((httpcore.PoolTimeout,), TransientActionError, "no connection was free within {} ms"),
     ((httpcore.TimeoutException,), TransientActionError, "no answer within {} ms"),
     ((httpcore.RemoteProtocolError,), TransientActionError, "the receiver's answer is incomplete, or not HTTP"),
@@ -80,7 +80,7 @@ class HttpWebhookSender:
             failure = refusal(reply, self._clock.now_ms())
         except Exception as error:
             # Not chained: a library's text may quote what the request carries, and would be printed with ours.
-            raise _failure(error, request) from None
+            raise failure_of(error, request.timeout_ms) from None
         if failure is not None:
             raise failure
         return reply.status
@@ -110,7 +110,7 @@ def _wire(request: WebhookRequest) -> httpx.Request:
     try:
         return httpx.Request(request.method, request.url, headers=request.headers, content=request.body)
     except (httpx.InvalidURL, ValueError, TypeError):
-        raise PermanentActionError(_UNSENDABLE) from None
+        raise PermanentActionError(UNSENDABLE) from None
 
 
 def _exchange(pool: httpcore.ConnectionPool, wire: httpx.Request, body: bytes | None, exchange: Exchange) -> Reply:
@@ -127,7 +127,13 @@ def _exchange(pool: httpcore.ConnectionPool, wire: httpx.Request, body: bytes | 
         return Reply(got.status, got.headers)
 
 
-def _failure(error: Exception, request: WebhookRequest) -> ActionError:
+def failure_of(error: Exception, timeout_ms: int) -> ActionError:
+    """Return the failed attempt that an exception within an exchange stands for.
+
+    Args:
+        error: What was raised.
+        timeout_ms: The exchange's time, milliseconds.
+    """
     if isinstance(error, ActionError):
         return error
     if isinstance(error, BlockedAddressError):
@@ -136,7 +142,7 @@ def _failure(error: Exception, request: WebhookRequest) -> ActionError:
         return TransientActionError(str(error))
     for classes, kind, words in _WORDS:
         if isinstance(error, classes):
-            return kind(words.format(request.timeout_ms))
+            return kind(words.format(timeout_ms))
     where = traceback.extract_tb(error.__traceback__)[-1]
     logger.error("webhook broke off: %s at %s:%s", type(error).__name__, where.name, where.lineno)
     return TransientActionError(f"the attempt broke off: {type(error).__name__}")

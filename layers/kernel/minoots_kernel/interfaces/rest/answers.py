@@ -1,12 +1,12 @@
-"""What the routes share: who calls, how a body is read, how a reply is written."""
+"""What the routes share: who calls, how a body is read, parameters of listings, how a reply is written."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.openapi.params import Path
-from pydantic import BaseModel, BeforeValidator
+from aws_lambda_powertools.event_handler.openapi.params import Path, Query
+from pydantic import BaseModel, BeforeValidator, StringConstraints
 
 from minoots_kernel.domain.tenancy import Principal
 from minoots_kernel.domain.timer import Timer
@@ -14,9 +14,14 @@ from minoots_kernel.domain.views import timer_reply
 from minoots_kernel.interfaces.rest.preconditions import etag
 from minoots_kernel.interfaces.rest.resolver import ConcurrentHttpResolver
 
-__all__ = ["TimerId", "in_wire_names", "json_answer", "principal", "timer_answer"]
+__all__ = ["Cursor", "Limit", "TimerId", "in_wire_names", "json_answer", "principal", "timer_answer"]
 
 TimerId = Annotated[str, Path(description="The timer's id.")]
+Limit = Annotated[int, Query(ge=1, le=200, description="Most entries to return.")]
+Cursor = Annotated[
+    Annotated[str, StringConstraints(max_length=1024)] | None,
+    Query(description="`nextCursor` of the page before."),
+]
 
 
 def in_wire_names(model: type[BaseModel]) -> BeforeValidator:

@@ -27,6 +27,7 @@ STATUS: Final[dict[ErrorCode, int]] = {
     ErrorCode.METHOD_NOT_ALLOWED: 405,
     ErrorCode.ALREADY_EXISTS: 409,
     ErrorCode.STATE_CONFLICT: 409,
+    ErrorCode.LEASE_LOST: 409,
     ErrorCode.VERSION_MISMATCH: 412,
     ErrorCode.BODY_TOO_LARGE: 413,
     ErrorCode.UNSUPPORTED_MEDIA_TYPE: 415,

@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body, Query
-from pydantic import StringConstraints
 
 from minoots_contract.timers import (
     CreateTimerRequest,
@@ -18,7 +17,16 @@ from minoots_contract.timers import (
 )
 from minoots_kernel.domain.timer import Status
 from minoots_kernel.domain.views import dead_letter_reply, timer_reply
-from minoots_kernel.interfaces.rest.answers import TimerId, in_wire_names, json_answer, principal, timer_answer
+from minoots_kernel.interfaces.rest.agent_routes import add_command_templates, add_inbox
+from minoots_kernel.interfaces.rest.answers import (
+    Cursor,
+    Limit,
+    TimerId,
+    in_wire_names,
+    json_answer,
+    principal,
+    timer_answer,
+)
 from minoots_kernel.interfaces.rest.changes import add_changes
 from minoots_kernel.interfaces.rest.cursors import decode_cursor, encode_cursor
 from minoots_kernel.interfaces.rest.openapi import described
@@ -30,13 +38,6 @@ __all__ = ["PUBLIC_PATHS", "add_routes"]
 PUBLIC_PATHS = frozenset({"/healthz"})
 """Paths that need no key."""
 
-Limit = Annotated[int, Query(ge=1, le=200, description="Most entries to return.")]
-Cursor = Annotated[
-    Annotated[str, StringConstraints(max_length=1024)] | None,
-    Query(description="`nextCursor` of the page before."),
-]
-
-
 CreateBody = Annotated[CreateTimerRequest, in_wire_names(CreateTimerRequest), Body()]
 
 
@@ -46,6 +47,8 @@ def add_routes(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
     _add_timers(app, use_cases)
     add_changes(app, use_cases)
     _add_dead_letters(app, use_cases)
+    add_inbox(app, use_cases)
+    add_command_templates(app, use_cases)
 
 
 def _add_health(app: ConcurrentHttpResolver) -> None:

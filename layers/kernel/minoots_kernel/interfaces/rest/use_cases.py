@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from minoots_kernel.application.change_of_mind import ChangeOfMind
 from minoots_kernel.application.create_timer import CreateTimer
 from minoots_kernel.application.heartbeat_timer import HeartbeatTimer
+from minoots_kernel.application.keep_command_templates import KeepCommandTemplates
 from minoots_kernel.application.list_dead_letters import ListDeadLetters
 from minoots_kernel.application.read_timers import GetTimer, ListTimers
+from minoots_kernel.application.use_inbox import UseInbox
 
 __all__ = ["UseCases"]
 
@@ -23,3 +25,5 @@ class UseCases:
     change_of_mind: ChangeOfMind
     heartbeat_timer: HeartbeatTimer
     list_dead_letters: ListDeadLetters
+    use_inbox: UseInbox
+    command_templates: KeepCommandTemplates

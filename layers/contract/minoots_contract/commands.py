@@ -1,0 +1,42 @@
+"""Command templates: what an agent is told to carry out, kept in versions."""
+
+from __future__ import annotations
+
+from pydantic import Field, JsonValue
+
+from minoots_contract.model import Instant, Line, WireModel
+
+__all__ = ["CommandTemplatePage", "CommandTemplateReply", "CommandTemplateRequest", "DeletedReply"]
+
+
+class CommandTemplateRequest(WireModel):
+    """Body of `PUT /command-templates/{name}`."""
+
+    body: JsonValue = Field(
+        description="JSON with placeholders: {{ arguments.… }} for what an action gives, {{ timer.… }} for its timer."
+    )
+    description: Line | None = None
+
+
+class CommandTemplateReply(WireModel):
+    """One version of a command template."""
+
+    name: str
+    version: int
+    body: JsonValue
+    description: str | None = None
+    created_at: Instant
+
+
+class CommandTemplatePage(WireModel):
+    """A page of the latest versions, by name."""
+
+    command_templates: list[CommandTemplateReply]
+    next_cursor: str | None = None
+
+
+class DeletedReply(WireModel):
+    """What is out of sight now."""
+
+    name: str
+    deleted: bool = True

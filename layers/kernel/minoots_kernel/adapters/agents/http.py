@@ -1,0 +1,29 @@
+"""Agents that are called by one HTTP request: LangChain's servers, AutoGen services, anybody's own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from minoots_contract.actions import WebhookParameters
+from minoots_kernel.application.ports import Performed, WebhookSender
+from minoots_kernel.domain.agents import AgentDelivery, http_body
+from minoots_kernel.domain.webhooks import webhook_request
+
+__all__ = ["HttpAgentReceiver"]
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAgentReceiver:
+    """Sends one POST through the sender that webhooks go through, with the headers that they have."""
+
+    sender: WebhookSender
+
+    def deliver(self, delivery: AgentDelivery) -> Performed:
+        """Send the request; see the port."""
+        url, body = http_body(delivery)
+        binding = delivery.binding
+        parameters = WebhookParameters.model_construct(
+            url=url, method="POST", headers=binding.headers, body=body, timeout_ms=binding.timeout_ms
+        )
+        request = webhook_request(delivery.timer, delivery.action_id, parameters, delivery.now_ms)
+        return Performed(self.sender.send(request))

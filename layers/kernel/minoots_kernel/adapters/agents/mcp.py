@@ -1,0 +1,182 @@
+"""Agents behind an MCP server: one call of a tool over streamable HTTP.
+
+Of the protocol (revisions 2025-03-26 to 2025-11-25) a caller of one tool needs four messages: initialize, the
+notification that it is done, the call, and the end of the session. These are written here; the official SDK brings an
+HTTP client of its own, which could not be held to checked addresses, and 30 MB (ADR 0011). Its server is what the
+tests talk to.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any, Final
+
+from minoots_kernel.adapters.clock import SystemClock
+from minoots_kernel.adapters.webhook.conversation import Answer, Conversation, Conversations
+from minoots_kernel.adapters.webhook.replies import Reply, refusal
+from minoots_kernel.application.ports import Clock, Performed
+from minoots_kernel.domain.agents import AgentDelivery
+from minoots_kernel.domain.errors import ActionError, PermanentActionError, TransientActionError
+from minoots_kernel.domain.webhooks import USER_AGENT
+
+__all__ = ["McpReceiver"]
+
+OFFERED: Final = "2025-11-25"
+SPOKEN: Final = frozenset({"2024-11-05", "2025-03-26", "2025-06-18", OFFERED})
+DELIVERY_META: Final = "io.minoots/delivery-id"
+"""Where a tool finds the delivery id among a request's `_meta`: the same on every attempt."""
+
+# JSON-RPC 2.0, 5.1: parse error, invalid request, unknown method, invalid parameters; and MCP's unsupported version.
+_LASTING: Final = frozenset({-32700, -32600, -32601, -32602, -32022})
+_SHOWN: Final = 120
+_SECRET_FROM: Final = 4
+"""A header's value of fewer characters is too short to be a secret, and would be found in any text."""
+
+
+class McpReceiver:
+    """Calls the binding's tool with the payload as its arguments.
+
+    Args:
+        conversations: Makes the requests.
+        clock: Tells what time it is when a server names one; the system's without it.
+    """
+
+    def __init__(self, conversations: Conversations, clock: Clock | None = None) -> None:
+        self._conversations = conversations
+        self._clock = clock or SystemClock()
+
+    def deliver(self, delivery: AgentDelivery) -> Performed:
+        """Call the tool; see the port."""
+        with self._conversations.within(delivery.binding.timeout_ms) as conversation:
+            session = _Session(conversation, delivery, self._clock)
+            session.begin()
+            try:
+                result = session.call()
+            finally:
+                session.end()
+        if result.get("isError") is True:
+            raise TransientActionError(_complaint(result, delivery))
+        return Performed(200)
+
+
+class _Session:
+    def __init__(self, conversation: Conversation, delivery: AgentDelivery, clock: Clock) -> None:
+        self._conversation = conversation
+        self._delivery = delivery
+        self._clock = clock
+        self._own: dict[str, str] = {}
+
+    def begin(self) -> None:
+        """Introduce ourselves, and agree on a revision of the protocol."""
+        client = {"name": "minoots", "version": "1"}
+        result = self._request(1, "initialize", protocolVersion=OFFERED, capabilities={}, clientInfo=client)
+        version = result.get("protocolVersion")
+        if version not in SPOKEN:
+            raise PermanentActionError("the MCP server speaks no revision of the protocol that is known here")
+        self._own["mcp-protocol-version"] = str(version)
+        body = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+        with self._post(body) as answer:
+            self._check(answer)
+            for _ in answer.lines():
+                pass  # read to its end, the connection can be used again
+
+    def call(self) -> dict[str, Any]:
+        """Call the tool and return its result."""
+        delivery = self._delivery
+        self._own["idempotency-key"] = delivery.identity
+        return self._request(
+            2,
+            "tools/call",
+            name=delivery.binding.tool or delivery.kind,
+            arguments=delivery.payload,
+            _meta={DELIVERY_META: delivery.identity},
+        )
+
+    def end(self) -> None:
+        """Let the server forget the session; whether it does changes nothing for the action."""
+        if "mcp-session-id" in self._own:
+            with suppress(Exception), self._conversation.ask("DELETE", self._url, self._headers()) as answer:
+                answer.header("content-length")
+
+    @property
+    def _url(self) -> str:
+        return self._delivery.binding.target
+
+    def _headers(self) -> dict[str, str]:
+        given = {name.lower(): value for name, value in self._delivery.binding.headers.items()}
+        fixed = {"content-type": "application/json", "accept": "application/json, text/event-stream"}
+        return {"user-agent": USER_AGENT, **given, **fixed, **self._own}
+
+    def _post(self, body: dict[str, Any]) -> Any:
+        content = json.dumps(body, separators=(",", ":")).encode()
+        return self._conversation.ask("POST", self._url, self._headers(), content)
+
+    def _request(self, number: int, method: str, **params: Any) -> dict[str, Any]:
+        with self._post({"jsonrpc": "2.0", "id": number, "method": method, "params": params}) as answer:
+            self._check(answer)
+            session = answer.header("mcp-session-id")
+            if session is not None:
+                self._own["mcp-session-id"] = session
+            for message in _messages(answer):
+                if message.get("id") == number and ("result" in message or "error" in message):
+                    return _result(message)
+        raise TransientActionError("the MCP server did not answer the request")
+
+    def _check(self, answer: Answer) -> None:
+        failure = refusal(Reply(answer.status, answer.headers), self._clock.now_ms())
+        if failure is not None and answer.status == 404 and "mcp-session-id" in self._own:
+            raise TransientActionError("the MCP server forgot the session", 404)
+        if failure is not None:
+            raise failure
+
+
+def _messages(answer: Answer) -> Iterator[dict[str, Any]]:
+    """Yield the JSON-RPC messages of an answer: one document, or the events of a stream as they come."""
+    kind = (answer.header("content-type") or "").partition(";")[0].strip().lower()
+    texts = _events(answer.lines()) if kind == "text/event-stream" else iter(["\n".join(answer.lines())])
+    for text in texts:
+        try:
+            message = json.loads(text)
+        except (ValueError, RecursionError):
+            raise PermanentActionError("the target's answer is not MCP") from None
+        if isinstance(message, dict):
+            yield message
+
+
+def _events(lines: Iterator[str]) -> Iterator[str]:
+    """Yield the data of server-sent events that have any (WHATWG HTML, 9.2.6)."""
+    data: list[str] = []
+    for line in lines:
+        if line.startswith("data:"):
+            data.append(line[5:].removeprefix(" "))
+        elif not line:
+            text, data = "\n".join(data), []
+            if text:
+                yield text
+
+
+def _result(message: dict[str, Any]) -> dict[str, Any]:
+    error = message.get("error")
+    if error is not None:
+        code = error.get("code") if isinstance(error, dict) else None
+        kind: type[ActionError] = PermanentActionError if code in _LASTING else TransientActionError
+        raise kind(f"the MCP server answered with error {code}")
+    result = message["result"]
+    if not isinstance(result, dict):
+        raise PermanentActionError("the target's answer is not MCP")
+    return result
+
+
+def _complaint(result: dict[str, Any], delivery: AgentDelivery) -> str:
+    """Return what the tool says went wrong, in one line, without what we sent in headers."""
+    content = result.get("content")
+    parts = content if isinstance(content, list) else []
+    text = next((part["text"] for part in parts if isinstance(part, dict) and isinstance(part.get("text"), str)), "")
+    for value in delivery.binding.headers.values():
+        for secret in (value, value.rpartition(" ")[2]):
+            if len(secret) >= _SECRET_FROM:
+                text = text.replace(secret, "***")
+    line = "".join(character if character.isprintable() else " " for character in text)[:_SHOWN]
+    return f"the tool failed: {line}" if line else "the tool failed"

@@ -1,0 +1,96 @@
+"""Messages that wait for an agent to fetch them."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+from typing import Any, Final
+
+from minoots_kernel.domain.agents import AgentDelivery
+
+__all__ = ["KEPT_MS", "InboxMessage", "LeasedMessage", "Receipt", "inbox_message"]
+
+KEPT_MS: Final = 14 * 86_400_000
+"""How long a message waits to be acknowledged before it is forgotten: as long as a queue would keep it."""
+
+_MAX_RECEIPT: Final = 400
+
+
+@dataclass(frozen=True, slots=True)
+class InboxMessage:
+    """What a timer's action has to say to an agent. Times are epoch milliseconds.
+
+    Attributes:
+        id: The delivery id.
+        payload: What the agent is told.
+        forgotten_at_ms: From when on it is not handed over any more.
+    """
+
+    tenant_id: str
+    agent: str
+    id: str
+    timer_id: str
+    action_id: str
+    kind: str
+    fired_at_ms: int
+    payload: dict[str, Any]
+    forgotten_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class LeasedMessage:
+    """A message in an agent's hands.
+
+    Attributes:
+        receipt: What the agent shows to acknowledge it, give it back or keep it for longer.
+        received: How often it was handed over by now, this time included.
+        leased_until_ms: When it comes back into the inbox unless it is acknowledged, epoch milliseconds.
+    """
+
+    message: InboxMessage
+    receipt: str
+    received: int
+    leased_until_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a receipt says: which message, and which of its leases."""
+
+    fired_at_ms: int
+    id: str
+    lease: int
+
+    def to_text(self) -> str:
+        """Write it, safe in a path. It is no secret: it is worth something within its tenant only."""
+        return base64.urlsafe_b64encode(f"{self.lease}.{self.fired_at_ms}.{self.id}".encode()).decode().rstrip("=")
+
+    @classmethod
+    def from_text(cls, text: str) -> Receipt | None:
+        """Read it; none if it is not one of ours."""
+        if len(text) > _MAX_RECEIPT:
+            return None
+        try:
+            read = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True).decode("ascii")
+            lease, fired_at_ms, identity = read.split(".", 2)
+            receipt = cls(int(fired_at_ms), identity, int(lease))
+        except (binascii.Error, ValueError):
+            return None
+        return receipt if identity and receipt.to_text() == text else None
+
+
+def inbox_message(delivery: AgentDelivery) -> InboxMessage:
+    """Return the message of a delivery; the same on every attempt, but for what its template says of the attempt."""
+    timer = delivery.timer
+    return InboxMessage(
+        tenant_id=timer.tenant_id,
+        agent=delivery.binding.target,
+        id=delivery.identity,
+        timer_id=timer.id,
+        action_id=delivery.action_id,
+        kind=delivery.kind,
+        fired_at_ms=timer.fired_at_ms or delivery.now_ms,
+        payload=delivery.payload,
+        forgotten_at_ms=delivery.now_ms + KEPT_MS,
+    )

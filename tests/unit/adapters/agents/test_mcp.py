@@ -1,0 +1,311 @@
+"""One call of a tool: on a server of the official SDK, and on receivers that answer as no SDK would."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import uvicorn
+from mcp.server.mcpserver import Context, MCPServer
+from mcp.server.mcpserver.exceptions import ToolError
+
+from minoots_contract.agents import AgentBinding
+from minoots_kernel.adapters.agents.mcp import McpReceiver
+from minoots_kernel.adapters.webhook.conversation import MAX_ANSWER_BYTES, Conversations
+from minoots_kernel.adapters.webhook.guard import AddressGuard
+from minoots_kernel.application.ports import Performed
+from minoots_kernel.domain.agents import AgentDelivery
+from minoots_kernel.domain.errors import ActionError, PermanentActionError, TransientActionError
+from tests.unit.adapters.webhook.servers import TRUSTS_NOBODY, Server, Talk, black_hole, raw_server, reply
+from tests.unit.domain.builders import NOW_MS, fired
+
+LOOPBACK = "127.0.0.0/8"
+
+
+def delivery(url: str, payload: dict[str, Any] | None = None, **binding: Any) -> AgentDelivery:
+    read = AgentBinding.model_validate({"adapter": "mcp", "target": url, "timeoutMs": 10_000} | binding)
+    said = {"ticket": 7} if payload is None else payload
+    return AgentDelivery(fired("a"), "a", "agent_prompt", 1, NOW_MS, read, None, said, templated=True)
+
+
+def call(url: str, payload: dict[str, Any] | None = None, *, allowed: str = LOOPBACK, **binding: Any) -> Performed:
+    return McpReceiver(Conversations(AddressGuard([allowed]), TRUSTS_NOBODY)).deliver(delivery(url, payload, **binding))
+
+
+def failure(url: str, payload: dict[str, Any] | None = None, **more: Any) -> ActionError:
+    with pytest.raises(ActionError) as caught:
+        call(url, payload, **more)
+    return caught.value
+
+
+class Official:
+    """A server of the SDK, and what its tools were told."""
+
+    def __init__(self) -> None:
+        self.calls: list[dict[str, Any]] = []
+        self.requests: list[tuple[str, dict[str, str]]] = []
+        self.server = MCPServer("tests", log_level="ERROR")
+        self.server.add_tool(self.agent_prompt)
+        self.server.add_tool(self.wake)
+        self.server.add_tool(self.chatty)
+        self.server.add_tool(self.broken)
+
+    def agent_prompt(self, ticket: int) -> str:
+        self.calls.append({"tool": "agent_prompt", "ticket": ticket})
+        return "done"
+
+    def wake(self, ticket: int, ctx: Context[Any, Any]) -> str:
+        meta = ctx.request_context.meta
+        self.calls.append({"tool": "wake", "ticket": ticket, "meta": dict(meta or {})})
+        return "done"
+
+    async def chatty(self, ticket: int, ctx: Context[Any, Any]) -> str:
+        await ctx.report_progress(1, 2, "half")
+        self.calls.append({"tool": "chatty", "ticket": ticket})
+        return "done"
+
+    def broken(self) -> str:
+        raise ToolError("the coffee is out; token was abc-secret")
+
+    def app(self, **how: Any) -> Any:
+        inner = self.server.streamable_http_app(**how)
+
+        async def noting(scope: Any, receive: Any, send: Any) -> None:
+            if scope["type"] == "http":
+                headers = {name.decode(): value.decode() for name, value in scope["headers"]}
+                self.requests.append((scope["method"], headers))
+            await inner(scope, receive, send)
+
+        return noting
+
+
+@contextmanager
+def serving(app: Any) -> Iterator[str]:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        config = uvicorn.Config(app, log_level="error", lifespan="on", timeout_graceful_shutdown=1)
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}/mcp"
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+@pytest.fixture
+def official() -> Official:
+    return Official()
+
+
+@pytest.fixture(params=[{}, {"json_response": True}, {"stateless_http": True}], ids=["stream", "json", "stateless"])
+def url(official: Official, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The SDK's server in each of the ways in which it can answer."""
+    with serving(official.app(**request.param)) as found:
+        yield found
+
+
+def test_the_tool_of_the_actions_kind_is_called_with_the_payload(official: Official, url: str) -> None:
+    assert call(url) == Performed(200)
+    assert official.calls == [{"tool": "agent_prompt", "ticket": 7}]
+
+
+def test_a_named_tool_is_called_and_finds_the_delivery_id(official: Official, url: str) -> None:
+    call(url, tool="wake", headers={"Authorization": "Bearer x"})
+    (got,) = official.calls
+    assert (got["tool"], got["meta"]["io.minoots/delivery-id"]) == ("wake", "0190-t1.a")
+    assert {headers["authorization"] for _, headers in official.requests} == {"Bearer x"}
+    assert official.requests[2][1]["idempotency-key"] == "0190-t1.a"
+
+
+def test_what_a_tool_reports_on_its_way_is_passed_over(official: Official, url: str) -> None:
+    call(url, tool="chatty")
+    assert [one["tool"] for one in official.calls] == ["chatty"]
+
+
+def test_a_tool_that_fails_is_worth_another_attempt_and_says_why_without_our_secrets(url: str) -> None:
+    failed = failure(url, {}, tool="broken", headers={"Authorization": "Bearer abc-secret"})
+    assert isinstance(failed, TransientActionError)
+    assert "the coffee is out" in failed.reason
+    assert "abc-secret" not in failed.reason
+
+
+def test_a_tool_that_is_not_there_fails(official: Official, url: str) -> None:
+    assert "nothing" in failure(url, tool="nothing").reason or "error -32602" in failure(url, tool="nothing").reason
+    assert official.calls == []
+
+
+def test_arguments_that_the_tool_does_not_take_fail(official: Official, url: str) -> None:
+    assert failure(url, {"ticket": "no number"}).reason
+    assert official.calls == []
+
+
+def test_a_session_is_ended_and_a_later_call_begins_another(official: Official) -> None:
+    with serving(official.app()) as url:
+        call(url)
+        call(url)
+    methods = [method for method, _ in official.requests]
+    assert methods == ["POST", "POST", "POST", "DELETE"] * 2
+    sessions = [headers["mcp-session-id"] for method, headers in official.requests if method == "DELETE"]
+    assert len(set(sessions)) == 2
+    assert {headers.get("mcp-protocol-version") for _, headers in official.requests[1:4]} == {"2025-11-25"}
+
+
+def test_an_address_that_is_not_public_is_not_even_connected_to(official: Official) -> None:
+    with serving(official.app()) as url:
+        blocked = failure(url, allowed="10.0.0.0/8")
+    assert isinstance(blocked, PermanentActionError)
+    assert "not a public address" in blocked.reason
+    assert official.requests == []
+
+
+# What follows speaks bytes. `steps` are the answers to initialize, initialized and the call, in their order.
+
+HELLO = {"protocolVersion": "2025-06-18", "capabilities": {}, "serverInfo": {"name": "x", "version": "1"}}
+
+
+def message(number: int, **content: Any) -> bytes:
+    return json.dumps({"jsonrpc": "2.0", "id": number, **content}).encode()
+
+
+def as_json(body: bytes, status: int = 200, *headers: str) -> bytes:
+    return reply(status, "Content-Type: application/json", *headers, body=body)
+
+
+HELLO_REPLY = as_json(message(1, result=HELLO))
+ACCEPTED = reply(202)
+DONE = as_json(message(2, result={"content": []}))
+
+
+def in_turn(*steps: bytes) -> Callable[[Talk], None]:
+    """Answer one request after another, over however many connections they come."""
+
+    def talk(connection: Talk) -> None:
+        while connection.read_request():
+            answered = len(connection.server.requests)
+            connection.sock.sendall(steps[min(answered, len(steps)) - 1])
+
+    return talk
+
+
+def talked(*steps: bytes, **more: Any) -> tuple[ActionError | Performed, Server]:
+    with raw_server(in_turn(*steps)) as server:
+        try:
+            return call(server.url, **more), server
+        except ActionError as error:
+            return error, server
+
+
+def test_three_requests_over_one_connection_are_all_it_takes() -> None:
+    outcome, server = talked(HELLO_REPLY, ACCEPTED, DONE)
+    assert outcome == Performed(200)
+    assert (len(server.requests), server.connections) == (3, 1)
+    bodies = [json.loads(request.partition(b"\r\n\r\n")[2]) for request in server.requests]
+    assert [body["method"] for body in bodies] == ["initialize", "notifications/initialized", "tools/call"]
+    assert bodies[2]["params"]["arguments"] == {"ticket": 7}
+    assert b"mcp-protocol-version: 2025-06-18" in server.requests[2].lower()
+    assert b"mcp-protocol-version" not in server.requests[0].lower()
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [
+        b"event: message\ndata: %s\n\n",
+        b': comment\r\n\r\nid: 7\r\ndata: {"jsonrpc":"2.0","method":"notifications/x"}\r\n\r\ndata:%s\r\n\r\n',
+        b'data: {"jsonrpc":"2.0","id":2,"method":"sampling/createMessage"}\n\ndata: %s\n\ndata: rubbish after it\n\n',
+    ],
+)
+def test_the_result_is_found_among_the_events_of_a_stream(stream: bytes) -> None:
+    events = stream % message(2, result={"content": []})
+    outcome, _ = talked(
+        HELLO_REPLY, ACCEPTED, reply(200, "Content-Type: text/event-stream; charset=utf-8", body=events)
+    )
+    assert outcome == Performed(200)
+
+
+def test_an_event_in_several_lines_is_one_message() -> None:
+    lines = b'data: {"jsonrpc":"2.0",\ndata: "id":2,"result":{}}\n\n'
+    outcome, _ = talked(HELLO_REPLY, ACCEPTED, reply(200, "Content-Type: text/event-stream", body=lines))
+    assert outcome == Performed(200)
+
+
+@pytest.mark.parametrize(
+    ("steps", "says"),
+    [
+        ([as_json(b"{}", 401)], "answered 401"),
+        ([as_json(b"{}", 404)], "answered 404"),
+        ([reply(302, "Location: http://169.254.169.254/")], "answered 302"),
+        ([as_json(b"<html>")], "not MCP"),
+        ([as_json(b"[" * 100_000)], "not MCP"),
+        ([as_json(message(1, result=[]))], "not MCP"),
+        ([as_json(message(1, result=HELLO | {"protocolVersion": "2099-01-01"}))], "no revision"),
+        ([as_json(message(1, result={}))], "no revision"),
+        ([as_json(message(1, error={"code": -32022, "message": "x"}))], "error -32022"),
+        ([HELLO_REPLY, ACCEPTED, as_json(message(2, error={"code": -32601, "message": "secret"}))], "error -32601"),
+        ([HELLO_REPLY, ACCEPTED, as_json(message(2, error={"code": -32602, "message": "secret"}))], "error -32602"),
+        ([HELLO_REPLY, ACCEPTED, ACCEPTED], "not MCP"),
+        ([HELLO_REPLY, ACCEPTED, as_json(b" " * (MAX_ANSWER_BYTES + 1))], "too long"),
+    ],
+)
+def test_what_will_not_change_fails_for_good(steps: list[bytes], says: str) -> None:
+    outcome, _ = talked(*steps)
+    assert isinstance(outcome, PermanentActionError)
+    assert says in outcome.reason
+    assert "secret" not in outcome.reason
+
+
+@pytest.mark.parametrize(
+    ("steps", "says"),
+    [
+        ([as_json(b"{}", 503, "Retry-After: 7")], "answered 503"),
+        ([HELLO_REPLY, as_json(b"{}", 500)], "answered 500"),
+        ([as_json(message(1, result=HELLO), 200, "Mcp-Session-Id: s1"), ACCEPTED, as_json(b"{}", 404)], "forgot"),
+        ([HELLO_REPLY, ACCEPTED, as_json(message(2, error={"code": -32603, "message": "x"}))], "error -32603"),
+        ([HELLO_REPLY, ACCEPTED, as_json(message(2, error="x"))], "error None"),
+        ([HELLO_REPLY, ACCEPTED, as_json(message(3, result={}))], "did not answer"),
+        (
+            [HELLO_REPLY, ACCEPTED, reply(200, "Content-Type: text/event-stream", body=b"data: {}\n\n")],
+            "did not answer",
+        ),
+        ([HELLO_REPLY, ACCEPTED, as_json(message(2, result={"isError": True}))], "the tool failed"),
+        (
+            [HELLO_REPLY, ACCEPTED, as_json(message(2, result={"isError": True, "content": [{"text": "a\nb\x00"}]}))],
+            "the tool failed: a b ",
+        ),
+    ],
+)
+def test_what_may_change_is_worth_another_attempt(steps: list[bytes], says: str) -> None:
+    outcome, _ = talked(*steps)
+    assert isinstance(outcome, TransientActionError)
+    assert says in outcome.reason
+
+
+def test_a_servers_wish_to_wait_is_kept() -> None:
+    outcome, _ = talked(as_json(b"{}", 503, "Retry-After: 7"))
+    assert isinstance(outcome, TransientActionError)
+    assert outcome.retry_after_ms == 7_000
+
+
+def test_a_server_that_drips_has_the_time_of_the_attempt_and_no_more() -> None:
+    def talk(connection: Talk) -> None:
+        connection.read_request()
+        connection.sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
+        connection.drip(b": still here\n\n")
+
+    with raw_server(talk) as server:
+        outcome = failure(server.url, timeoutMs=300)
+    assert isinstance(outcome, TransientActionError)
+    assert outcome.reason == "no answer within 300 ms"
+
+
+def test_a_server_that_does_not_answer_is_left_in_time() -> None:
+    with black_hole() as port:
+        assert failure(f"http://127.0.0.1:{port}/", timeoutMs=300).reason in {
+            "no answer within 300 ms",
+            "the host does not answer",
+        }
