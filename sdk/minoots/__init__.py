@@ -31,7 +31,10 @@ if TYPE_CHECKING:
         ServerError,
         UnexpectedReplyError,
         WaitTimeoutError,
+        agent_prompt,
+        command,
         webhook,
+        workflow_event,
     )
 
 __all__ = [
@@ -50,7 +53,10 @@ __all__ = [
     "UnexpectedReplyError",
     "WaitTimeoutError",
     "__version__",
+    "agent_prompt",
+    "command",
     "webhook",
+    "workflow_event",
 ]
 
 __version__ = "0.1.0"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from minoots.client.actions import webhook
+from minoots.client.actions import agent_prompt, command, webhook, workflow_event
 from minoots.client.api import Client
+from minoots.client.command_templates import CommandTemplates
 from minoots.client.dead_letters import DeadLetters
 from minoots.client.errors import (
     APIConnectionError,
@@ -20,6 +21,7 @@ from minoots.client.errors import (
     UnexpectedReplyError,
     WaitTimeoutError,
 )
+from minoots.client.inbox import Inbox
 from minoots.client.timers import Timers
 
 __all__ = [
@@ -29,8 +31,10 @@ __all__ = [
     "AuthenticationError",
     "BadRequestError",
     "Client",
+    "CommandTemplates",
     "ConflictError",
     "DeadLetters",
+    "Inbox",
     "MinootsClientError",
     "NotFoundError",
     "PermissionDeniedError",
@@ -39,5 +43,8 @@ __all__ = [
     "Timers",
     "UnexpectedReplyError",
     "WaitTimeoutError",
+    "agent_prompt",
+    "command",
     "webhook",
+    "workflow_event",
 ]

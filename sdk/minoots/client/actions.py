@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 from pydantic import JsonValue
 
 from minoots_contract.actions import Action, ActionBundle, RetryPolicy
 
-__all__ = ["webhook"]
+__all__ = ["agent_prompt", "command", "webhook", "workflow_event"]
 
 
 def webhook(
@@ -36,5 +37,83 @@ def webhook(
         parameters["headers"] = dict(headers)
     if body is not None:
         parameters["body"] = body
-    action = Action(id="webhook", kind="webhook", parameters=parameters)
+    return _bundle("webhook", parameters, max_attempts)
+
+
+def workflow_event(
+    target: str,
+    arn: str | None = None,
+    *,
+    payload: JsonValue = None,
+    detail_type: str | None = None,
+    max_attempts: int = 1,
+) -> ActionBundle:
+    """Return an action bundle that reaches something in AWS.
+
+    Args:
+        target: ``bus``, ``queue``, ``topic``, ``function`` or ``stateMachine``.
+        arn: Which one; not needed for the deployment's own bus.
+        payload: What is sent, with placeholders such as ``{{ timer.metadata.order }}``; the timer itself without it.
+        detail_type: What a bus's rules choose by; for a bus only, and needed there.
+        max_attempts: Tries altogether, with exponential backoff between them.
+
+    Raises:
+        pydantic.ValidationError: If the contract has no such event.
+    """
+    content = "detail" if target == "bus" else "payload"
+    given: dict[str, JsonValue] = {"target": target, "arn": arn, content: payload, "detailType": detail_type}
+    parameters: dict[str, JsonValue] = {name: value for name, value in given.items() if value is not None}
+    return _bundle("workflow_event", parameters, max_attempts)
+
+
+def agent_prompt(
+    prompt: str | None = None, *, binding: Mapping[str, JsonValue] | None = None, max_attempts: int = 1
+) -> ActionBundle:
+    """Return an action bundle that wakes an agent.
+
+    Args:
+        prompt: What to say to it, with placeholders such as ``{{ timer.name }}``.
+        binding: How the agent is reached, such as ``{"adapter": "inbox", "target": "ann"}``; the timer's own
+            ``agent_binding`` without it.
+        max_attempts: Tries altogether, with exponential backoff between them.
+
+    Raises:
+        pydantic.ValidationError: If the contract has no such prompt or binding.
+    """
+    parameters: dict[str, JsonValue] = {} if prompt is None else {"prompt": prompt}
+    return _bundle("agent_prompt", parameters | ({} if binding is None else {"binding": dict(binding)}), max_attempts)
+
+
+def command(
+    template: str,
+    arguments: Mapping[str, JsonValue] | None = None,
+    *,
+    version: int | None = None,
+    binding: Mapping[str, JsonValue] | None = None,
+    max_attempts: int = 1,
+) -> ActionBundle:
+    """Return an action bundle that gives an agent a stored command.
+
+    Args:
+        template: The command template's name.
+        arguments: What its ``{{ arguments.… }}`` stand for.
+        version: Which version; the latest, as the timer is created, without it.
+        binding: As in `agent_prompt`.
+        max_attempts: Tries altogether, with exponential backoff between them.
+
+    Raises:
+        pydantic.ValidationError: If the contract has no such command or binding.
+    """
+    parameters: dict[str, JsonValue] = {"template": template, "arguments": dict(arguments or {})}
+    if version is not None:
+        parameters["version"] = version
+    return _bundle("command", parameters | ({} if binding is None else {"binding": dict(binding)}), max_attempts)
+
+
+def _bundle(
+    kind: Literal["webhook", "workflow_event", "agent_prompt", "command"],
+    parameters: dict[str, JsonValue],
+    max_attempts: int,
+) -> ActionBundle:
+    action = Action(id=kind, kind=kind, parameters=parameters)
     return ActionBundle(actions=[action], retry_policy=RetryPolicy(max_attempts=max_attempts))

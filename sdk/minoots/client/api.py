@@ -7,7 +7,9 @@ from typing import Self
 
 import httpx
 
+from minoots.client.command_templates import CommandTemplates
 from minoots.client.dead_letters import DeadLetters
+from minoots.client.inbox import Inbox
 from minoots.client.retry import RetryPolicy
 from minoots.client.session import Call, Session
 from minoots.client.timers import Timers
@@ -23,6 +25,7 @@ class Client:
     Attributes:
         timers: Create, read, change and await timers.
         dead_letters: Actions that exhausted their attempts.
+        command_templates: Commands that are kept for agents.
     """
 
     def __init__(
@@ -60,6 +63,11 @@ class Client:
         )
         self.timers = Timers(self._session, requested_by)
         self.dead_letters = DeadLetters(self._session)
+        self.command_templates = CommandTemplates(self._session)
+
+    def inbox(self, agent: str) -> Inbox:
+        """Return the inbox of an agent; nothing is sent yet."""
+        return Inbox(self._session, agent)
 
     def health(self) -> HealthReply:
         """Ask whether the API is up.

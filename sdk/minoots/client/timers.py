@@ -22,13 +22,14 @@ __all__ = ["Timers"]
 class Timers(Changes):
     """Create, read, change and await timers; reached as ``client.timers``."""
 
-    def create(  # noqa: PLR0913  the fields of a timer
+    def create(  # noqa: PLR0913  each is a field of the request
         self,
         name: str | None = None,
         *,
         duration: str | int | timedelta | None = None,
         fire_at: datetime | str | None = None,
         action_bundle: ActionBundle | Mapping[str, Any] | None = None,
+        agent_binding: Mapping[str, Any] | None = None,
         metadata: Mapping[str, Any] | None = None,
         labels: Mapping[str, str] | None = None,
         late_policy: LatePolicy | Mapping[str, Any] | None = None,
@@ -45,6 +46,8 @@ class Timers(Changes):
             duration: From now: text such as ``"1h30m"``, whole milliseconds, or a timedelta.
             fire_at: The instant instead: an aware datetime, or RFC 3339 text with an offset.
             action_bundle: What to do then, such as `minoots.webhook`; without it the timer settles when it fires.
+            agent_binding: The agent that receives the bundle's prompts and commands, such as
+                ``{"adapter": "inbox", "target": "ann"}``; without a bundle it is woken.
             metadata: Any JSON object, given back as it is.
             labels: Short texts by name.
             late_policy: What becomes of it when it is late; the deployment decides without it.
@@ -63,6 +66,7 @@ class Timers(Changes):
             "metadata": metadata,
             "labels": labels,
             "actionBundle": wire_value(action_bundle),
+            "agentBinding": agent_binding,
             "latePolicy": wire_value(late_policy),
             "heartbeat": heartbeat or None,
         }

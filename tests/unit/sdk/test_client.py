@@ -36,7 +36,10 @@ def test_the_public_names_are_these() -> None:
         "UnexpectedReplyError",
         "WaitTimeoutError",
         "__version__",
+        "agent_prompt",
+        "command",
         "webhook",
+        "workflow_event",
     }
 
 

@@ -1,0 +1,93 @@
+"""Agents over sockets: the real template and handlers, an agent that is called, one that asks, and one behind MCP."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from minoots import Client, agent_prompt, command
+from minoots_contract.timers import TimerReply
+from tests.support.receiver import Receiver, receiver
+from tests.support.stack_process import StackProcess, stack_process
+from tests.unit.adapters.agents.test_mcp import Official, serving
+
+pytestmark = pytest.mark.stack
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackProcess]:
+    with stack_process(tmp_path_factory.mktemp("stack") / "data") as running:
+        yield running
+
+
+@pytest.fixture
+def client(stack: StackProcess) -> Iterator[Client]:
+    with Client(stack.url, "mnt_example", timeout=40) as made:
+        yield made
+
+
+@pytest.fixture
+def agent() -> Iterator[Receiver]:
+    with receiver() as running:
+        yield running
+
+
+def settled(client: Client, **timer: Any) -> TimerReply:
+    created = client.timers.create(duration=1, **timer)
+    ended = client.timers.wait(created.id, timeout_s=30)
+    assert ended.status == "settled", ended.failure_reason
+    return ended
+
+
+def test_an_agent_is_called_with_its_template_filled_in(client: Client, agent: Receiver) -> None:
+    binding = {"adapter": "custom", "target": agent.url, "payloadTemplate": {"n": "{{ timer.metadata.n }}"}}
+    timer = settled(client, agent_binding=binding, metadata={"n": 7})
+    (arrival,) = agent.wait_for(1)
+    assert arrival.body == {"n": 7}
+    assert arrival.delivery == f"{timer.id}.agent"
+    assert timer.actions is not None
+    assert timer.actions[0].attempts[0].status_code == 200
+
+
+def test_a_tool_of_an_mcp_server_is_called(client: Client) -> None:
+    official = Official()
+    with serving(official.app()) as url:
+        binding = {"adapter": "mcp", "target": url, "payloadTemplate": {"ticket": "{{ timer.metadata.n }}"}}
+        settled(client, agent_binding=binding, metadata={"n": 7})
+    assert official.calls == [{"tool": "agent_prompt", "ticket": 7}]
+
+
+def test_an_agent_that_waits_gets_its_command_and_acknowledges_it(client: Client) -> None:
+    client.command_templates.put("greet", {"say": "{{ arguments.what }}", "to": "{{ timer.name }}"})
+    inbox = client.inbox("ann")
+    found: list[Any] = []
+    waiting = threading.Thread(target=lambda: found.extend(inbox.fetch(wait_s=20)))
+    waiting.start()
+    settled(
+        client,
+        name="tea",
+        action_bundle=command("greet", {"what": "hello"}),
+        agent_binding={"adapter": "inbox", "target": "ann"},
+    )
+    waiting.join()
+    (message,) = found
+    assert message.payload["command"] == {"say": "hello", "to": "tea"}
+    inbox.extend(message)
+    inbox.ack(message)
+    assert inbox.fetch() == []
+
+
+def test_a_message_outlives_the_stack(tmp_path: Path) -> None:
+    with stack_process(tmp_path / "data") as running:
+        with Client(running.url, "mnt_example") as client:
+            binding = {"adapter": "inbox", "target": "ann"}
+            settled(client, action_bundle=agent_prompt("hello", binding=binding))
+        running.kill()
+        running.start()
+        with Client(running.url, "mnt_example") as client:
+            (message,) = client.inbox("ann").fetch(wait_s=5)
+    assert message.payload["prompt"] == "hello"
