@@ -229,6 +229,33 @@ def test_an_item_expires_and_is_none_that_streams_are_read_for(dynamo: Stores) -
     assert item["kind"] == {"S": "inboxMessage"}
 
 
+# moto counts neither.
+@pytest.mark.parametrize("dynamo", ["dynamodb_local"], indirect=True)
+def test_a_message_costs_three_write_units_and_a_look_half_a_read_unit(dynamo: Stores) -> None:
+    assert dynamo.table is not None
+    events: Any = dynamo.table.client.meta.events
+    consumed: list[float] = []
+    for operation in ("PutItem", "UpdateItem", "DeleteItem", "Query"):
+        events.register(
+            f"provide-client-params.dynamodb.{operation}",
+            lambda params, **_: {**params, "ReturnConsumedCapacity": "TOTAL"},
+        )
+        events.register(
+            f"after-call.dynamodb.{operation}",
+            lambda parsed, **_: consumed.append(parsed.get("ConsumedCapacity", {}).get("CapacityUnits", 0)),
+        )
+    tenant = dynamo.new_tenant()
+
+    assert take(dynamo, tenant) == []
+    put(dynamo, a_message(tenant))
+    (leased,) = take(dynamo, tenant)
+    dynamo.inboxes.acknowledge(tenant, "ann", receipt(leased))
+
+    empty, write, look, lease, done = consumed
+    assert (write, lease, done) == (1, 1, 1)
+    assert empty <= look == 0.5
+
+
 def test_of_two_who_read_at_once_one_gets_the_message(dynamo: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
     tenant = dynamo.new_tenant()
     put(dynamo, a_message(tenant))

@@ -16,7 +16,7 @@ from pydantic import (
     model_validator,
 )
 
-from minoots_contract.model import Line, WireModel, field_error
+from minoots_contract.model import DeferredModel, Line, field_error
 from minoots_contract.urls import CallersHeaders, WebhookUrl
 
 __all__ = [
@@ -48,7 +48,7 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _ONLY: Final = {"tool": "mcp", "assistant": "langchain"}
 
 
-class AgentBinding(WireModel):
+class AgentBinding(DeferredModel):
     """How an agent is reached."""
 
     adapter: Literal["mcp", "langchain", "autogen", "custom", "inbox"]
@@ -86,7 +86,7 @@ class AgentBinding(WireModel):
         return self
 
 
-class _AgentAction(WireModel):
+class _AgentAction(DeferredModel):
     binding: AgentBinding | None = Field(default=None, description="The timer's agentBinding without it.")
     requires_acknowledgement: None = Field(default=None, description="Not available yet: leave it out.")
 
@@ -115,11 +115,11 @@ class CommandParameters(_AgentAction):
     )
 
 
-class _Prompt(WireModel):
+class _Prompt(DeferredModel):
     parameters: AgentPromptParameters
 
 
-class _Command(WireModel):
+class _Command(DeferredModel):
     parameters: CommandParameters
 
 

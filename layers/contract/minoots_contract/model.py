@@ -11,7 +11,17 @@ from pydantic_core import PydanticCustomError
 from minoots_contract.durations import InvalidDurationError, parse_duration
 from minoots_contract.instants import InvalidInstantError, format_instant, parse_instant
 
-__all__ = ["Duration", "Identifier", "Instant", "Line", "RequestedInstant", "TenantId", "WireModel", "field_error"]
+__all__ = [
+    "DeferredModel",
+    "Duration",
+    "Identifier",
+    "Instant",
+    "Line",
+    "RequestedInstant",
+    "TenantId",
+    "WireModel",
+    "field_error",
+]
 
 
 class WireModel(BaseModel):
@@ -30,6 +40,12 @@ class WireModel(BaseModel):
     def wire(self) -> dict[str, Any]:
         """Return the JSON-ready mapping, camelCase, without absent fields."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+class DeferredModel(WireModel):
+    """Base of models whose validators are made when they are first used: most functions never use them."""
+
+    model_config = ConfigDict(defer_build=True)
 
 
 def field_error(field: str, message: str) -> PydanticCustomError:

@@ -8,7 +8,7 @@ from typing import Annotated, Final, Literal, Self, TypeAlias
 
 from pydantic import AfterValidator, Field, JsonValue, StringConstraints, model_validator
 
-from minoots_contract.model import Line, WireModel, field_error
+from minoots_contract.model import DeferredModel, Line, field_error
 
 __all__ = [
     "TARGETS",
@@ -67,7 +67,7 @@ _Group = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9!\"#$%&'()*+,./:;
 _GROUP_HELP = "Message group of a FIFO queue or topic; the timer's id without it."
 
 
-class BusTarget(WireModel):
+class BusTarget(DeferredModel):
     """An event on an EventBridge bus: a CloudEvent whose `id` is the delivery id and whose `data` is `detail`."""
 
     target: Literal["bus"]
@@ -81,7 +81,7 @@ class BusTarget(WireModel):
         return self.detail
 
 
-class _Message(WireModel):
+class _Message(DeferredModel):
     arn: str
     payload: JsonValue = Field(default=None, description=_PAYLOAD)
     attributes: _Attributes = Field(default_factory=dict)
@@ -113,7 +113,7 @@ class TopicTarget(_Message):
     arn: _TopicArn
 
 
-class FunctionTarget(WireModel):
+class FunctionTarget(DeferredModel):
     """An asynchronous invocation of a Lambda function with a CloudEvent, as on a bus; `data` is `payload`."""
 
     target: Literal["function"]
@@ -126,7 +126,7 @@ class FunctionTarget(WireModel):
         return self.payload
 
 
-class StateMachineTarget(WireModel):
+class StateMachineTarget(DeferredModel):
     """An execution of a Step Functions state machine, whose name is made of the delivery id."""
 
     target: Literal["stateMachine"]
@@ -143,23 +143,23 @@ WorkflowTarget: TypeAlias = BusTarget | QueueTarget | TopicTarget | FunctionTarg
 """What a `workflow_event` goes to."""
 
 
-class _Bus(WireModel):
+class _Bus(DeferredModel):
     parameters: BusTarget
 
 
-class _Queue(WireModel):
+class _Queue(DeferredModel):
     parameters: QueueTarget
 
 
-class _Topic(WireModel):
+class _Topic(DeferredModel):
     parameters: TopicTarget
 
 
-class _Function(WireModel):
+class _Function(DeferredModel):
     parameters: FunctionTarget
 
 
-class _StateMachine(WireModel):
+class _StateMachine(DeferredModel):
     parameters: StateMachineTarget
 
 

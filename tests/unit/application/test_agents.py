@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
+from minoots_contract.actions import Action
 from minoots_kernel.domain.errors import InvalidTimerError, PermanentActionError, TransientActionError
 from minoots_kernel.domain.timer import Status, Timer
 from tests.unit.application.world import DEMO, World, wake_up
-from tests.unit.domain.builders import request
+from tests.unit.domain.builders import fired, request
 
 URL = "https://agent.example/run"
 
@@ -237,6 +238,35 @@ def test_a_command_that_cannot_be_given_is_refused_when_the_timer_is_made(action
         create(world, action, agentBinding=to(), metadata={"ticket": 7})
     assert [field for field, _ in caught.value.fields] == [f"actionBundle.actions[0].parameters.{place}"]
     assert world.store.timers == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "parameters", "says"),
+    [
+        ("agent_prompt", {"prompt": 7}, "no longer valid"),
+        ("command", {}, "no longer valid"),
+        ("workflow_event", {"target": "fax"}, "no longer valid"),
+        ("workflow_event", {"target": "queue"}, "no longer valid"),
+        ("agent_prompt", {}, "no agent"),
+        ("agent_prompt", {"binding": to("mcp")}, "no agent"),
+        ("command", {"template": "gone", "version": 1, "binding": to()}, "'gone' is gone"),
+    ],
+)
+def test_what_was_stored_under_other_rules_fails_for_good(kind: str, parameters: dict[str, Any], says: str) -> None:
+    world = World()
+    timer = fired("a")
+    action = Action.model_construct(id="a", kind=kind, parameters=parameters)  # type: ignore[arg-type]
+    with pytest.raises(PermanentActionError, match=says):
+        world.run.performers[kind].perform(timer, action, 1, world.clock.now_ms())
+    assert world.receiver.requests == []
+
+
+def test_a_payload_that_no_inbox_can_hold_fails_for_good() -> None:
+    world = World()
+    timer = create(world, agentBinding=to("inbox", "ann"), metadata={"text": "\u00e4" * 190_000}, attempts=5)
+    assert run(world, timer).status is Status.FAILED
+    assert world.inboxes.messages == []
+    assert "larger than an inbox can hold" in world.dead_letters.letters[0].reason
 
 
 def test_an_inbox_has_the_message_and_the_action_counts_as_delivered() -> None:

@@ -2,7 +2,7 @@
 
 Of the protocol (revisions 2025-03-26 to 2025-11-25) a caller of one tool needs four messages: initialize, the
 notification that it is done, the call, and the end of the session. These are written here; the official SDK brings an
-HTTP client of its own, which could not be held to checked addresses, and 30 MB (ADR 0011). Its server is what the
+HTTP client of its own, which could not be held to checked addresses, and 30 MB (ADR 0018). Its server is what the
 tests talk to.
 """
 
