@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 from botocore.awsrequest import AWSPreparedRequest
 
 from minoots_local.aws.gate import AwsReply
+from minoots_local.clock import Clock
 from minoots_local.functions import LocalFunction
 from minoots_local.logs import logger
 
@@ -24,9 +25,11 @@ class AsyncInvocations:
 
     Args:
         functions: The functions of the template.
+        clock: Is told what is under way.
     """
 
-    def __init__(self, functions: Iterable[LocalFunction]) -> None:
+    def __init__(self, functions: Iterable[LocalFunction], clock: Clock) -> None:
+        self._clock = clock
         self._functions = {function.arn: function for function in functions}
         self._pool = ThreadPoolExecutor(8, thread_name_prefix="invocation")
 
@@ -42,7 +45,7 @@ class AsyncInvocations:
             headers = {"x-amzn-ErrorType": "ResourceNotFoundException", "Content-Type": "application/json"}
             return AwsReply(404, headers, json.dumps(missing))
         body = request.body if isinstance(request.body, bytes) else b"{}"
-        self._pool.submit(self._invoke, function, json.loads(body))
+        self._pool.submit(self._clock.hand_over(self._invoke), function, json.loads(body))
         return _ACCEPTED
 
     def close(self) -> None:

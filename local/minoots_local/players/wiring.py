@@ -72,7 +72,7 @@ class Players:
         self._functions = functions
         self._clock = clock
         self._model = model
-        self._invocations = AsyncInvocations(functions.values())
+        self._invocations = AsyncInvocations(functions.values(), clock)
         account.gate.invocations = self._invocations
         self._bus = BusPlayer(account.buses, self._rules(template), clock, model)
         self.schedules = ScheduleClock(account.gate, account.schedules, account.queues, clock, model)
