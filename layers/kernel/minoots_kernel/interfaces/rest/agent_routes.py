@@ -42,6 +42,10 @@ def add_inbox(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
         )
         return json_answer(200, InboxReply.model_construct(messages=[inbox_message_reply(one) for one in found]))
 
+    _add_receipts(app, use_cases)
+
+
+def _add_receipts(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
     @app.post(
         "/agents/<agent>/inbox/<receipt>/ack",
         **described("acknowledgeMessage", "Take a message out for good", ReceiptReply, 409),
