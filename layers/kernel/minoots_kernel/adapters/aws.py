@@ -28,7 +28,7 @@ Service = Literal["dynamodb", "events", "lambda", "scheduler", "sns", "sqs", "st
 """The services that are called, by their names in boto3."""
 
 _CONFIG: Final = Config(
-    # Three tries of a silent service take nine seconds, and the shortest timeout of a function is 15 s; whatever called
+    # Three tries of a silent service take nine seconds, and the shortest timeout of a function is 20 s; whatever called
     # us is tried again by its queue.
     retries={"mode": "standard", "total_max_attempts": 3},
     connect_timeout=1,
