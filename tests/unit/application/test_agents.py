@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from minoots_contract.actions import Action
+from minoots_contract.instants import format_instant
 from minoots_kernel.domain.errors import InvalidTimerError, PermanentActionError, TransientActionError
 from minoots_kernel.domain.timer import Status, Timer
 from tests.unit.application.world import DEMO, World, wake_up
@@ -144,6 +145,30 @@ def test_an_agent_that_fails_is_tried_again_as_the_policy_says(
     assert (letter.kind, letter.reason, len(letter.attempts)) == ("agent_prompt", failure.reason, tries)
     assert letter.request["binding"]["headers"] == ["Authorization"]
     assert letter.request["prompt"] == "hello"
+
+
+def test_an_agent_that_would_be_called_too_late_leaves_a_letter_without_its_secrets() -> None:
+    world = World()
+    secret = to(headers={"Authorization": "Bearer secret"})
+    late = {"mode": "deadLetter", "afterMs": 1_000}
+    timer = create(world, prompt(prompt="hello", binding=secret), latePolicy=late)
+    world.clock.advance_to(timer.fire_at_ms + 3_000)
+    world.fire(wake_up(timer))
+    (letter,) = world.dead_letters.letters
+    assert (letter.kind, letter.attempts) == ("agent_prompt", ())
+    assert letter.request == {"prompt": "hello", "binding": {**secret, "headers": ["Authorization"]}}
+    assert world.receiver.requests == []
+
+
+def test_an_agent_is_told_the_due_time_that_the_last_heartbeat_left() -> None:
+    world = World()
+    timer = create(world, agentBinding=to(payloadTemplate={"at": "{{ timer.fireAt }}"}), heartbeat=True)
+    world.clock.advance_to(timer.created_at_ms + 10_000)
+    beaten = world.beat(DEMO, timer.id)
+    assert beaten.fire_at_ms == timer.fire_at_ms + 10_000
+    world.play(beaten.fire_at_ms + 60_000)
+    ((_, sent),) = world.receiver.requests
+    assert json.loads(sent.body or "") == {"at": format_instant(beaten.fire_at_ms)}
 
 
 @pytest.mark.parametrize(
