@@ -59,7 +59,7 @@ def kinds() -> dict[str, Play]:
         "webhook, retried once": lambda s: _near(
             s, [503], actionBundle=s.webhook(small, maxAttempts=3, backoffInitialMs=1000)
         ),
-        "webhook, failed for good": lambda s: _near(s, [410], actionBundle=s.webhook(small)),
+        "webhook, failed for good": lambda s: _near(s, [404], actionBundle=s.webhook(small)),
         "webhook with a body of 2 KB": lambda s: _near(s, [], actionBundle=s.webhook({"text": "x" * 2000})),
         "cancelled, near": lambda s: _cancelled(s, 120_000, "scheduled"),
         "cancelled, far": lambda s: _cancelled(s, HOUR_MS, "armed"),

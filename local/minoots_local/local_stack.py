@@ -103,7 +103,7 @@ class LocalStack:
             self._exit.enter_context(self.clock.running())
         self._exit.enter_context(kernel_surroundings(self.clock))
         self._exit.enter_context(self.account.open())
-        self.account.create(template)
+        self.account.create(template, settings.data)
         writes = self._open_ledger()
         for resource in template.of_type("AWS::Serverless::Function"):
             self.functions[resource.logical_id] = LocalFunction(resource, template, self.clock, self.model)

@@ -20,7 +20,7 @@ MAY_ON_THE_TABLE = {
     "KernelArmFunction": {"GetItem", "PutItem", "UpdateItem"},
     "KernelFireFunction": {"GetItem", "UpdateItem", "PutItem"},
     "KernelSweepFunction": {"GetItem", "BatchGetItem", "UpdateItem", "PutItem", "Query"},
-    "OrchestratorFunction": {"GetItem", "UpdateItem", "PutItem"},
+    "OrchestratorFunction": {"GetItem", "BatchGetItem", "UpdateItem", "PutItem"},
     "EventFabricFunction": {"PutItem"},
 }
 
@@ -177,3 +177,36 @@ def test_an_allow_list_takes_arns_and_nothing_wider(source: Resources, name: str
     other = next(value for key, value in GOOD.items() if key != name)
     for bad in ("*", arn + "*", f"{arn}, {arn}", f"{arn},", other, f"{arn},{other}", arn.replace("123456789012", "*")):
         assert not pattern.fullmatch(bad), bad
+
+
+def test_the_api_deletes_destinations_and_nothing_else(resources: Resources) -> None:
+    deleting = [(name, one) for name, one in statements(resources) if "dynamodb:DeleteItem" in as_list(one["Action"])]
+    ((name, statement),) = deleting
+    assert name == "ControlPlaneFunctionRole"
+    assert statement["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["W#*"]}}
+
+
+def test_who_seals_secrets_cannot_open_them_and_none_of_both_without_saying_whose(resources: Resources) -> None:
+    using = {
+        name: statement
+        for name, statement in statements(resources)
+        if any(action.startswith("kms:") for action in as_list(statement["Action"]))
+    }
+    assert {name: as_list(one["Action"]) for name, one in using.items()} == {
+        "ControlPlaneFunctionRole": ["kms:Encrypt"],
+        "OrchestratorFunctionRole": ["kms:Decrypt"],
+    }
+    for statement in using.values():
+        assert statement["Condition"] == {
+            "StringLike": {"kms:EncryptionContext:tenant": "?*", "kms:EncryptionContext:destination": "?*"}
+        }
+        assert statement["Resource"] == {
+            "Fn::If": ["MakesSecretsKey", {"Fn::GetAtt": ["SecretsKey", "Arn"]}, {"Ref": "SecretsKeyArn"}]
+        }
+
+
+def test_the_secrets_key_rotates_and_outlives_the_stack(resources: Resources) -> None:
+    key = resources["SecretsKey"]
+    assert key["Properties"]["EnableKeyRotation"] is True
+    assert (key["DeletionPolicy"], key["UpdateReplacePolicy"]) == ("Retain", "Retain")
+    assert key["Condition"] == "MakesSecretsKey"

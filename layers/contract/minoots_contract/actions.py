@@ -10,7 +10,7 @@ from pydantic import Field, JsonValue, field_validator, model_validator
 from minoots_contract.agents import AgentPromptParameters, CommandParameters, read_command, read_prompt
 from minoots_contract.model import Identifier, WireModel, field_error
 from minoots_contract.targets import WorkflowTarget, read_target
-from minoots_contract.urls import CallersHeaders, WebhookUrl
+from minoots_contract.webhooks import WebhookParameters
 
 __all__ = [
     "ACTION_KINDS",
@@ -18,21 +18,10 @@ __all__ = [
     "ActionBundle",
     "RetryPolicy",
     "WebhookParameters",
-    "WebhookUrl",
 ]
 
 ACTION_KINDS: Final = ("webhook", "command", "agent_prompt", "workflow_event")
 """Every kind of action that the contract names."""
-
-
-class WebhookParameters(WireModel):
-    """Parameters of an action of kind ``webhook``."""
-
-    url: WebhookUrl
-    method: Literal["POST", "PUT", "PATCH", "GET", "DELETE"] = "POST"
-    headers: CallersHeaders = Field(default_factory=dict)
-    body: JsonValue = Field(default=None, description="Sent as JSON; without it the timer's own envelope is sent.")
-    timeout_ms: int = Field(default=10_000, ge=100, le=30_000, description="Time for the whole exchange, milliseconds.")
 
 
 class RetryPolicy(WireModel):

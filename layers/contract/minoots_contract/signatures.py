@@ -1,7 +1,7 @@
 """Signatures of Standard Webhooks 1.0: HMAC-SHA256 over `<id>.<timestamp>.<body>`, one for each secret that is valid.
 
-A receiver checks a delivery with `verify`, with the libraries of the standard (`standardwebhooks`), or with Svix's. While
-a secret is being rotated a delivery carries a signature of each, so that receivers may change over whenever they like.
+A receiver checks a delivery with `verify`, with the libraries of the standard (`standardwebhooks`), or with Svix's.
+While a secret is being rotated a delivery carries a signature of each, so that receivers may change over at leisure.
 """
 
 from __future__ import annotations

@@ -26,6 +26,7 @@ __all__ = [
     "RenderedTooLargeError",
     "TemplateError",
     "UnknownPlaceholderError",
+    "blanked",
     "field_path",
     "placeholders",
     "render",
@@ -77,6 +78,15 @@ def placeholders(value: JsonValue) -> set[str]:
     return {
         path for where, text in _texts(value, ()) for token in _TOKEN.finditer(text) if (path := _path(token, where))
     }
+
+
+def blanked(text: str, stand_in: str) -> str:
+    """Return a text with the same stand-in for every placeholder, to look at its form before the values are known.
+
+    Raises:
+        MalformedTemplateError: If opening braces begin no placeholder.
+    """
+    return _TOKEN.sub(lambda token: stand_in if _path(token, ()) else _OPENING, text)
 
 
 def render(value: JsonValue, context: Mapping[str, Any], *, limit: int = MAX_RENDERED) -> JsonValue:

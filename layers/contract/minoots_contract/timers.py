@@ -112,6 +112,13 @@ class AttemptReply(WireModel):
     outcome: Literal["succeeded", "failed"]
     status_code: int | None = Field(default=None, description="The receiver's HTTP status, if it answered.")
     error: str | None = None
+    connect_ms: int | None = Field(
+        default=None, description="Milliseconds until the connection stood, TLS included; absent on a kept connection."
+    )
+    first_byte_ms: int | None = Field(default=None, description="Milliseconds until the answer began.")
+    response_excerpt: str | None = Field(
+        default=None, description="How the body of an answer that is a failure began, secrets masked."
+    )
 
 
 class ActionReply(WireModel):

@@ -1,14 +1,19 @@
-"""Addresses and header fields that callers name for requests of the service: what HTTP can carry, and nothing else."""
+"""Addresses and header fields that callers name for requests of the service: what HTTP can carry, and nothing else.
+
+Of an address this is what its text tells; where the name behind it leads is checked on the way.
+"""
 
 from __future__ import annotations
 
 import re
 from typing import Annotated, Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-__all__ = ["CallersHeaders", "WebhookUrl"]
+from minoots_contract.templates import blanked, placeholders
+
+__all__ = ["CallersHeaders", "WebhookUrl", "WebhookUrlTemplate", "lies_under"]
 
 _HEADER_NAME = r"^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$"
 # RFC 9110, 5.5: blanks and tabs stand between visible characters only, or the request could not be sent.
@@ -18,16 +23,28 @@ _RESERVED_HEADERS: Final = frozenset(
     {"connection", "content-length", "expect", "host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
 )
 _RESERVED_PREFIXES: Final = ("webhook-", "minoots-", "proxy-")
-_UNSAFE_URL: Final = re.compile(r"[\x00-\x20\x7f-\x9f\\]")
+_UNSAFE: Final = re.compile(r"[\x00-\x20\x7f-\x9f\\]")
 # Some versions of Python's reader take the brackets of an IPv6 address for the whole host, whatever stands around them.
 _AUTHORITY: Final = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^\[\]:]+)(?::[0-9]*)?")
+_PLAIN_ORIGIN: Final = re.compile(r"https?://[^/?{}]+[/?]", re.IGNORECASE)
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+
+# The "bad ports" of the Fetch standard (2.9): other protocols listen there, and some take a request for commands.
+_PORTS_OF_OTHERS: Final = frozenset(
+    {
+        *(1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102, 103, 104, 109),
+        *(110, 111, 113, 115, 117, 119, 123, 135, 137, 139, 143, 161, 179, 389, 427, 465, 512, 513, 514, 515, 526, 530),
+        *(531, 532, 540, 548, 554, 556, 563, 587, 601, 636, 989, 990, 993, 995, 1719, 1720, 1723, 2049, 3659, 4045),
+        *(4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080),
+    }
+)
 
 
-def _webhook_url(url: str) -> str:
-    if _UNSAFE_URL.search(url):
+def _web_address(url: str) -> str:
+    if _UNSAFE.search(url):
         raise ValueError("the URL has blanks, control characters or backslashes: percent-encode them")
     parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"}:
+    if parts.scheme not in _DEFAULT_PORTS:
         raise ValueError("the URL's scheme must be http or https")
     if not parts.hostname:
         raise ValueError("the URL has no host")
@@ -35,15 +52,35 @@ def _webhook_url(url: str) -> str:
         raise ValueError("the URL must not carry a user name or password: use headers")
     if parts.fragment:
         raise ValueError("the URL must not have a fragment")
-    if parts.port == 0:  # `port` itself raises ValueError when it is no number up to 65535
-        raise ValueError("the URL's port must be from 1 to 65535")
+    _check_port(parts.port)  # which itself raises ValueError when it is no number up to 65535
     if not _AUTHORITY.fullmatch(parts.netloc):
         raise ValueError("the URL's host is not well formed")
+    if any(unquote(step) in {".", ".."} for step in parts.path.split("/")):
+        raise ValueError("the URL's path must not have '.' or '..' for a step: write the path that is meant")
     return url
 
 
-WebhookUrl = Annotated[str, StringConstraints(min_length=1, max_length=2048), AfterValidator(_webhook_url)]
-"""An absolute http or https URL without user info or fragment."""
+def _check_port(port: int | None) -> None:
+    if port == 0:
+        raise ValueError("the URL's port must be from 1 to 65535")
+    if port in _PORTS_OF_OTHERS:
+        raise ValueError(f"the URL's port {port} belongs to another protocol than HTTP")
+
+
+def _address_template(url: str) -> str:
+    if not placeholders(url):
+        return _web_address(url)
+    if not _PLAIN_ORIGIN.match(url):
+        raise ValueError("placeholders may stand in the URL's path and query only: its host must be known beforehand")
+    _web_address(blanked(url, "0"))
+    return url
+
+
+WebhookUrl = Annotated[str, StringConstraints(min_length=1, max_length=2048), AfterValidator(_web_address)]
+"""An absolute http or https URL without user info, fragment or dot segments, on a port that HTTP may use."""
+
+WebhookUrlTemplate = Annotated[str, StringConstraints(min_length=1, max_length=2048), AfterValidator(_address_template)]
+"""The same, with placeholders in its path and query."""
 
 
 def _callers_own(headers: dict[str, str]) -> dict[str, str]:
@@ -67,3 +104,20 @@ CallersHeaders = Annotated[
     AfterValidator(_callers_own),
 ]
 """Header fields of a request, none of which the service writes itself."""
+
+
+def lies_under(url: str, prefix: str) -> bool:
+    """Say whether a URL is the prefix, or continues it after a step of its path.
+
+    Scheme, host and port must be the same, letter for letter but for their case: what two spellings of a host have in
+    common is not for a comparison of texts to say. Both are as `WebhookUrl` takes them.
+    """
+    ours, above = urlsplit(url), urlsplit(prefix)
+    if (ours.scheme, ours.hostname, ours.port or _DEFAULT_PORTS[ours.scheme]) != (
+        above.scheme,
+        above.hostname,
+        above.port or _DEFAULT_PORTS[above.scheme],
+    ):
+        return False
+    path, base = ours.path or "/", above.path or "/"
+    return path == base or path.startswith(base if base.endswith("/") else base + "/")

@@ -56,6 +56,7 @@ class Settings(BaseModel):
     allowed_topics: Words = ()
     allowed_functions: Words = ()
     allowed_state_machines: Words = ()
+    secrets_key: str = ""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str], *needed: str) -> Settings:

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -11,12 +12,14 @@ from moto import mock_aws
 from moto.dynamodb.models import dynamodb_backends
 from moto.dynamodb.models.dynamo_type import Item
 from moto.events.models import events_backends
+from moto.kms.models import kms_backends
 from moto.scheduler.models import Schedule, scheduler_backends
 from moto.sqs.models import Message, sqs_backends
 
 from minoots_local.aws.direct import DirectTables
 from minoots_local.aws.event_buses import Buses
 from minoots_local.aws.gate import AwsGate, opened
+from minoots_local.aws.keys import create_key, root_secret
 from minoots_local.aws.lean_queue import LeanQueue
 from minoots_local.aws.lean_sqs import LeanSqsBackend
 from minoots_local.aws.lean_table import LeanDynamoBackend
@@ -100,8 +103,17 @@ class Account:
         assert isinstance(queue, LeanQueue)
         return queue
 
-    def create(self, template: Template) -> None:
-        """Make the template's resources."""
+    def create(self, template: Template, data: Path | None = None) -> None:
+        """Make the template's resources.
+
+        Args:
+            template: What to make.
+            data: Directory of the journal, where KMS keys keep what they are made of; None forgets it with the process.
+        """
+        if keys := template.of_type("AWS::KMS::Key"):
+            root = root_secret(data)
+            for key in keys:
+                create_key(kms_backends[ACCOUNT][REGION], key.logical_id, key.properties.get("Description", ""), root)
         for table in template.of_type("AWS::DynamoDB::Table"):
             self._create_table(table)
         queues = template.of_type("AWS::SQS::Queue")

@@ -25,6 +25,7 @@ from moto.core.request import normalize_request
 from moto.core.utils import method_names_from_class
 from moto.dynamodb.responses import DynamoHandler
 from moto.events.responses import EventsHandler
+from moto.kms.responses import KmsResponse
 from moto.scheduler.responses import EventBridgeSchedulerResponse
 from moto.sqs.responses import SQSResponse
 
@@ -34,11 +35,12 @@ from minoots_local.errors import JournalWriteError
 _RESPONSES: dict[str, Any] = {
     "dynamodb": DynamoHandler,
     "events": EventsHandler,
+    "kms": KmsResponse,
     "scheduler": EventBridgeSchedulerResponse,
     "sqs": SQSResponse,
 }
 _DOMAIN = ".amazonaws.com"
-_HOST = re.compile(r"(dynamodb|events|scheduler|sqs)\.us-east-1\.amazonaws\.com")
+_HOST = re.compile(r"(dynamodb|events|kms|scheduler|sqs)\.us-east-1\.amazonaws\.com")
 
 _REFLECTION = "method_names_from_class"
 

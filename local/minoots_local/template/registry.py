@@ -8,6 +8,7 @@ Anything else is an error: a template that asks for more than is played must not
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import NAMESPACE_URL, uuid5
 
 from minoots_local.errors import TemplateError
 from minoots_local.template.model import ACCOUNT, PARTITION, REGION, arn, physical_name
@@ -87,6 +88,11 @@ def _global(service: str, prefix: str) -> Callable[[str], str]:
 def queue_url(logical_id: str) -> str:
     """The URL of a queue of the template, as the SDK forms it."""
     return f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{physical_name(logical_id)}"
+
+
+def key_id(logical_id: str) -> str:
+    """The id of a KMS key of the template: a UUID as AWS's are, and the same on every start."""
+    return str(uuid5(NAMESPACE_URL, physical_name(logical_id)))
 
 
 def _log_group_arn(logical_id: str) -> str:
@@ -173,6 +179,14 @@ TYPES: Mapping[str, ResourceType] = {
             nested={"RedrivePolicy": _words("deadLetterTargetArn maxReceiveCount")},
         ),
         _inert("AWS::SQS::QueuePolicy", "PolicyDocument Queues"),
+        ResourceType(
+            "AWS::KMS::Key",
+            plays=_words("Description"),
+            harmless=_words("Enabled EnableKeyRotation KeyPolicy PendingWindowInDays RotationPeriodInDays Tags"),
+            ref=key_id,
+            attributes={"Arn": lambda logical_id: arn("kms", f"key/{key_id(logical_id)}"), "KeyId": key_id},
+        ),
+        _inert("AWS::KMS::Alias", "AliasName TargetKeyId"),
         ResourceType(
             "AWS::Scheduler::ScheduleGroup",
             harmless=_words("Tags"),

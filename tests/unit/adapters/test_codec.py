@@ -16,6 +16,8 @@ from minoots_contract.agents import AgentBinding
 from minoots_contract.late_policy import LatePolicy
 from minoots_kernel.adapters.dynamodb.codec import (
     MAX_SPEC_BYTES,
+    attempts_from_json,
+    attempts_to_json,
     changes,
     compact,
     spec_from_json,
@@ -78,6 +80,9 @@ attempts = st.builds(
     outcome=st.sampled_from(["succeeded", "failed"]),
     status_code=st.none() | st.integers(100, 599),
     error=st.none() | st.text(),
+    connect_ms=st.none() | st.integers(0, 30_000),
+    first_byte_ms=st.none() | st.integers(0, 30_000),
+    excerpt=st.none() | st.text(),
 )
 states = st.builds(
     ActionState,
@@ -241,3 +246,18 @@ def test_what_was_accepted_once_stays_readable_under_stricter_rules() -> None:
     )
 
     assert spec_from_json(stored).bundle is not None
+
+
+def test_attempts_that_were_stored_with_fewer_values_stay_readable() -> None:
+    old = [[1, 5, 9, "failed", 503, "no luck"], [2, 15, 19, "succeeded", 200, None]]
+
+    assert attempts_from_json(old) == (Attempt(1, 5, 9, "failed", 503, "no luck"), Attempt(2, 15, 19, "succeeded", 200))
+
+
+def test_an_attempts_row_ends_with_its_last_value() -> None:
+    attempts = (Attempt(1, 5, 9, "succeeded", 200, first_byte_ms=4), Attempt(2, 15, 19, "failed", excerpt="no"))
+
+    assert attempts_to_json(attempts) == [
+        [1, 5, 9, "succeeded", 200, None, None, 4],
+        [2, 15, 19, "failed", None, None, None, None, "no"],
+    ]

@@ -103,7 +103,7 @@ LIVES = {
     "beaten and left to die": Life(lambda world: beaten(world, "30s", 20_000), {}, Status.SETTLED, ("a#1",)),
     "beaten rarely and left to die": Life(lambda world: beaten(world, "2h", 5_400_000), {}, Status.SETTLED, ("a#1",)),
     "failed for good": Life(
-        lambda world: world.new("a", "b"), {"a#1": PermanentActionError("gone", 410)}, Status.FAILED, ("a#1", "b#1")
+        lambda world: world.new("a", "b"), {"a#1": PermanentActionError("no", 404)}, Status.FAILED, ("a#1", "b#1")
     ),
 }
 ERRORS = {"crash": Crash(), "no answer": DependencyUnavailableError("no answer")}

@@ -20,7 +20,7 @@ from tests.unit.domain.builders import NOW_MS
 
 DUE_MS = NOW_MS + 30_000
 BUSY = TransientActionError("busy", 503)
-GONE = PermanentActionError("gone", 410)
+GONE = PermanentActionError("no", 404)
 
 
 def message(timer: Timer, action_id: str = "a", attempt: int = 1) -> ActionMessage:

@@ -13,8 +13,10 @@ from minoots_kernel.adapters.memory import (
     MemoryActionQueue,
     MemoryCommandTemplateStore,
     MemoryDeadLetterStore,
+    MemoryDestinationStore,
     MemoryInboxStore,
     MemoryMetrics,
+    MemorySecretBox,
     MemoryTargets,
     MemoryTimerStore,
     MemoryWakeQueue,
@@ -24,6 +26,7 @@ from minoots_kernel.adapters.memory import (
 )
 from minoots_kernel.application.arm_timers import ArmTimers, DisarmTimer
 from minoots_kernel.application.change_of_mind import ChangeOfMind
+from minoots_kernel.application.check_webhooks import CheckWebhooks
 from minoots_kernel.application.create_timer import CreateTimer
 from minoots_kernel.application.fire_timer import FireOutcome, FireTimer
 from minoots_kernel.application.heartbeat_timer import HeartbeatTimer
@@ -34,6 +37,7 @@ from minoots_kernel.application.ports import Delayed, TimerKey
 from minoots_kernel.application.prepare_actions import PrepareActions
 from minoots_kernel.application.run_action import RunAction
 from minoots_kernel.application.sweep_timers import SweepTimers
+from minoots_kernel.domain.answers import Answer
 from minoots_kernel.domain.errors import ActionError, MinootsError, UnknownHintError
 from minoots_kernel.domain.events import TimerChange
 from minoots_kernel.domain.messages import ActionMessage, WakeUp
@@ -154,12 +158,12 @@ class Receiver:
             for _, request in self.requests
         ]
 
-    def send(self, request: WebhookRequest) -> int:
+    def send(self, request: WebhookRequest) -> Answer:
         self.requests.append((self._clock.now_ms(), request))
         answer = self.answers.popleft() if self.answers else self.plan.get(self.deliveries[-1], 200)
         if isinstance(answer, ActionError):
             raise answer
-        return answer if isinstance(answer, int) else answer()
+        return Answer(answer if isinstance(answer, int) else answer())
 
 
 class World:
@@ -188,9 +192,11 @@ class World:
         self.targets = MemoryTargets()
         self.inboxes, self.templates = MemoryInboxStore(), MemoryCommandTemplateStore()
         prepare_actions = PrepareActions(self.allowed, self.templates)
-        self.create = CreateTimer(store, wake_queue, self.clock, SequentialIds(), prepare_actions)
         self.beat = HeartbeatTimer(store, self.clock)
         self.change = ChangeOfMind(store, wake_queue, self.clock)
+        self.destinations, self.secret_box = MemoryDestinationStore(), MemorySecretBox()
+        checks = (CheckWebhooks(around(self.destinations)),)
+        self.create = CreateTimer(store, wake_queue, self.clock, SequentialIds(), prepare_actions, checks=checks)
         self.arm = ArmTimers(store, wake_queue, schedules, self.clock)
         self.fire = FireTimer(store, dead_letters, wake_queue, action_queue, schedules, self.clock, self.metrics)
         self.run = RunAction(
@@ -214,7 +220,7 @@ class World:
         ways = {"langchain": http, "autogen": http, "custom": http, "inbox": inbox}
         agents = AgentPerformer(ways, self.templates)
         return {
-            "webhook": WebhookPerformer(receiver),
+            "webhook": WebhookPerformer(receiver, around(self.destinations), self.secret_box, self.clock),
             "workflow_event": WorkflowEventPerformer(around(self.targets), self.allowed),
             "agent_prompt": agents,
             "command": agents,

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from minoots_contract.actions import ACTION_KINDS, ActionBundle, RetryPolicy, WebhookParameters
+from minoots_contract.actions import ACTION_KINDS, ActionBundle, RetryPolicy
+from minoots_contract.webhooks import WebhookParameters
 
 URL = "https://example.org/hook"
 
@@ -104,7 +105,7 @@ def test_an_action_id_used_twice_is_named_where_it_stands_again() -> None:
         "http://example.org",
         "https://example.org/",
         "HTTPS://EXAMPLE.ORG/x?y=z&u=1%202",
-        "http://example.org:1/",
+        "http://example.org:2/",
         "http://example.org:65535/",
         "http://example.org:/",
         "http://127.0.0.1:8080/hook",

@@ -8,6 +8,7 @@ import pytest
 from minoots_kernel.domain.dead_letters import dead_letter
 from minoots_kernel.domain.dispatch import message_for, overdue_messages, released_at, under_way
 from minoots_kernel.domain.messages import ActionMessage
+from minoots_kernel.domain.rendering import render_webhook
 from minoots_kernel.domain.tenancy import digest_key
 from minoots_kernel.domain.timer import Timer
 from minoots_kernel.domain.transitions import REDISPATCH_AFTER_MS
@@ -21,7 +22,7 @@ DUE_MS = NOW_MS + 30_000
 def sent(timer: Timer, now_ms: int = DUE_MS + 20) -> WebhookRequest:
     action = timer.spec.action("a")
     assert action is not None
-    return webhook_request(timer, "a", action.webhook(), now_ms)
+    return webhook_request(timer, "a", render_webhook(timer, "a", action.webhook()), now_ms)
 
 
 def with_parameters(**parameters: Any) -> Timer:
@@ -35,6 +36,7 @@ def test_a_webhook_tells_which_timer_and_when_in_its_headers() -> None:
         "X-Own": "1",
         "content-type": "application/json",
         "user-agent": request.headers["user-agent"],
+        "traceparent": request.headers["traceparent"],
         "idempotency-key": "0190-t1.a",
         "webhook-id": "0190-t1.a",
         "webhook-timestamp": str((DUE_MS + 20) // 1000),

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 from urllib.parse import urlencode
 
 from minoots_kernel.adapters.memory import MemoryKeyStore, MemoryTimerStore
 from minoots_kernel.application.authenticate import Authenticate
+from minoots_kernel.application.destinations import DestinationUseCases
 from minoots_kernel.application.keep_command_templates import KeepCommandTemplates
 from minoots_kernel.application.list_dead_letters import ListDeadLetters
 from minoots_kernel.application.read_timers import GetTimer, ListTimers
@@ -76,6 +78,7 @@ class Api(World):
         self.keys = MemoryKeyStore()
         for key, tenant in ((KEY, "demo"), (OTHER_KEY, "other")):
             self.keys.put(digest_key(key), Principal(tenant, tenant))
+        drawn = count(1)
         self.use_cases = UseCases(
             self.create,
             GetTimer(reads),
@@ -85,6 +88,9 @@ class Api(World):
             ListDeadLetters(self.dead_letters),
             UseInbox(self.inboxes, self.clock),
             KeepCommandTemplates(self.templates, self.clock),
+            DestinationUseCases.over(
+                self.destinations, self.secret_box, self.clock, lambda size: next(drawn).to_bytes(size)
+            ),
         )
         self.control_plane = ControlPlane(Authenticate(self.keys, self.clock, 60_000), self.use_cases)
 

@@ -52,6 +52,13 @@ def test_every_route_of_the_contract_is_described_and_no_other(described: dict[s
         "GET /command-templates",
         *(f"{method} /command-templates/{{name}}" for method in ("PUT", "GET", "DELETE")),
         "GET /command-templates/{name}/versions/{version}",
+        "GET /destinations",
+        "GET /destinations/{name}",
+        "PUT /destinations/{name}",
+        "DELETE /destinations/{name}",
+        "POST /destinations/{name}/enable",
+        "POST /destinations/{name}/secrets",
+        "DELETE /destinations/{name}/secrets/{secret_id}",
     }
 
 

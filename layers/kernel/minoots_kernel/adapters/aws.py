@@ -17,6 +17,7 @@ from minoots_kernel.domain.errors import DependencyUnavailableError
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
     from mypy_boto3_events.client import EventBridgeClient
+    from mypy_boto3_kms.client import KMSClient
     from mypy_boto3_scheduler.client import EventBridgeSchedulerClient
     from mypy_boto3_sqs.client import SQSClient
 
@@ -24,7 +25,7 @@ __all__ = ["DEFAULT_REGION", "Service", "answering", "client", "error_code", "is
 
 DEFAULT_REGION: Final = "us-east-1"
 
-Service = Literal["dynamodb", "events", "lambda", "scheduler", "sns", "sqs", "stepfunctions"]
+Service = Literal["dynamodb", "events", "kms", "lambda", "scheduler", "sns", "sqs", "stepfunctions"]
 """The services that are called, by their names in boto3."""
 
 _CONFIG: Final = Config(
@@ -48,6 +49,9 @@ _REFUSALS: Final = frozenset(
         "InternalFailure",
         "InternalServerError",
         "InternalServerException",
+        "DependencyTimeoutException",
+        "KMSInternalException",
+        "KeyUnavailableException",
         "LimitExceededException",
         "OverLimit",
         "PriorRequestNotComplete",
@@ -73,6 +77,8 @@ _REFUSALS: Final = frozenset(
 def client(service: Literal["dynamodb"], env: Mapping[str, str]) -> DynamoDBClient: ...
 @overload
 def client(service: Literal["events"], env: Mapping[str, str]) -> EventBridgeClient: ...
+@overload
+def client(service: Literal["kms"], env: Mapping[str, str]) -> KMSClient: ...
 @overload
 def client(service: Literal["scheduler"], env: Mapping[str, str]) -> EventBridgeSchedulerClient: ...
 @overload

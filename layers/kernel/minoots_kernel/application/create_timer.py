@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from minoots_contract.late_policy import LatePolicy
@@ -31,6 +32,8 @@ class CreateTimer:
     ids: IdFactory
     prepare_actions: PrepareActions
     late_policy: LatePolicy | None = None
+    checks: Sequence[Callable[[Timer], None]] = ()
+    """Each looks at the timer before it is stored, and raises `InvalidTimerError` with the fields at fault."""
 
     def __call__(self, principal: Principal, request: CreateTimerRequest) -> Timer:
         """Create a timer for the principal's tenant.
@@ -55,6 +58,8 @@ class CreateTimer:
             late_policy=self.late_policy,
         )
         timer = self.prepare_actions(timer)
+        for check in self.checks:
+            check(timer)
         self.store.create(timer)
         wake_directly(timer, self.wake_queue, self.clock)
         return timer

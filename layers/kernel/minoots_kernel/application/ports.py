@@ -13,7 +13,9 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from minoots_contract.actions import Action
 from minoots_contract.events import CloudEvent
+from minoots_kernel.domain.answers import Answer
 from minoots_kernel.domain.dead_letters import DeadLetter
+from minoots_kernel.domain.destinations import Destination
 from minoots_kernel.domain.messages import ActionMessage, WakeUp
 from minoots_kernel.domain.targets import TargetMessage
 from minoots_kernel.domain.tenancy import Principal
@@ -26,6 +28,7 @@ __all__ = [
     "Clock",
     "DeadLetterStore",
     "Delayed",
+    "DestinationStore",
     "EventBus",
     "IdFactory",
     "KeyStore",
@@ -34,6 +37,7 @@ __all__ = [
     "Page",
     "ParkedRecordStore",
     "Performed",
+    "SecretBox",
     "TargetSender",
     "TimerKey",
     "TimerStore",
@@ -199,6 +203,60 @@ class ParkedRecordStore(Protocol):
         ...
 
 
+class DestinationStore(Protocol):
+    """Destinations of webhooks. Reads by name are strongly consistent."""
+
+    def get_many(self, tenant_id: str, names: Sequence[str]) -> dict[str, Destination]:
+        """Return those of the destinations that exist, by name."""
+        ...
+
+    def create(self, destination: Destination) -> None:
+        """Store a new destination.
+
+        Raises:
+            AlreadyExistsError: If the tenant has one of that name.
+        """
+        ...
+
+    def replace(self, before: Destination, after: Destination) -> None:
+        """Replace a destination if it still stands at the version of `before`.
+
+        Raises:
+            VersionMismatchError: If another write came first, or it is gone.
+        """
+        ...
+
+    def delete(self, tenant_id: str, name: str) -> bool:
+        """Remove a destination; say whether there was one."""
+        ...
+
+    def page(self, tenant_id: str, *, limit: int, position: str | None = None) -> Page[Destination]:
+        """List a tenant's destinations by name, eventually consistent; as `TimerStore.page`."""
+        ...
+
+
+class SecretBox(Protocol):
+    """Makes secrets unreadable where they are kept. What seals need not be able to open, and the other way round."""
+
+    def seal(self, tenant_id: str, destination: str, secret: str) -> str:
+        """Return a secret sealed; it opens for the same tenant and destination only.
+
+        Args:
+            tenant_id: Whose secret.
+            destination: For which destination.
+            secret: At most 4,096 bytes of UTF-8, at least 1.
+        """
+        ...
+
+    def open(self, tenant_id: str, destination: str, sealed: str) -> str:
+        """Return the secret.
+
+        Raises:
+            SealedSecretError: If it was not sealed for these, or can no longer be opened.
+        """
+        ...
+
+
 class WakeQueue(Protocol):
     """The queue of wake-ups."""
 
@@ -260,15 +318,8 @@ class EventBus(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Performed:
-    """What a good attempt leaves to be written down.
-
-    Attributes:
-        status_code: The receiver's HTTP status, if it is one that answers with such.
-    """
-
-    status_code: int | None = None
+Performed = Answer
+"""What a good attempt leaves to be written down; nothing of a receiver that gives no answer."""
 
 
 class ActionPerformer(Protocol):
@@ -293,15 +344,15 @@ class ActionPerformer(Protocol):
 class WebhookSender(Protocol):
     """Makes the HTTP call of a webhook action."""
 
-    def send(self, request: WebhookRequest) -> int:
+    def send(self, request: WebhookRequest) -> Answer:
         """Send one request.
 
         Returns:
-            The receiver's status, 200 to 299.
+            The receiver's answer, its status 200 to 299.
 
         Raises:
             TransientActionError: If another attempt may succeed.
-            PermanentActionError: If none will.
+            PermanentActionError: If none will. Either has the receiver's answer, as far as there was one.
         """
         ...
 

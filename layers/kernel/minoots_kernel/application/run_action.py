@@ -112,34 +112,39 @@ class RunAction:
 
     def _attempt(self, timer: Timer, state: ActionState) -> RecordAttempt:
         started_at_ms = self.clock.now_ms()
-        status_code, failure = self._try(timer, state, started_at_ms)
+        performed, failure = self._try(timer, state, started_at_ms)
         attempt = Attempt(
             number=state.next_attempt,
             started_at_ms=started_at_ms,
             # Never before the firing: a clock that was set back between functions must not reorder the story.
             ended_at_ms=max(self.clock.now_ms(), started_at_ms, (state.dispatched_at_ms or 0) + 1),
             outcome="failed" if failure else "succeeded",
-            status_code=status_code,
+            status_code=performed.status_code,
             error=failure.reason[:MAX_ERROR_TEXT] if failure else None,
+            connect_ms=performed.connect_ms,
+            first_byte_ms=performed.first_byte_ms,
+            excerpt=performed.excerpt,
         )
         self.metrics.count("AttemptsFailed" if failure else "AttemptsSucceeded")
         story = {"timerId": timer.id, "actionId": state.id, "attempt": attempt.number}
-        logger.info("attempt %s", attempt.outcome, extra={**story, "statusCode": status_code, "error": attempt.error})
+        logger.info(
+            "attempt %s", attempt.outcome, extra={**story, "statusCode": performed.status_code, "error": attempt.error}
+        )
         permanent = isinstance(failure, PermanentActionError)
         retry_after_ms = failure.retry_after_ms if isinstance(failure, TransientActionError) else None
         return RecordAttempt(state.id, attempt, permanent, retry_after_ms)
 
-    def _try(self, timer: Timer, state: ActionState, now_ms: int) -> tuple[int | None, ActionError | None]:
+    def _try(self, timer: Timer, state: ActionState, now_ms: int) -> tuple[Performed, ActionError | None]:
         try:
-            return self._perform(timer, state, now_ms).status_code, None
+            return self._perform(timer, state, now_ms), None
         except ActionError as error:
-            return error.status_code, error
+            return error.answer, error
         except MinootsError:
             raise  # nothing was tried: the message comes back
         except Exception as error:
             # A fault of ours counts as an attempt: unrecorded it would be made again for ever, past every limit.
             logger.exception("attempt broke off", extra={"timerId": timer.id, "actionId": state.id})
-            return None, TransientActionError(f"the attempt broke off: {type(error).__name__}")
+            return Performed(), TransientActionError(f"the attempt broke off: {type(error).__name__}")
 
     def _perform(self, timer: Timer, state: ActionState, now_ms: int) -> Performed:
         action = timer.spec.action(state.id)

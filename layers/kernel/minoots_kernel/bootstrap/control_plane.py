@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from secrets import token_bytes
 
 from minoots_kernel.adapters.dynamodb.command_template_store import DynamoCommandTemplateStore
 from minoots_kernel.adapters.dynamodb.dead_letter_store import DynamoDeadLetterStore
@@ -11,7 +12,9 @@ from minoots_kernel.adapters.dynamodb.key_store import DynamoKeyStore
 from minoots_kernel.adapters.ids import Uuid7Ids
 from minoots_kernel.application.authenticate import Authenticate
 from minoots_kernel.application.change_of_mind import ChangeOfMind
+from minoots_kernel.application.check_webhooks import CheckWebhooks
 from minoots_kernel.application.create_timer import CreateTimer
+from minoots_kernel.application.destinations import DestinationUseCases
 from minoots_kernel.application.heartbeat_timer import HeartbeatTimer
 from minoots_kernel.application.keep_command_templates import KeepCommandTemplates
 from minoots_kernel.application.list_dead_letters import ListDeadLetters
@@ -30,18 +33,16 @@ __all__ = ["build"]
 
 def build(env: Mapping[str, str]) -> Handler:
     """Make the handler of HTTP API events."""
-    settings = Settings.from_env(env, "table", "wake_queue_url")
+    settings = Settings.from_env(env, "table", "wake_queue_url", "secrets_key")
     clock, store = surroundings.clock(), parts.timer_store(settings, env)
     dynamodb = parts.client("dynamodb", env)
     templates = DynamoCommandTemplateStore(dynamodb, settings.table)
+    prepare_actions = PrepareActions(parts.allowed_targets(settings), templates)
+    destinations = parts.destinations(settings, env)
+    checks = (CheckWebhooks(destinations),)
     use_cases = UseCases(
         create_timer=CreateTimer(
-            store,
-            parts.wake_queue(settings, env),
-            clock,
-            Uuid7Ids(),
-            PrepareActions(parts.allowed_targets(settings), templates),
-            settings.late_policy,
+            store, parts.wake_queue(settings, env), clock, Uuid7Ids(), prepare_actions, settings.late_policy, checks
         ),
         get_timer=GetTimer(store),
         list_timers=ListTimers(store),
@@ -50,6 +51,7 @@ def build(env: Mapping[str, str]) -> Handler:
         list_dead_letters=ListDeadLetters(DynamoDeadLetterStore(dynamodb, settings.table)),
         use_inbox=UseInbox(DynamoInboxStore(dynamodb, settings.table), clock),
         command_templates=KeepCommandTemplates(templates, clock),
+        destinations=DestinationUseCases.over(destinations, parts.secret_box(settings, env), clock, token_bytes),
     )
     authenticate = Authenticate(DynamoKeyStore(dynamodb, settings.table), clock, settings.key_cache_s * 1000)
     return observed(settings, lambda _metrics: ControlPlane(authenticate, use_cases))

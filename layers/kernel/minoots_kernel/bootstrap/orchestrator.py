@@ -20,7 +20,7 @@ from minoots_kernel.application.agent_ports import AgentReceiver
 from minoots_kernel.application.performers.agent import AgentPerformer
 from minoots_kernel.application.performers.webhook import WebhookPerformer
 from minoots_kernel.application.performers.workflow_event import WorkflowEventPerformer
-from minoots_kernel.application.ports import ActionPerformer, Metrics
+from minoots_kernel.application.ports import ActionPerformer, Clock, Metrics
 from minoots_kernel.application.run_action import RunAction
 from minoots_kernel.bootstrap import parts, surroundings
 from minoots_kernel.bootstrap.lazy import Handler
@@ -37,12 +37,13 @@ MAX_BATCH = 5
 
 def build(env: Mapping[str, str]) -> Handler:
     """Make the handler of action queue events."""
-    settings = Settings.from_env(env, "table", "wake_queue_url", "action_queue_url", "event_bus", *parts.SCHEDULING)
+    needed = ("table", "wake_queue_url", "action_queue_url", "event_bus", "secrets_key", *parts.SCHEDULING)
+    settings = Settings.from_env(env, *needed)
     store, clock = parts.timer_store(settings, env), surroundings.clock()
     dead_letters = DynamoDeadLetterStore(parts.client("dynamodb", env), settings.table)
     wake_queue, action_queue = parts.wake_queue(settings, env), parts.action_queue(settings, env)
     schedules = parts.schedules(settings, env)
-    performers = _performers(settings, env)
+    performers = _performers(settings, env, clock)
 
     visibility = parts.visibility(settings.action_queue_url, env)
 
@@ -58,7 +59,7 @@ def build(env: Mapping[str, str]) -> Handler:
     return observed(settings, make)
 
 
-def _performers(settings: Settings, env: Mapping[str, str]) -> dict[str, ActionPerformer]:
+def _performers(settings: Settings, env: Mapping[str, str], clock: Clock) -> dict[str, ActionPerformer]:
     guard = AddressGuard(settings.allowed_private_hosts)
     # One context for both: reading the authorities' certificates costs some 50 ms.
     tls = httpx.create_ssl_context(trust_env=False)
@@ -75,7 +76,9 @@ def _performers(settings: Settings, env: Mapping[str, str]) -> dict[str, ActionP
     }
     agents = AgentPerformer(receivers, DynamoCommandTemplateStore(dynamodb, settings.table))
     return {
-        "webhook": WebhookPerformer(webhooks),
+        "webhook": WebhookPerformer(
+            webhooks, parts.destinations(settings, env), parts.secret_box(settings, env), clock
+        ),
         "workflow_event": WorkflowEventPerformer(targets, parts.allowed_targets(settings)),
         "agent_prompt": agents,
         "command": agents,

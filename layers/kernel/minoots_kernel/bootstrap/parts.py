@@ -8,7 +8,9 @@ from threading import Lock
 from typing import Any
 
 from minoots_kernel.adapters import aws
+from minoots_kernel.adapters.dynamodb.destination_store import DynamoDestinationStore
 from minoots_kernel.adapters.dynamodb.timer_store import DynamoTimerStore
+from minoots_kernel.adapters.kms import KmsSecretBox
 from minoots_kernel.adapters.scheduler import SchedulerWakeSchedules
 from minoots_kernel.adapters.sqs import SqsActionQueue, SqsMessageVisibility, SqsWakeQueue
 from minoots_kernel.bootstrap import surroundings
@@ -21,7 +23,9 @@ __all__ = [
     "allowed_targets",
     "client",
     "client_in",
+    "destinations",
     "schedules",
+    "secret_box",
     "timer_store",
     "visibility",
     "wake_queue",
@@ -70,6 +74,16 @@ def timer_store(settings: Settings, env: Mapping[str, str]) -> DynamoTimerStore:
     return DynamoTimerStore(
         client("dynamodb", env), settings.table, retention_days=settings.retention_days, clock=surroundings.clock()
     )
+
+
+def destinations(settings: Settings, env: Mapping[str, str]) -> DynamoDestinationStore:
+    """Make the store of destinations."""
+    return DynamoDestinationStore(client("dynamodb", env), settings.table)
+
+
+def secret_box(settings: Settings, env: Mapping[str, str]) -> KmsSecretBox:
+    """Make what seals and opens secrets."""
+    return KmsSecretBox(client("kms", env), settings.secrets_key, surroundings.clock())
 
 
 def wake_queue(settings: Settings, env: Mapping[str, str]) -> SqsWakeQueue:

@@ -21,6 +21,7 @@ ActionError(reason)                 an attempt of an action failed
 NotDueError(fire_at_ms)             a wake-up came before its time
 StaleHintError                      a hint speaks of a generation, or an attempt, that is over
 UnknownHintError                    a hint is newer than what was read: read again later
+SealedSecretError                   a stored secret that cannot be opened
 UnreadableRecordError               a stored record that this code cannot read, now or later
 """
 
@@ -29,6 +30,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from minoots_contract.problems import ERRORS, ErrorCode
+from minoots_kernel.domain.answers import Answer
 
 __all__ = [
     "ActionError",
@@ -43,6 +45,7 @@ __all__ = [
     "NotFoundError",
     "PermanentActionError",
     "QuotaExceededError",
+    "SealedSecretError",
     "StaleHintError",
     "StateConflictError",
     "TargetNotAllowedError",
@@ -158,13 +161,18 @@ class ActionError(Exception):
 
     Attributes:
         reason: One line for the attempt's record.
-        status_code: The receiver's HTTP status, if it answered.
+        answer: What the receiver answered, if it did.
     """
 
     def __init__(self, reason: str, status_code: int | None = None) -> None:
         super().__init__(reason)
         self.reason = reason
-        self.status_code = status_code
+        self.answer = Answer(status_code)
+
+    @property
+    def status_code(self) -> int | None:
+        """The receiver's HTTP status, if it answered."""
+        return self.answer.status_code
 
 
 class TransientActionError(ActionError):
@@ -201,6 +209,10 @@ class StaleHintError(Exception):
 
 class UnknownHintError(Exception):
     """A hint is newer than what was read, or its timer is not visible yet: try it again."""
+
+
+class SealedSecretError(Exception):
+    """A stored secret cannot be opened: it was sealed for another destination, or its key is disabled or gone."""
 
 
 class UnreadableRecordError(ValueError):

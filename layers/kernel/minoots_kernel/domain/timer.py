@@ -63,7 +63,7 @@ class ActionStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try of an action. Times are epoch milliseconds."""
+    """One try of an action. Times are epoch milliseconds; `connect_ms`, `first_byte_ms`, `excerpt` as in `Answer`."""
 
     number: int
     started_at_ms: int
@@ -71,6 +71,9 @@ class Attempt:
     outcome: Literal["succeeded", "failed"]
     status_code: int | None = None
     error: str | None = None
+    connect_ms: int | None = None
+    first_byte_ms: int | None = None
+    excerpt: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

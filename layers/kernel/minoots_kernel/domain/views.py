@@ -95,6 +95,9 @@ def _attempt(attempt: Attempt) -> AttemptReply:
         outcome=attempt.outcome,
         status_code=attempt.status_code,
         error=attempt.error,
+        connect_ms=attempt.connect_ms,
+        first_byte_ms=attempt.first_byte_ms,
+        response_excerpt=attempt.excerpt,
     )
 
 

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
 
-from minoots_contract.actions import WebhookParameters
 from minoots_contract.instants import format_instant
+from minoots_contract.signatures import SECRET_PREFIX, sign
+from minoots_contract.webhooks import RenderedWebhook
+from minoots_kernel.domain.answers import maskable
 from minoots_kernel.domain.timer import Timer, delivery_id
+from minoots_kernel.domain.tracing import trace_headers
 
-__all__ = ["USER_AGENT", "WebhookRequest", "webhook_request"]
+__all__ = ["NO_CREDENTIALS", "USER_AGENT", "Credentials", "WebhookRequest", "webhook_request"]
 
 USER_AGENT = "minoots/0.1 (+durable timers)"
+
+# Header fields that everybody knows the usual values of.
+_NO_SECRETS: Final = frozenset(
+    {"accept", "accept-language", "cache-control", "content-language", "content-type", "traceparent", "user-agent"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +32,7 @@ class WebhookRequest:
         headers: Names are as the caller spelled them; the service's own are lower case.
         body: JSON text; none for methods that carry no body.
         timeout_ms: Time for the whole exchange, milliseconds.
+        secrets: What of the request must be masked wherever an answer repeats it.
     """
 
     method: str
@@ -30,45 +40,99 @@ class WebhookRequest:
     headers: dict[str, str]
     body: bytes | None
     timeout_ms: int
+    secrets: frozenset[str] = frozenset()
 
 
-def webhook_request(timer: Timer, action_id: str, parameters: WebhookParameters, now_ms: int) -> WebhookRequest:
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a destination adds to the requests that go to it.
+
+    Attributes:
+        url: Where to if the action says no URL itself.
+        headers: Its auth headers; they take the place of the action's own of the same name.
+        signing_secrets: The secrets that sign, the newest first; without one the request is not signed.
+    """
+
+    url: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    signing_secrets: tuple[str, ...] = ()
+
+
+NO_CREDENTIALS: Final = Credentials()
+
+
+def webhook_request(
+    timer: Timer,
+    action_id: str,
+    rendered: RenderedWebhook,
+    now_ms: int,
+    credentials: Credentials = NO_CREDENTIALS,
+) -> WebhookRequest:
     """Build the request of an action's next attempt.
 
-    `webhook-id` and `webhook-timestamp` are those of Standard Webhooks 1.0: the id is the same on every attempt, the
-    timestamp (epoch seconds) is the attempt's own.
+    `webhook-id`, `webhook-timestamp` and `webhook-signature` are those of Standard Webhooks 1.0: the id is the same on
+    every attempt, the timestamp (epoch seconds) is the attempt's own, and there is a signature for each secret.
 
     Args:
         timer: The fired timer.
         action_id: Which of its actions.
-        parameters: The action's parameters.
+        rendered: The action's parameters for this attempt.
         now_ms: When the attempt starts, epoch milliseconds.
+        credentials: What the destination adds.
 
     Returns:
         The request; without a `body` parameter it carries the timer's own envelope. The caller's own content type,
-        user agent or idempotency key takes the place of the service's: a second field of the name would be invalid.
+        user agent, idempotency key or trace takes the place of the service's: a second field of the name would be
+        invalid.
+
+    Raises:
+        ValueError: If neither the action nor the destination says where to.
     """
     state = timer.action(action_id)
-    identity = delivery_id(timer.id, action_id)
-    given = {name.lower() for name in parameters.headers}
+    identity, attempt = delivery_id(timer.id, action_id), state.next_attempt if state else 1
+    url = rendered.url or credentials.url
+    if url is None:
+        raise ValueError("nothing says where to")
+    without_content = rendered.method in {"GET", "DELETE"} and rendered.body is None
+    body = None if without_content else _body(timer, rendered)
+    own = _first_of_each(credentials.headers, rendered.headers)
     defaults = {"content-type": "application/json", "user-agent": USER_AGENT, "idempotency-key": identity}
+    if "traceparent" not in {name.lower() for name in own}:
+        defaults |= trace_headers(timer, identity, attempt)
     headers = {
-        **{name: value for name, value in defaults.items() if name not in given},
-        **parameters.headers,
+        **_first_of_each(own, defaults),
         "webhook-id": identity,
         "webhook-timestamp": str(now_ms // 1000),
         "minoots-timer-id": timer.id,
-        "minoots-attempt": str(state.next_attempt if state else 1),
+        "minoots-attempt": str(attempt),
         "minoots-scheduled-for": format_instant(timer.fire_at_ms),
         "minoots-fired-at": format_instant(timer.fired_at_ms or now_ms),
         "minoots-lateness-ms": str(timer.lateness_ms or 0),
     }
-    body = None if parameters.method in {"GET", "DELETE"} and parameters.body is None else _body(timer, parameters)
-    return WebhookRequest(parameters.method, parameters.url, headers, body, parameters.timeout_ms)
+    if credentials.signing_secrets:
+        headers["webhook-signature"] = sign(credentials.signing_secrets, identity, now_ms // 1000, body or b"")
+    secrets = _secrets(own, credentials.signing_secrets)
+    return WebhookRequest(rendered.method, url, headers, body, rendered.timeout_ms, secrets)
 
 
-def _body(timer: Timer, parameters: WebhookParameters) -> bytes:
-    content: Any = parameters.body if parameters.body is not None else _envelope(timer)
+def _first_of_each(*layers: Mapping[str, str]) -> dict[str, str]:
+    """Join header fields; of those that differ by case alone the first counts."""
+    joined: dict[str, str] = {}
+    seen: set[str] = set()
+    for layer in layers:
+        joined |= {name: value for name, value in layer.items() if name.lower() not in seen}
+        seen |= {name.lower() for name in layer}
+    return joined
+
+
+def _secrets(headers: Mapping[str, str], signing_secrets: tuple[str, ...]) -> frozenset[str]:
+    values = [value for name, value in headers.items() if name.lower() not in _NO_SECRETS]
+    keys = [secret.removeprefix(SECRET_PREFIX) for secret in signing_secrets]
+    return maskable([*values, *keys, *signing_secrets])
+
+
+def _body(timer: Timer, rendered: RenderedWebhook) -> bytes:
+    content: Any = rendered.body if rendered.body is not None else _envelope(timer)
     return json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode()
 
 

@@ -106,7 +106,7 @@ def test_both_families_are_tried_though_one_has_many_addresses(
     many = [(f"2606:4700::{n}", 80) for n in range(1, 7)]
     with raw_server(lambda talk: talk.answer_all(OK)) as server:
         names.answers["both.example"] = lambda: [*many, ("127.0.0.1", server.port)]
-        assert sender.send(a_request("http://both.example/")) == 200
+        assert sender.send(a_request("http://both.example/")).status_code == 200
         assert connects[:2] == [many[0], ("127.0.0.1", server.port)]
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
+from minoots_kernel.adapters.webhook.replies import Reply, retry_after_ms
 from minoots_kernel.adapters.webhook.sender import HttpWebhookSender
 from minoots_kernel.domain.errors import ActionError, PermanentActionError, TransientActionError
 from tests.unit.adapters.webhook.servers import a_request, a_sender, raw_server, reply
@@ -38,7 +40,7 @@ def failure(answer: bytes) -> ActionError:
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 207, 299])
 def test_any_status_of_success_is_one(sender: HttpWebhookSender, status: int) -> None:
     with raw_server(lambda talk: talk.answer_all(reply(status))) as server:
-        assert sender.send(a_request(server.url)) == status
+        assert sender.send(a_request(server.url)).status_code == status
 
 
 @pytest.mark.parametrize("status", [408, 409, 421, 423, 425, 429, 500, 501, 502, 503, 504, 507, 599])
@@ -110,3 +112,82 @@ def test_without_the_field_there_is_no_wait_and_of_two_the_first_counts() -> Non
         error = failure(reply(503, *headers))
         assert isinstance(error, TransientActionError)
         assert error.retry_after_ms == wait_ms
+
+
+EPOCH_S = NOW_MS // 1000 + 1_000_000_000  # the frozen clock stands before the times that count as such
+LATER_MS = EPOCH_S * 1000
+
+
+@pytest.mark.parametrize(
+    ("field", "wait_ms"),
+    [
+        ("RateLimit-Reset: 30", 30_000),
+        ("ratelimit-reset: 0", 0),
+        ("X-RateLimit-Reset-After: 1.2", 1_200),
+        ("X-RateLimit-Reset: 12", 12_000),
+        (f"X-RateLimit-Reset: {EPOCH_S + 9}", 9_000),
+        (f"X-RateLimit-Reset: {EPOCH_S + 9}.5", 9_500),
+        (f"X-RateLimit-Reset: {LATER_MS + 9_001}", 9_001),
+        (f"X-Rate-Limit-Reset: {EPOCH_S + 7}", 7_000),
+        (f"X-RateLimit-Reset: {EPOCH_S + 99_999_999}", DAY_MS),
+        ("RateLimit-Reset: 9999999999", DAY_MS),
+        ('RateLimit: "default";r=0;t=5', 5_000),
+        ("RateLimit: limit=100, remaining=0, reset=50", 50_000),
+        (f"X-RateLimit-Reset: {EPOCH_S - 1}", None),
+        ("X-RateLimit-Reset: soon", None),
+        ("X-RateLimit-Reset: -5", None),
+        ("X-RateLimit-Reset: 5 minutes", None),
+        ("X-RateLimit-Reset: 1e3", None),
+        ("RateLimit-Reset: " + "9" * 400, None),
+        ("X-RateLimit-Limit: 100", None),
+    ],
+)
+def test_of_a_429_without_retry_after_the_rate_limits_reset_is_the_wait(field: str, wait_ms: int | None) -> None:
+    name, _, value = field.partition(": ")
+    assert retry_after_ms(Reply(429, [(name.encode(), value.encode())]), LATER_MS) == wait_ms
+
+
+def test_retry_after_and_what_is_seconds_by_definition_come_first() -> None:
+    fields = [(b"X-RateLimit-Reset", b"9"), (b"X-RateLimit-Reset-After", b"4"), (b"RateLimit-Reset", b"3")]
+    assert retry_after_ms(Reply(429, fields), LATER_MS) == 3_000
+    assert retry_after_ms(Reply(429, [*fields, (b"Retry-After", b"60")]), LATER_MS) == 60_000
+    assert retry_after_ms(Reply(429, [*fields, (b"Retry-After", b"what")]), LATER_MS) == 3_000
+
+
+@pytest.mark.parametrize("status", [503, 500, 408])
+def test_the_rate_limit_of_another_answer_is_no_wait(status: int) -> None:
+    assert retry_after_ms(Reply(status, [(b"RateLimit-Reset", b"3600")]), LATER_MS) is None
+
+
+def test_a_failure_tells_how_its_answer_began_without_what_is_secret(sender: HttpWebhookSender) -> None:
+    body = b"no entry for Bearer s3cret-token, s3cret-token or whsec_abc\n" + b"x" * 1_000
+    request = replace(a_request("http://127.0.0.1/"), secrets=frozenset({"s3cret-token", "whsec_abc"}))
+    with (
+        raw_server(lambda talk: talk.answer_all(reply(403, body=body))) as server,
+        pytest.raises(PermanentActionError) as caught,
+    ):
+        sender.send(replace(request, url=server.url))
+    answer = caught.value.answer
+    assert answer.status_code == 403
+    assert answer.excerpt is not None
+    assert answer.excerpt.startswith("no entry for Bearer ***, *** or *** xxx")
+    assert len(answer.excerpt) <= 256
+
+
+def test_a_success_tells_its_times_but_not_what_it_said(sender: HttpWebhookSender) -> None:
+    with raw_server(lambda talk: talk.answer_all(reply(200, body=b"thanks"))) as server:
+        first, second = sender.send(a_request(server.url)), sender.send(a_request(server.url))
+    assert (first.excerpt, second.excerpt) == (None, None)
+    assert first.connect_ms is not None
+    assert first.first_byte_ms is not None
+    assert 0 <= first.connect_ms <= first.first_byte_ms < 5_000
+    assert second.connect_ms is None  # a kept connection
+    assert second.first_byte_ms is not None
+
+
+def test_an_attempt_without_an_answer_tells_how_far_it_came(sender: HttpWebhookSender) -> None:
+    with raw_server(lambda talk: talk.read_request()) as server, pytest.raises(TransientActionError) as caught:
+        sender.send(a_request(server.url))
+    answer = caught.value.answer
+    assert (answer.status_code, answer.first_byte_ms, answer.excerpt) == (None, None, None)
+    assert answer.connect_ms is not None

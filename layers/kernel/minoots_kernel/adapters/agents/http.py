@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from minoots_contract.actions import WebhookParameters
+from minoots_contract.webhooks import RenderedWebhook
 from minoots_kernel.application.ports import Performed, WebhookSender
 from minoots_kernel.domain.agents import AgentDelivery, http_body
 from minoots_kernel.domain.webhooks import webhook_request
@@ -22,8 +22,8 @@ class HttpAgentReceiver:
         """Send the request; see the port."""
         url, body = http_body(delivery)
         binding = delivery.binding
-        parameters = WebhookParameters.model_construct(
+        rendered = RenderedWebhook.model_construct(
             url=url, method="POST", headers=binding.headers, body=body, timeout_ms=binding.timeout_ms
         )
-        request = webhook_request(delivery.timer, delivery.action_id, parameters, delivery.now_ms)
-        return Performed(self.sender.send(request))
+        request = webhook_request(delivery.timer, delivery.action_id, rendered, delivery.now_ms)
+        return self.sender.send(request)

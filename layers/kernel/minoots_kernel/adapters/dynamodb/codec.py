@@ -9,7 +9,8 @@ because the table never looks into them and a map would cost more bytes and more
   stored timer keeps its meaning when a default changes. Text over `MAX_SPEC_BYTES` is an item of its own, and `payload`
   is its length.
 - `actions`: `[[id, status, tries, dispatched at, next attempt at, [[number, started at, ended at, outcome, status code,
-  error], ...]], ...]`, times in epoch milliseconds.
+  error, connect ms, first byte ms, excerpt], ...]], ...]`, times in epoch milliseconds; a row ends with the last of its
+  values that is there.
 - `timeline`: `[[event, at, version], ...]`, with who asked and why behind if anybody did.
 - `asked`: `[[digest of the key, digest of the request], ...]`, the latest changes under an idempotency key.
 
@@ -118,10 +119,15 @@ def _binding(stored: dict[str, Any] | None) -> AgentBinding | None:
 
 
 def attempts_to_json(attempts: tuple[Attempt, ...]) -> list[list[Any]]:
-    """Return attempts as JSON-ready rows."""
-    return [
-        [one.number, one.started_at_ms, one.ended_at_ms, one.outcome, one.status_code, one.error] for one in attempts
-    ]
+    """Return attempts as JSON-ready rows, without the nulls at their ends: each byte is paid for with every write."""
+    rows = []
+    for one in attempts:
+        row = [one.number, one.started_at_ms, one.ended_at_ms, one.outcome, one.status_code, one.error]
+        row += [one.connect_ms, one.first_byte_ms, one.excerpt]
+        while row[-1] is None:
+            row.pop()
+        rows.append(row)
+    return rows
 
 
 def attempts_from_json(rows: list[list[Any]]) -> tuple[Attempt, ...]:

@@ -5,6 +5,7 @@
 | timer | `T#<tenant>#<shard>` | timer id |
 | payload of a timer | `P#<tenant>#<timer id>` | `payload` |
 | dead letter | `D#<tenant>#<shard>` | dead letter id |
+| destination of webhooks | `W#<tenant>` | name |
 | API key | `K#<SHA-256 of the secret>` | `key` |
 | parked stream record | `X#<consumer>` | event id |
 | message of an inbox | `I#<tenant>#<agent>` | fired at, 13 digits of epoch milliseconds, `#`, delivery id |
@@ -29,6 +30,7 @@ __all__ = [
     "Item",
     "check_shard",
     "dead_letter_key",
+    "destination_key",
     "item_key",
     "partitions",
     "payload_key",
@@ -77,6 +79,11 @@ def payload_key(tenant_id: str, timer_id: str) -> Item:
 def dead_letter_key(tenant_id: str, timer_id: str, letter_id: str) -> Item:
     """Return the key of a dead letter."""
     return item_key(f"D#{tenant_id}#{shard_of(timer_id)}", letter_id)
+
+
+def destination_key(tenant_id: str, name: str) -> Item:
+    """Return the key of a destination."""
+    return item_key(f"W#{tenant_id}", name)
 
 
 def partitions(kind: str, tenant_id: str) -> list[str]:

@@ -138,6 +138,12 @@ class Table:
         except self._refused as error:
             raise ConditionFailedError(_was_first_try(error)) from error
 
+    def delete(self, key: Item) -> bool:
+        """Remove an item; say whether there was one."""
+        with answering(WHO):
+            reply = self._client.delete_item(TableName=self._name, Key=key, ReturnValues="ALL_OLD")
+        return "Attributes" in reply
+
     def get(self, key: Item, *, consistent: bool = True) -> Item | None:
         """Return an item, or none."""
         with answering(WHO):

@@ -6,6 +6,7 @@ from minoots_kernel.adapters.memory.bus import MemoryEventBus
 from minoots_kernel.adapters.memory.clock import VirtualClock
 from minoots_kernel.adapters.memory.command_template_store import MemoryCommandTemplateStore
 from minoots_kernel.adapters.memory.dead_letter_store import MemoryDeadLetterStore
+from minoots_kernel.adapters.memory.destination_store import MemoryDestinationStore
 from minoots_kernel.adapters.memory.ids import SequentialIds
 from minoots_kernel.adapters.memory.inbox_store import MemoryInboxStore
 from minoots_kernel.adapters.memory.key_store import MemoryKeyStore
@@ -13,6 +14,7 @@ from minoots_kernel.adapters.memory.metrics import MemoryMetrics
 from minoots_kernel.adapters.memory.parked_record_store import MemoryParkedRecordStore, ParkedRecord
 from minoots_kernel.adapters.memory.queues import MemoryActionQueue, MemoryWakeQueue, Sent
 from minoots_kernel.adapters.memory.schedules import MemoryWakeSchedules, Schedule
+from minoots_kernel.adapters.memory.secret_box import MemorySecretBox
 from minoots_kernel.adapters.memory.targets import MemoryTargets
 from minoots_kernel.adapters.memory.timer_store import MemoryTimerStore
 
@@ -20,11 +22,13 @@ __all__ = [
     "MemoryActionQueue",
     "MemoryCommandTemplateStore",
     "MemoryDeadLetterStore",
+    "MemoryDestinationStore",
     "MemoryEventBus",
     "MemoryInboxStore",
     "MemoryKeyStore",
     "MemoryMetrics",
     "MemoryParkedRecordStore",
+    "MemorySecretBox",
     "MemoryTargets",
     "MemoryTimerStore",
     "MemoryWakeQueue",

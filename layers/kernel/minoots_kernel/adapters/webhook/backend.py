@@ -49,7 +49,9 @@ class GuardedBackend(httpcore.NetworkBackend):
         endpoints = self._resolver.resolve(host, port, exchange)
         for _family, address in endpoints:
             self._guard.check(host, str(address[0]))
-        return DeadlineStream(_connect(endpoints[:MAX_ADDRESSES], exchange))
+        stream = DeadlineStream(_connect(endpoints[:MAX_ADDRESSES], exchange))
+        exchange.note_connection()
+        return stream
 
     def connect_unix_socket(
         self, path: str, timeout: float | None = None, socket_options: Iterable[Any] | None = None

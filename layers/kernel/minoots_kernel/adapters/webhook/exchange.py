@@ -22,14 +22,35 @@ class Exchange:
     """A request on its way.
 
     Attributes:
-        deadline_s: When it must be over, seconds of the monotonic clock.
+        started_s: When it began, seconds of the monotonic clock, as every time here.
+        deadline_s: When it must be over.
         connected: It opened a connection of its own.
-        answered: Something of the reply arrived.
+        connected_s: When that connection stood, TLS included.
+        answered_s: When the first of the reply arrived.
     """
 
+    started_s: float
     deadline_s: float
     connected: bool = False
-    answered: bool = False
+    connected_s: float | None = None
+    answered_s: float | None = None
+
+    @property
+    def answered(self) -> bool:
+        """Whether something of the reply arrived."""
+        return self.answered_s is not None
+
+    def note_connection(self) -> None:
+        """Take down that the connection stands, or now stands with TLS."""
+        self.connected_s = time.monotonic()
+
+    def note_answer(self) -> None:
+        """Take down that the reply arrives."""
+        self.answered_s = self.answered_s or time.monotonic()
+
+    def since_start_ms(self, at_s: float | None) -> int | None:
+        """Return how long after the start a time was, whole milliseconds."""
+        return None if at_s is None else round((at_s - self.started_s) * 1000)
 
     def left_s(self, expired: type[httpcore.TimeoutException]) -> float:
         """Return the seconds that are left, more than 0.
@@ -58,7 +79,8 @@ def exchange_within(timeout_ms: int) -> Iterator[Exchange]:
     Args:
         timeout_ms: Time for all of it, milliseconds.
     """
-    exchange = Exchange(time.monotonic() + timeout_ms / 1000)
+    now_s = time.monotonic()
+    exchange = Exchange(now_s, now_s + timeout_ms / 1000)
     token = _CURRENT.set(exchange)
     try:
         yield exchange

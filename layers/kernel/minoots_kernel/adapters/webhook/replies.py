@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import ceil
 from typing import Final
 
 from minoots_kernel.domain.errors import ActionError, PermanentActionError, TransientActionError
@@ -18,18 +19,38 @@ _TRANSIENT_CLIENT_ERRORS: Final = frozenset({408, 409, 421, 423, 425, 429})
 _SECONDS: Final = re.compile("[0-9]{1,9}")  # more would be no time that anybody means
 # RFC 9110, 5.6.7: the form to send, and the two old ones that must be understood.
 _DATES: Final = ("%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %d %H:%M:%S %Y")
+# In the order in which they are believed: what is seconds by its definition comes first.
+_RESET_FIELDS: Final = (
+    b"ratelimit",
+    b"ratelimit-reset",
+    b"x-ratelimit-reset-after",
+    b"x-ratelimit-reset",
+    b"x-rate-limit-reset",
+)
+# A number alone, or the one of `"default";r=0;t=30` and of `limit=100, remaining=0, reset=30`.
+_NUMBER: Final = r"[0-9]{1,13}(?:\.[0-9]{1,9})?"
+_RESET: Final = re.compile(rf"^(?P<alone>{_NUMBER})$|(?:^|[;, ])(?:t|reset)=(?P<named>{_NUMBER})(?=[;, ]|$)")
+_EARLIEST_EPOCH_S: Final = 1_000_000_000  # in 2001; nobody asks to be left alone for thirty years
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A receiver's answer; its body says nothing to us.
+    """A receiver's answer.
 
     Attributes:
         headers: Names and values as they came.
+        body: The first bytes of its body, of which nothing is understood.
     """
 
     status: int
     headers: Sequence[tuple[bytes, bytes]]
+    body: bytes = b""
+
+    def field(self, name: bytes) -> str | None:
+        """Return a field's first value, by its lower-case name."""
+        values = (value for given, value in self.headers if given.lower() == name)
+        found = next(values, None)
+        return None if found is None else found.decode("latin-1").strip(" \t")
 
 
 def refusal(reply: Reply, now_ms: int) -> ActionError | None:
@@ -48,19 +69,41 @@ def refusal(reply: Reply, now_ms: int) -> ActionError | None:
 
 
 def retry_after_ms(reply: Reply, now_ms: int) -> int | None:
-    """Read `Retry-After`, seconds or a date (RFC 9110, 10.2.3).
+    """Read how long a receiver wants to be left alone: `Retry-After`, or when its rate limit is reset.
+
+    `Retry-After` is seconds or a date (RFC 9110, 10.2.3). Without it the fields of rate limits count, but only of a
+    429: in any other answer they speak of a limit that was not reached. `RateLimit` and `RateLimit-Reset` are those of
+    the IETF's drafts, those with `X-` are as GitHub, Discord and others send them: seconds to wait, or seconds or
+    milliseconds since 1970.
 
     Returns:
-        Milliseconds to wait, at most a day's; nothing if there is no such field, or it is malformed or in the past.
+        Milliseconds to wait, at most a day's; nothing if no field tells, or what it tells is malformed or in the past.
     """
-    fields = [value for name, value in reply.headers if name.lower() == b"retry-after"]
-    if not fields:
+    wait_ms = _date_or_seconds_ms(reply.field(b"retry-after"), now_ms)
+    if wait_ms is None and reply.status == 429:
+        resets = (_reset_ms(reply.field(name), now_ms) for name in _RESET_FIELDS)
+        wait_ms = next((reset_ms for reset_ms in resets if reset_ms is not None), None)
+    return None if wait_ms is None else min(wait_ms, MAX_RETRY_AFTER_MS)
+
+
+def _date_or_seconds_ms(text: str | None, now_ms: int) -> int | None:
+    if text is None:
         return None
-    text = fields[0].decode("latin-1").strip(" \t")
     if _SECONDS.fullmatch(text):
-        return min(int(text) * 1000, MAX_RETRY_AFTER_MS)
+        return int(text) * 1000
     at_ms = _date_ms(text)
-    return min(at_ms - now_ms, MAX_RETRY_AFTER_MS) if at_ms is not None and at_ms > now_ms else None
+    return at_ms - now_ms if at_ms is not None and at_ms > now_ms else None
+
+
+def _reset_ms(text: str | None, now_ms: int) -> int | None:
+    found = _RESET.search(text) if text else None
+    if found is None:
+        return None
+    seconds = float(found["alone"] or found["named"])
+    if seconds < _EARLIEST_EPOCH_S:
+        return ceil(seconds * 1000)
+    at_ms = ceil(seconds if seconds > _EARLIEST_EPOCH_S * 1000 else seconds * 1000)
+    return at_ms - now_ms if at_ms > now_ms else None
 
 
 def _date_ms(text: str) -> int | None:

@@ -18,6 +18,7 @@ from minoots_kernel.adapters.webhook.guard import AddressGuard, BlockedAddressEr
 from minoots_kernel.adapters.webhook.replies import Reply, refusal
 from minoots_kernel.adapters.webhook.stream import ConnectFailedError
 from minoots_kernel.application.ports import Clock
+from minoots_kernel.domain.answers import EXCERPT_CHARACTERS, Answer, excerpt_of
 from minoots_kernel.domain.errors import ActionError, PermanentActionError, TransientActionError
 from minoots_kernel.domain.webhooks import WebhookRequest
 
@@ -26,6 +27,8 @@ __all__ = ["UNSENDABLE", "HttpWebhookSender", "failure_of"]
 logger = logging.getLogger(__name__)
 
 MAX_REPLY_BYTES: Final = 64 * 1024
+# An excerpt and the longest header value, in characters of four bytes: no secret may be cut before it is masked.
+BEGINNING_BYTES: Final = 4 * (EXCERPT_CHARACTERS + 4096)
 # Receivers and balancers close idle connections after a minute, some after 15 s or less.
 KEEPALIVE_EXPIRY_S: Final = 15
 UNSENDABLE: Final = "the request cannot be sent: its URL or a header is not valid in HTTP"
@@ -71,19 +74,21 @@ class HttpWebhookSender:
         )
         weakref.finalize(self, _close, self._pool, self._fresh)
 
-    def send(self, request: WebhookRequest) -> int:
+    def send(self, request: WebhookRequest) -> Answer:
         """Send one request; see the port. No other exception leaves it, and no reason has a library's words in it."""
-        try:
-            wire = _wire(request)
-            with exchange_within(request.timeout_ms) as exchange:
-                reply = self._ask(wire, request.body, exchange)
-            failure = refusal(reply, self._clock.now_ms())
-        except Exception as error:
-            # Not chained: a library's text may quote what the request carries, and would be printed with ours.
-            raise failure_of(error, request.timeout_ms) from None
+        with exchange_within(request.timeout_ms) as exchange:
+            try:
+                reply = self._ask(_wire(request), request.body, exchange)
+                failure = refusal(reply, self._clock.now_ms())
+            except Exception as error:
+                broken = failure_of(error, request.timeout_ms)
+                broken.answer = _answer(exchange)
+                # Not chained: a library's text may quote what the request carries, and would be printed with ours.
+                raise broken from None
         if failure is not None:
+            failure.answer = _answer(exchange, reply.status, excerpt_of(reply.body, request.secrets))
             raise failure
-        return reply.status
+        return _answer(exchange, reply.status)
 
     def close(self) -> None:
         """Close the connections; later requests open new ones."""
@@ -119,12 +124,18 @@ def _exchange(pool: httpcore.ConnectionPool, wire: httpx.Request, body: bytes | 
     timeouts = {"pool": exchange.left_s(httpcore.ConnectTimeout)}
     with pool.stream(wire.method, url, headers=wire.headers.raw, content=body, extensions={"timeout": timeouts}) as got:
         # Read a little, so that the connection can be used again; a longer reply is not worth its bytes.
-        size = 0
+        size, beginning = 0, bytearray()
         for chunk in got.iter_stream():
             size += len(chunk)
+            beginning += chunk[: BEGINNING_BYTES - len(beginning)]
             if size > MAX_REPLY_BYTES:
                 break
-        return Reply(got.status, got.headers)
+        return Reply(got.status, got.headers, bytes(beginning))
+
+
+def _answer(exchange: Exchange, status: int | None = None, excerpt: str | None = None) -> Answer:
+    connect_ms = exchange.since_start_ms(exchange.connected_s)
+    return Answer(status, connect_ms, exchange.since_start_ms(exchange.answered_s), excerpt)
 
 
 def failure_of(error: Exception, timeout_ms: int) -> ActionError:

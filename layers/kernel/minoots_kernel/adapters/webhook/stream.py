@@ -48,7 +48,8 @@ class DeadlineStream(httpcore.NetworkStream):
         with _failing_as(httpcore.ReadTimeout, httpcore.ReadError):
             self._sock.settimeout(exchange.left_s(httpcore.ReadTimeout))
             data = self._sock.recv(max_bytes)
-        exchange.answered = exchange.answered or bool(data)
+        if data:
+            exchange.note_answer()
         return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
@@ -70,8 +71,11 @@ class DeadlineStream(httpcore.NetworkStream):
         name = (server_hostname or "").removesuffix(".")  # a certificate never has the root's dot
         try:
             with _failing_as(httpcore.ConnectTimeout, httpcore.ConnectError):
-                self._sock.settimeout(current_exchange().left_s(httpcore.ConnectTimeout))
-                return DeadlineStream(_shake_hands(self._sock, ssl_context, name))
+                exchange = current_exchange()
+                self._sock.settimeout(exchange.left_s(httpcore.ConnectTimeout))
+                secured = DeadlineStream(_shake_hands(self._sock, ssl_context, name))
+                exchange.note_connection()
+                return secured
         except BaseException:
             self.close()
             raise

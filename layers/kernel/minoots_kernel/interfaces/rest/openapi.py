@@ -18,8 +18,8 @@ _TITLES: Final = {
     401: "A valid API key is needed",
     403: "This key may not do that",
     404: "There is no such thing here",
-    409: "The timer's status does not allow that",
     412: "The timer has changed since it was read",
+    409: "Its state does not allow that",
     413: "The body is too large",
     415: "The body must be application/json",
     422: "The request is well-formed and cannot be done",
@@ -35,7 +35,7 @@ _SCHEMES: Final[dict[str, Any]] = {
 def described(
     operation: str,
     summary: str,
-    reply: type[BaseModel],
+    reply: type[BaseModel] | None,
     *errors: int,
     status: int = 200,
     body: bool = False,
@@ -47,7 +47,7 @@ def described(
     Args:
         operation: The operation's id.
         summary: One line for people.
-        reply: The model of the good answer.
+        reply: The model of the good answer; none if it has no body.
         errors: Statuses of problems beyond those that every route of its sort may answer.
         status: The status of the good answer.
         body: Whether the route reads a body.
@@ -57,7 +57,9 @@ def described(
     every = () if public else (400, 401, 503)
     content = {PROBLEM_JSON: {"model": Problem}}
     problems = sorted({*every, *((413, 415) if body else ()), *errors})
-    good: dict[str, Any] = {"description": summary, "content": {"application/json": {"model": reply}}}
+    good: dict[str, Any] = {"description": summary}
+    if reply:
+        good["content"] = {"application/json": {"model": reply}}
     if etag:
         good["headers"] = {"ETag": {"description": "The timer's `stateVersion`, between quotes.", "schema": _TEXT}}
     return {

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from minoots_kernel.application.change_of_mind import ChangeOfMind
 from minoots_kernel.application.create_timer import CreateTimer
+from minoots_kernel.application.destinations import DestinationUseCases
 from minoots_kernel.application.heartbeat_timer import HeartbeatTimer
 from minoots_kernel.application.keep_command_templates import KeepCommandTemplates
 from minoots_kernel.application.list_dead_letters import ListDeadLetters
@@ -27,3 +28,4 @@ class UseCases:
     list_dead_letters: ListDeadLetters
     use_inbox: UseInbox
     command_templates: KeepCommandTemplates
+    destinations: DestinationUseCases
