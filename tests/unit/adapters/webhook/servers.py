@@ -82,11 +82,16 @@ class Server:
 
 
 @contextmanager
-def raw_server(talk: Callable[[Talk], object], tls: ssl.SSLContext | None = None) -> Iterator[Server]:
+def raw_server(
+    talk: Callable[[Talk], object],
+    tls: ssl.SSLContext | None = None,
+    host: str = "127.0.0.1",
+    port: int = 0,
+) -> Iterator[Server]:
     """Run `talk` for every connection, each in a thread that ends with the block."""
     threads: list[threading.Thread] = []
     spoken_with: list[socket.socket] = []
-    with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
+    with socket.create_server((host, port), backlog=64) as listener:
         server = Server(listener.getsockname()[1])
 
         def converse(sock: socket.socket, number: int) -> None:
@@ -115,7 +120,7 @@ def raw_server(talk: Callable[[Talk], object], tls: ssl.SSLContext | None = None
         finally:
             server.over.set()
             with suppress(OSError), socket.socket() as waking:
-                waking.connect(("127.0.0.1", server.port))
+                waking.connect((host, server.port))
             accepting.join()
             for spoken in spoken_with:
                 with suppress(OSError):

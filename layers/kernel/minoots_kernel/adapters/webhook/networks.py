@@ -29,6 +29,7 @@ _SPECIAL: Final = tuple(
         "10.0.0.0/8",  # private use, RFC 1918
         "100.64.0.0/10",  # shared address space, RFC 6598
         "127.0.0.0/8",  # loopback, RFC 1122
+        "168.63.129.16/32",  # public in form, but inside Azure the host's own service, for metadata among others
         "169.254.0.0/16",  # link-local, RFC 3927; metadata services too
         "172.16.0.0/12",  # private use, RFC 1918
         "192.0.0.0/24",  # protocol assignments, RFC 6890
