@@ -15,6 +15,7 @@ from moto import mock_aws
 from minoots_kernel.adapters import aws
 from minoots_kernel.adapters.dynamodb.command_template_store import DynamoCommandTemplateStore
 from minoots_kernel.adapters.dynamodb.dead_letter_store import DynamoDeadLetterStore
+from minoots_kernel.adapters.dynamodb.destination_store import DynamoDestinationStore
 from minoots_kernel.adapters.dynamodb.inbox_store import DynamoInboxStore
 from minoots_kernel.adapters.dynamodb.key_store import DynamoKeyStore
 from minoots_kernel.adapters.dynamodb.parked_record_store import DynamoParkedRecordStore
@@ -22,6 +23,7 @@ from minoots_kernel.adapters.dynamodb.timer_store import DynamoTimerStore
 from minoots_kernel.adapters.memory import (
     MemoryCommandTemplateStore,
     MemoryDeadLetterStore,
+    MemoryDestinationStore,
     MemoryInboxStore,
     MemoryKeyStore,
     MemoryParkedRecordStore,
@@ -29,7 +31,7 @@ from minoots_kernel.adapters.memory import (
     VirtualClock,
 )
 from minoots_kernel.application.agent_ports import CommandTemplateStore, InboxStore
-from minoots_kernel.application.ports import DeadLetterStore, KeyStore, ParkedRecordStore, TimerStore
+from minoots_kernel.application.ports import DeadLetterStore, DestinationStore, KeyStore, ParkedRecordStore, TimerStore
 from tests.contract.dynamodb_local import UnavailableError, running
 from tests.contract.faults import Wire
 from tests.contract.tables import make_table
@@ -71,6 +73,7 @@ class Stores:
 
     timers: TimerStore
     dead_letters: DeadLetterStore
+    destinations: DestinationStore
     keys: KeyStore
     parked: ParkedRecordStore
     inboxes: InboxStore
@@ -141,6 +144,7 @@ def _memory() -> Stores:
     return Stores(
         timers=MemoryTimerStore(),
         dead_letters=MemoryDeadLetterStore(),
+        destinations=MemoryDestinationStore(),
         keys=MemoryKeyStore(),
         parked=MemoryParkedRecordStore(),
         inboxes=MemoryInboxStore(),
@@ -156,6 +160,7 @@ def _dynamo(table: Table) -> Stores:
     return Stores(
         timers=DynamoTimerStore(table.client, table.name, retention_days=RETENTION_DAYS, clock=clock),
         dead_letters=DynamoDeadLetterStore(table.client, table.name),
+        destinations=DynamoDestinationStore(table.client, table.name),
         keys=DynamoKeyStore(table.client, table.name),
         parked=DynamoParkedRecordStore(table.client, table.name, clock),
         inboxes=DynamoInboxStore(table.client, table.name),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections import OrderedDict
 from threading import Lock
 from typing import TYPE_CHECKING, Final
@@ -85,7 +84,7 @@ class KmsSecretBox:
                 reply = self._client.decrypt(
                     KeyId=self._key, CiphertextBlob=blob, EncryptionContext=_context(tenant_id, destination)
                 )
-        except (binascii.Error, UnicodeError) as error:
+        except ValueError as error:  # not base64
             raise SealedSecretError("what is stored is no sealed secret") from error
         except ClientError as error:
             if error_code(error) in _SEALED:

@@ -104,7 +104,7 @@ class WebhookPerformer:
             signing = tuple(opened(one.sealed) for one in destination.secrets if one.signs_at(now_ms))
         except SealedSecretError as error:
             # The deployment's key is disabled, or gone for good: who mends that in time need not send anything again.
-            logger.exception("secrets cannot be opened", extra={"destination": destination.name})
+            logger.error("secrets cannot be opened", extra={"destination": destination.name, "reason": str(error)})
             raise TransientActionError(f"the secrets of destination '{destination.name}' cannot be opened") from error
         return Credentials(destination.url, headers, signing)
 

@@ -68,7 +68,7 @@ def _add_changing(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
     @app.delete("/destinations/<name>", **described("deleteDestination", "Delete a destination", None, 404, status=204))
     def delete_destination(name: Name) -> Response[Any]:
         use_cases.destinations.delete(principal(app), name)
-        return Response(status_code=204)
+        return Response(status_code=204, body="")
 
     @app.post(
         "/destinations/<name>/enable",
