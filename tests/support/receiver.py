@@ -20,6 +20,7 @@ class Arrival:
     path: str
     headers: dict[str, str]
     body: Any
+    raw: bytes = b""
 
     @property
     def delivery(self) -> str:
@@ -59,7 +60,7 @@ def receiver() -> Iterator[Receiver]:
         def do_POST(self) -> None:
             raw = self.rfile.read(int(self.headers.get("content-length", 0)))
             headers = {name.lower(): value for name, value in self.headers.items()}
-            arrival = Arrival(time.time() * 1000, self.path, headers, json.loads(raw or b"null"))
+            arrival = Arrival(time.time() * 1000, self.path, headers, json.loads(raw or b"null"), raw)
             with received.changed:
                 received.arrivals.append(arrival)
                 received.changed.notify_all()
