@@ -145,6 +145,10 @@ def tune_collector() -> None:
     gc.set_threshold(100_000, 50, 100)
 
 
+def _private_hosts(stack: "LocalStack") -> str:  # type: ignore[name-defined] # noqa: F821
+    return str(stack.template.parameters.get("AllowedPrivateHosts", "")) or "no private address"
+
+
 def _greet(stack: "LocalStack") -> None:  # type: ignore[name-defined] # noqa: F821
     settings = stack.settings
     key = settings.api_keys[0]["key"] if settings.api_keys else "(none)"
@@ -155,6 +159,7 @@ def _greet(stack: "LocalStack") -> None:  # type: ignore[name-defined] # noqa: F
         "Data": str(settings.data.resolve()) if settings.data else "in memory only",
         "Clock": "virtual; an hour passes with: minoots local advance 1h" if settings.virtual_clock else "real",
         "Template": str(stack.template.path),
+        "Webhooks": f"may reach {_private_hosts(stack)}; on AWS only public addresses",
     }
     console = Console(highlight=False, soft_wrap=True)
     console.print("\n[bold]MINOOTS is up.[/bold] Ctrl-C stops it.")

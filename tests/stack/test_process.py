@@ -14,6 +14,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from minoots_local.cli import _private_hosts
+from minoots_local.local_stack import LocalStack
+from minoots_local.settings import LocalSettings
+
 from tests.stack.conftest import TOY, until
 
 pytestmark = pytest.mark.stack
@@ -75,6 +79,12 @@ def test_it_says_where_it_is_and_what_to_try(run: type[Process]) -> None:
     assert "MINOOTS is up" in text
     assert "mnt_example" in text
     assert "in memory only" in text
+    assert "Webhooks may reach no private address" in " ".join(text.split())
+
+
+def test_it_says_that_webhooks_may_reach_the_machine_itself() -> None:
+    with LocalStack(LocalSettings(port=0, aws_port=None)) as stack:
+        assert _private_hosts(stack) == "localhost,127.0.0.0/8,::1/128"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
