@@ -17,7 +17,6 @@ import pytest
 from minoots_local.cli import _private_hosts
 from minoots_local.local_stack import LocalStack
 from minoots_local.settings import LocalSettings
-
 from tests.stack.conftest import TOY, until
 
 pytestmark = pytest.mark.stack
