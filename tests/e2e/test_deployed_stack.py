@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+import standardwebhooks
 
 from tests.support.receiver import Receiver
 from tests.support.stack_process import until_ended, webhook_timer
@@ -92,6 +93,23 @@ def test_a_webhook_that_fails_for_good_is_a_dead_letter(api: httpx.Client, sink:
     assert ended["status"] == "failed"
     assert letter["actionId"] == "w"
     saw(f"failed: {ended['failureReason']}; {len(letters)} dead letter(s)")
+
+
+def test_a_destinations_webhook_is_signed_with_the_secret_that_was_shown_once(
+    api: httpx.Client, sink: Receiver
+) -> None:
+    body = {"url": sink.url, "authHeaders": {"Authorization": "Bearer t0ken"}}
+    made = api.put("/destinations/signed", json=body)
+    assert made.status_code == 201, made.text
+    timer = webhook_timer(f"{sink.url}/signed", duration="1s")
+    timer["actionBundle"]["actions"][0]["parameters"]["destination"] = "signed"
+    ended = until_ended(api, created(api, timer)["id"])
+    assert ended["status"] == "settled", ended["failureReason"]
+    (arrival,) = sink.arrivals
+    standardwebhooks.Webhook(made.json()["signingSecret"]).verify(arrival.raw, arrival.headers)
+    assert arrival.headers["authorization"] == "Bearer t0ken"
+    assert api.delete("/destinations/signed").status_code == 204
+    saw("verified by the reference library")
 
 
 def test_a_cancelled_timer_does_not_fire(api: httpx.Client, sink: Receiver) -> None:
@@ -209,7 +227,7 @@ def test_what_happens_to_a_timer_is_heard_on_the_bus(
 def test_every_alarm_stands(aws: Aws) -> None:
     alarms = aws("cloudwatch").describe_alarms()["MetricAlarms"]
     queues = {one["Dimensions"][0]["Value"] for one in alarms if one["Namespace"] == "AWS/SQS"}
-    assert len(alarms) == 22
+    assert len(alarms) == 23
     assert len(queues) == len(DEAD_LETTER_QUEUES)
     assert all("docs/runbooks/" in one["AlarmDescription"] for one in alarms)
     saw(f"{len(alarms)} alarms, each with a runbook")
