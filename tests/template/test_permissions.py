@@ -205,3 +205,12 @@ def test_the_secrets_key_rotates_and_outlives_the_stack(resources: Resources) ->
     assert key["Properties"]["EnableKeyRotation"] is True
     assert (key["DeletionPolicy"], key["UpdateReplacePolicy"]) == ("Retain", "Retain")
     assert key["Condition"] == "MakesSecretsKey"
+
+
+def test_a_key_of_ones_own_is_named_by_its_arn(source: Resources) -> None:
+    pattern = re.compile(source["Parameters"]["SecretsKeyArn"]["AllowedPattern"])
+    key = "arn:aws:kms:us-east-1:123456789012:key/mrk-1234abcd"
+    assert pattern.fullmatch("")
+    assert pattern.fullmatch(key)
+    for bad in ("*", key + "*", key.replace("key/", "alias/"), "alias/mine", key + "," + key):
+        assert not pattern.fullmatch(bad), bad

@@ -75,7 +75,7 @@ def _spans(text: str, secrets: Iterable[str]) -> list[tuple[int, int]]:
     found = sorted(
         (match.start(), match.start() + len(secret))
         for secret in secrets
-        for match in re.finditer(f"(?={re.escape(secret)})", text)
+        for match in re.finditer(f"(?={re.escape(secret)})", text[: EXCERPT_CHARACTERS + len(secret)])
     )
     merged: list[tuple[int, int]] = []
     for start, end in found:
