@@ -1,0 +1,46 @@
+"""Choices that depend on the seed and on what is chosen about, not on the order in which choices are made.
+
+So a history can be shrunk: without one of its timers, or one of its faults, everything else meets the same fate.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from zlib import crc32
+
+__all__ = ["Chance"]
+
+MASK = (1 << 64) - 1
+ODD = 0x9E3779B97F4A7C15
+SPAN = 1 << 24
+
+
+class Chance:
+    """Chance of one seed. The n-th draw about a subject at a site is the same in every run of the seed."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = (seed + 1) * ODD & MASK
+        self._times: defaultdict[tuple[str, str], int] = defaultdict(int)
+
+    def draw(self, site: str, subject: str) -> tuple[int, int]:
+        """Return 64 bits, and how many draws about this subject came before at this site."""
+        key = (site, subject)
+        time = self._times[key]
+        self._times[key] = time + 1
+        # Hashes of numbers, unlike those of text, are the same in every process.
+        word = hash((self._seed, crc32(site.encode()), crc32(subject.encode()), time)) & MASK
+        word = (word ^ word >> 31) * ODD & MASK
+        word = (word ^ word >> 29) * ODD & MASK
+        return word ^ word >> 32, time
+
+    def word(self, site: str, subject: str) -> int:
+        """Return 64 bits."""
+        return self.draw(site, subject)[0]
+
+    def below(self, limit: int, site: str, subject: str) -> int:
+        """Return a whole number from 0 to below the limit."""
+        return (self.word(site, subject) >> 16) % limit if limit > 0 else 0
+
+    def between(self, low: int, high: int, site: str, subject: str) -> int:
+        """Return a whole number from low to high, both possible."""
+        return low + self.below(high - low + 1, site, subject)

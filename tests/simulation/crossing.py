@@ -1,0 +1,140 @@
+"""The way through every port: the strand that calls lets others go on, and the call meets its fate."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import NoReturn, TypeVar
+
+from greenlet import GreenletExit
+
+from minoots_kernel.domain.errors import DependencyUnavailableError, VersionMismatchError
+from tests.simulation.chance import Chance
+from tests.simulation.faults import Fates, Fault
+from tests.simulation.journal import Called, Journal
+from tests.simulation.loop import Loop, Task
+from tests.simulation.matrix import KINDS
+
+__all__ = ["Crossing"]
+
+T = TypeVar("T")
+MIN_SLOW_MS, MAX_SLOW_MS = 3_000, 90_000
+MAX_LATE_MS = 60_000
+MAX_REPEAT_MS = 3_000
+
+
+def _unavailable() -> Exception:
+    return DependencyUnavailableError("no answer")
+
+
+class Crossing:
+    """Carries calls from strands to ports.
+
+    Attributes:
+        calls: How often each use case made each call.
+    """
+
+    def __init__(self, loop: Loop, chance: Chance, fates: Fates, journal: Journal, latency_ms: int) -> None:
+        self.loop, self.chance, self.fates, self.journal = loop, chance, fates, journal
+        self.calls: Counter[tuple[str, str]] = Counter()
+        self._latency_ms = latency_ms
+
+    @property
+    def task(self) -> Task:
+        """The strand whose turn it is."""
+        task = self.loop.current
+        assert task is not None, "ports are called from strands only"
+        if task.invocation.over:
+            raise GreenletExit  # its process is gone: what it does while it ends has no effect
+        return task
+
+    def __call__(
+        self,
+        call: str,
+        about: str,
+        effect: Callable[[], T],
+        *,
+        part: Callable[[], T] | None = None,
+        overwritten: Callable[[], bool] | None = None,
+        error: Callable[[], Exception] = _unavailable,
+    ) -> T:
+        """Make a call.
+
+        Args:
+            call: Which, as the matrix names it.
+            about: What it is about, for people.
+            effect: Does it.
+            part: Does a part of it, and says what is left over.
+            overwritten: Tells whether another write has come on top of this one.
+            error: What the caller gets when it does not learn how the call ended.
+        """
+        task = self.task
+        self.calls[task.use_case, call] += 1
+        word, time = self.chance.draw(f"{task.use_case}/{call}", task.subject)
+        fault = self.fates.of_call(task.use_case, call, KINDS[call], task.subject, word, time)
+        self.loop.pause(1 + (word >> 28) % self._latency_ms, word >> 56)
+        if fault is not None:
+            return self._fail(fault, task, call, about, effect, part, overwritten, error, word)
+        return self._do(task, call, about, effect, word)
+
+    def _do(self, task: Task, call: str, about: str, effect: Callable[[], T], word: int) -> T:
+        try:
+            result = effect()
+        except Exception as problem:
+            self.journal.add(Called, task, call, type(problem).__name__, about)
+            raise
+        self.journal.add(Called, task, call, "", about)
+        if word >> 24 & 3 == 0:  # the answer takes its time, too
+            self.loop.pause(1 + (word >> 40) % self._latency_ms, word >> 56)
+        return result
+
+    def _fail(
+        self,
+        fault: Fault,
+        task: Task,
+        call: str,
+        about: str,
+        effect: Callable[[], T],
+        part: Callable[[], T] | None,
+        overwritten: Callable[[], bool] | None,
+        error: Callable[[], Exception],
+        word: int,
+    ) -> T:
+        self.journal.add(Called, task, call, fault, about)
+        if fault is Fault.SLOW_CALL:
+            whole = MIN_SLOW_MS + (word >> 30) % (MAX_SLOW_MS - MIN_SLOW_MS)
+            done = (word >> 40) % whole
+            self.loop.pause(done)
+            result = effect()
+            self.loop.pause(whole - done)
+            return result
+        if fault is Fault.PART_REFUSED and part is not None:
+            return part()
+        if fault is Fault.HIDDEN_WRITE:
+            result = effect()
+            self.loop.pause(1 + (word >> 30) % MAX_REPEAT_MS)
+            if overwritten is not None and overwritten():
+                raise VersionMismatchError("The timer was changed by another request.")
+            return result
+        if fault is Fault.CRASH_BEFORE:
+            self._crash(task)
+        if fault is Fault.LATE_EFFECT:
+            self.loop.at(self.loop.now_ms + 1 + (word >> 30) % MAX_LATE_MS, lambda: _unheard(effect))
+        elif fault in {Fault.ANSWER_LOST, Fault.CRASH_AFTER}:
+            _unheard(effect)
+        if fault is Fault.CRASH_AFTER:
+            self._crash(task)
+        raise error()
+
+    def _crash(self, task: Task) -> NoReturn:
+        self.loop.at(self.loop.now_ms, task.invocation.crash)
+        self.loop.wait()
+        raise AssertionError("a strand went on after its crash")
+
+
+def _unheard(effect: Callable[[], object]) -> None:
+    """Do it; nobody hears how it ended."""
+    try:
+        effect()
+    except Exception:
+        return

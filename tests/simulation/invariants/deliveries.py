@@ -1,0 +1,215 @@
+"""The invariants about actions: what receivers get, what is acknowledged, what is left of those that failed."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from minoots_kernel.domain.events import TimerChange
+from minoots_kernel.domain.messages import ActionMessage, WakeUp
+from minoots_kernel.domain.timer import ActionState, ActionStatus, Status, Timer
+from tests.simulation.invariants.facts import (
+    PENDING,
+    Facts,
+    calls_for,
+    hint_of,
+    newly_released,
+    wrote_attempt,
+    wrote_fire,
+)
+from tests.simulation.journal import Acked, Posted, Wrote
+from tests.simulation.world import name_of
+
+__all__ = [
+    "acknowledged_hints_are_done",
+    "actions_at_least_once_with_a_stable_delivery_id",
+    "dead_letters_are_complete",
+    "retries_keep_to_their_policy",
+]
+
+
+def actions_at_least_once_with_a_stable_delivery_id(facts: Facts) -> Iterator[str]:
+    """Every attempt that is on record was made, under one id; what was made twice was in flight when something broke."""
+    for post in facts.all_posts:
+        if post.request.headers["webhook-id"] != f"{post.timer_id}.{post.action_id}":
+            yield f"{name_of(post.timer_id)}.{post.action_id} was sent as {post.request.headers['webhook-id']}"
+        if post.request.headers["minoots-attempt"] != str(post.attempt):
+            yield f"attempt {post.attempt} of {name_of(post.timer_id)}.{post.action_id} calls itself another"
+    made = {call.about for call in facts.calls if call.call == "WebhookSender.send"}
+    for timer_id, timer in facts.ends.items():
+        for state in timer.actions:
+            for number in range(1, state.tries + 1):
+                if f"{name_of(timer_id)}.{state.id}#{number}" not in made:
+                    yield f"attempt {number} of {name_of(timer_id)}.{state.id} is on record and was never made"
+            if state.status is ActionStatus.SUCCEEDED and not any(
+                post.action_id == state.id and post.mood == "takes it" for post in facts.posts[timer_id]
+            ):
+                yield f"{name_of(timer_id)}.{state.id} succeeded, and no receiver took it"
+        yield from _repeated(facts, timer_id)
+
+
+def _repeated(facts: Facts, timer_id: str) -> Iterator[str]:
+    times: defaultdict[tuple[str, int], int] = defaultdict(int)
+    strands = set()
+    for post in facts.posts[timer_id]:
+        times[post.action_id, post.attempt] += 1
+        if (post.by, post.attempt) in strands:
+            yield f"one message made attempt {post.attempt} of {name_of(timer_id)}.{post.action_id} twice"
+        strands.add((post.by, post.attempt))
+    again = [f"{action_id}#{attempt}" for (action_id, attempt), count in times.items() if count > 1]
+    if again and not facts.disturbed(timer_id):
+        yield f"{name_of(timer_id)}: {', '.join(again)} made again though nothing went wrong"
+
+
+def retries_keep_to_their_policy(facts: Facts) -> Iterator[str]:
+    """Attempts are as many as asked for, none follows a final refusal, and each waits as long as it has to."""
+    by_strand = {id(post.by): post for post in facts.all_posts}
+    for write in facts.all_writes:
+        tried = wrote_attempt(write)
+        if tried is None:
+            continue
+        _, state = tried
+        name = f"{name_of(write.after.id)}.{state.id}"
+        bundle, last = write.after.spec.bundle, state.attempts[-1]
+        if bundle is None or last.outcome == "succeeded":
+            continue
+        policy = bundle.retry_policy
+        final = last.status_code == 410 or state.tries >= policy.max_attempts
+        if final is (state.status is ActionStatus.DISPATCHED):
+            yield f"{name} failed {state.tries} of {policy.max_attempts} times ({last.error}), and is {state.status}"
+        if state.status is ActionStatus.DISPATCHED:
+            waits_ms = (state.next_attempt_at_ms or 0) - last.ended_at_ms
+            least_ms = policy.backoff_initial_ms * policy.backoff_multiplier ** (state.tries - 1) / 2
+            if waits_ms < min(least_ms, policy.backoff_max_ms / 2) - 1:
+                yield f"{name} waits {waits_ms} ms after attempt {state.tries}, less than its backoff"
+            yield from _receivers_wish(by_strand.get(id(write.by)), waits_ms, name)
+
+
+def _receivers_wish(post: Posted | None, waits_ms: int, name: str) -> Iterator[str]:
+    if post is not None and post.retry_after_ms is not None and post.at_ms and waits_ms < post.retry_after_ms:
+        yield f"{name} waits {waits_ms} ms though its receiver asked for {post.retry_after_ms}"
+
+
+def acknowledged_hints_are_done(facts: Facts) -> Iterator[str]:
+    """A message or record that was taken for done is done: what it calls for is stored, or on its way in another."""
+    for ack in facts.acks:
+        if isinstance(ack.hint, TimerChange):
+            if ack.by.use_case == "arm_timers":
+                yield from _armed(facts, ack, ack.hint)
+        elif isinstance(ack.hint, ActionMessage):
+            yield from _ran(facts, ack, ack.hint)
+        elif isinstance(ack.hint, WakeUp):
+            yield from _woke(facts, ack, ack.hint)
+
+
+def _armed(facts: Facts, ack: Acked, change: TimerChange) -> Iterator[str]:
+    timer = change.after
+    if timer.status is not Status.SCHEDULED:
+        return
+    later = [write.after for write in facts.writes[timer.id] if write.number < ack.number][-1]
+    parked = facts.world.ports.parked.truth.parked
+    kept = any(record.record["dynamodb"]["NewImage"].get("change") is change for record in parked)
+    if later.status is Status.SCHEDULED and later.generation == timer.generation and not kept and not any(
+        entry.number < ack.number for entry in facts.hints[timer.id]
+    ):
+        yield f"the stream's record of {name_of(timer.id)} was done with, and no wake-up sent"
+
+
+def _woke(facts: Facts, ack: Acked, hint: WakeUp) -> Iterator[str]:
+    name, stood = name_of(hint.timer_id), ack.stood
+    sent = [hint_of(entry) for entry in ack.by.sent]
+    if hint.action_id is not None:
+        if not sent:
+            yield f"the wake-up of {name}.{hint.action_id} was done with, and the attempt not sent"
+    elif stood is None or stood.tenant_id != hint.tenant_id or hint.generation > stood.generation:
+        if not sent:  # one that came early goes on as it came
+            yield f"a wake-up ahead of what is stored of {name} was dropped"
+    elif stood.status in PENDING and stood.generation == hint.generation:
+        if not sent:
+            yield f"a wake-up of {name} was done with though {name} still waits"
+    else:
+        write = next((write for write in ack.by.wrote if wrote_fire(write)), None)
+        if write is not None:
+            yield from _handed_over(ack, write, name)
+        elif ack.again and stood.generation == hint.generation:
+            yield from _handed_over_by_anyone(facts, ack, stood, stood.fired_at_ms or 0, name)
+
+
+def _ran(facts: Facts, ack: Acked, hint: ActionMessage) -> Iterator[str]:
+    name, stood = name_of(hint.timer_id), ack.stood
+    what = f"attempt {hint.attempt} of {name}.{hint.action_id}"
+    if stood is None or stood.status in PENDING or stood.tenant_id != hint.tenant_id:
+        yield f"{what} was dropped ahead of its firing"
+        return
+    state = stood.action(hint.action_id)
+    if state is None or stood.status is Status.CANCELLED:
+        return
+    if hint.attempt > state.next_attempt or state.status is ActionStatus.WAITING:
+        yield f"{what} was dropped ahead of its turn"
+    elif hint.attempt == state.next_attempt and not state.status.terminal:
+        if not ack.by.sent:
+            yield f"{what} was done with, and neither recorded nor sent again"
+    else:
+        write = next((write for write in ack.by.wrote if wrote_attempt(write)), None)
+        if write is not None:
+            yield from _handed_over(ack, write, name)
+        elif ack.again and state.tries == hint.attempt:
+            yield from _handed_over_by_anyone(facts, ack, stood, state.attempts[-1].ended_at_ms, name, state)
+
+
+def _handed_over(ack: Acked, write: Wrote, name: str) -> Iterator[str]:
+    """Whoever writes what calls for messages sends them before its own message is done with."""
+    assert write.before is not None
+    due = newly_released(write.before, write.after)
+    tried = wrote_attempt(write)
+    if tried is not None and tried[1].status is ActionStatus.DISPATCHED:
+        due.append(tried[1])
+    sent = [hint_of(entry) for entry in ack.by.sent if entry.number > write.number]
+    for state in due:
+        if not any(calls_for(hint, state.id, state.next_attempt) for hint in sent):
+            yield f"attempt {state.next_attempt} of {name}.{state.id} was due by a write, and not sent by who wrote it"
+
+
+def _handed_over_by_anyone(
+    facts: Facts, ack: Acked, stood: Timer, at_ms: int, name: str, tried: ActionState | None = None
+) -> Iterator[str]:
+    """A message that was delivered before may have failed: what it should have sent must be on its way by now."""
+    due = [
+        state
+        for state in stood.actions
+        if state.status is ActionStatus.DISPATCHED and state.tries == 0 and state.dispatched_at_ms == at_ms
+    ]
+    due += [tried] if tried is not None and tried.status is ActionStatus.DISPATCHED else []
+    for state in due:
+        wrote = [write for write in facts.writes[stood.id] if _calls_for_attempt(write, state)]
+        if wrote and not facts.sent_since(wrote[0].number, stood.id, state.id, state.next_attempt):
+            yield f"attempt {state.next_attempt} of {name}.{state.id} was not sent by a message that came back"
+
+
+def _calls_for_attempt(write: Wrote, state: ActionState) -> bool:
+    now = write.after.action(state.id)
+    before = write.before.action(state.id) if write.before else None
+    if now is None or now.status is not ActionStatus.DISPATCHED or now.tries != state.tries:
+        return False
+    return before is None or before.status is not ActionStatus.DISPATCHED or before.tries != state.tries
+
+
+def dead_letters_are_complete(facts: Facts) -> Iterator[str]:
+    """Each action that failed has one dead letter with its story, no other has one, and the sweep has let go."""
+    letters = {letter.id: letter for letter in facts.world.ports.dead_letters.truth.letters}
+    failed = {
+        f"{timer.id}.{state.id}": (timer, state)
+        for timer in facts.ends.values()
+        for state in timer.actions
+        if state.status is ActionStatus.FAILED
+    }
+    for identity in letters.keys() ^ failed.keys():
+        yield f"{identity}: {'no dead letter of what failed' if identity in failed else 'a dead letter too many'}"
+    for identity in letters.keys() & failed.keys():
+        timer, state = failed[identity]
+        letter = letters[identity]
+        if letter.attempts != state.attempts or letter.tenant_id != timer.tenant_id:
+            yield f"{identity}: its dead letter tells another story"
+    for timer in facts.ends.values():
+        if timer.status.terminal and timer.next_check_at_ms is not None:
+            yield f"{name_of(timer.id)} is {timer.status}, and the sweep still looks after it"

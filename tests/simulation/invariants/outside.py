@@ -1,0 +1,189 @@
+"""The invariants that the world outside relies on: what callers are told, what is published, how late it gets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from minoots_kernel.domain.errors import NotFoundError, StateConflictError
+from minoots_kernel.domain.timer import Status, Timer
+from tests.simulation.invariants.facts import Facts, wrote_fire
+from tests.simulation.journal import Answered, Wrote
+from tests.simulation.world import name_of, timer_id_of
+
+__all__ = [
+    "acknowledged_means_durable",
+    "callers_are_told_the_truth",
+    "events_are_published_once_stored",
+    "it_comes_to_rest",
+    "lateness_is_bounded",
+    "no_tenant_sees_anothers_data",
+    "nothing_breaks",
+]
+
+CHECK_MS, SWEEP_MS = 30_000, 60_000
+RECOVERY_MS = CHECK_MS + SWEEP_MS + 45_000
+CALM_MS = 450
+HAND_OVER_MS = 1_500
+
+
+def no_tenant_sees_anothers_data(facts: Facts) -> Iterator[str]:
+    """No answer, event, delivery or dead letter crosses from one tenant to another."""
+    for answer in facts.answers:
+        others = {item.tenant_id for item in _shown(answer) if item.tenant_id != answer.order.tenant_id}
+        if others:
+            yield f"{answer.order.tenant_id} was shown what belongs to {', '.join(sorted(others))}"
+        timer = facts.ends.get(answer.timer_id or "")
+        asks_for_it = answer.order.verb in {"get", "cancel"}
+        stranger = timer is not None and asks_for_it and timer.tenant_id != answer.order.tenant_id
+        if stranger and answer.outcome == "error" and not isinstance(answer.value, NotFoundError):
+            yield f"{answer.order.tenant_id} was told of {name_of(answer.timer_id or '')} by {answer.value!r}"
+    for post in facts.all_posts:
+        if post.stood is None or post.stood.tenant_id != post.by.hint.tenant_id:
+            yield f"{name_of(post.timer_id)} acted for {post.by.hint.tenant_id}"
+    for published in facts.published:
+        owner = facts.ends.get(published.event.subject or "")
+        if owner is None or owner.tenant_id != published.event.tenantid:
+            yield f"an event of {name_of(published.event.subject or '')} went to {published.event.tenantid}"
+
+
+def _shown(answer: Answered) -> list[Any]:
+    if answer.outcome != "ok":
+        return []
+    return [answer.value] if hasattr(answer.value, "tenant_id") else list(answer.value.items)
+
+
+def acknowledged_means_durable(facts: Facts) -> Iterator[str]:
+    """What a caller was told is done was stored before they were told."""
+    for answer in facts.answers:
+        if answer.outcome != "ok" or answer.order.verb not in {"create", "cancel"}:
+            continue
+        stored = [write.after for write in facts.writes[answer.value.id] if write.number < answer.number]
+        if answer.value not in stored:
+            yield f"{answer.order.verb} of {name_of(answer.value.id)} was acknowledged before it was stored"
+
+
+def callers_are_told_the_truth(facts: Facts) -> Iterator[str]:
+    """Each answer agrees with what came of it."""
+    for answer in facts.answers:
+        check = {"create": _create, "cancel": _cancel, "get": _get, "list": _list}.get(answer.order.verb)
+        if check is not None and answer.outcome != "unknown":
+            yield from check(facts, answer)
+
+
+def _create(facts: Facts, answer: Answered) -> Iterator[str]:
+    made = timer_id_of(answer.order.number, answer.asked.attempt)
+    if answer.outcome == "error" and made in facts.ends:
+        yield f"the create of {name_of(made)} was refused, and it exists"
+    if answer.outcome == "ok" and (answer.value.id != made or answer.value.name != answer.order.details["name"]):
+        yield f"the create of {name_of(made)} was answered with another timer"
+
+
+def _cancel(facts: Facts, answer: Answered) -> Iterator[str]:
+    timer, name = facts.ends[answer.timer_id or ""], name_of(answer.timer_id or "")
+    if timer.tenant_id != answer.order.tenant_id:
+        if answer.outcome == "ok":
+            yield f"{answer.order.tenant_id} cancelled {name}, which is not theirs"
+    elif answer.outcome == "ok":
+        if timer.status is not Status.CANCELLED or answer.value.cancel_reason != timer.cancel_reason:
+            yield f"{name} was said to be cancelled ({answer.value.cancel_reason}) and is {timer.status}"
+    elif not isinstance(answer.value, StateConflictError):
+        yield f"the cancel of {name} was answered with {answer.value!r}"
+    elif not any(wrote_fire(write) and write.number < answer.number for write in facts.writes[timer.id]):
+        yield f"the cancel of {name} came too late, it was said, and {name} had not fired"
+
+
+def _get(facts: Facts, answer: Answered) -> Iterator[str]:
+    name = name_of(answer.timer_id or "")
+    own = facts.ends[answer.timer_id or ""].tenant_id == answer.order.tenant_id
+    if answer.outcome == "error":
+        if own:
+            yield f"{name} was not found by its owner"
+        return
+    stood = [write for write in facts.writes[answer.timer_id or ""] if write.number < answer.number]
+    known = max((write.after.version for write in stood if write.number < answer.asked.number), default=0)
+    if answer.value.version < known or not _stood(answer.value, stood):
+        yield f"{name} was shown as it did not stand"
+
+
+def _list(facts: Facts, answer: Answered) -> Iterator[str]:
+    if answer.outcome == "ok":
+        for timer in answer.value.items:
+            if not _stood(timer, [write for write in facts.writes[timer.id] if write.number < answer.number]):
+                yield f"{name_of(timer.id)} was listed as it did not stand"
+
+
+def _stood(timer: Timer, writes: list[Wrote]) -> bool:
+    return any(write.after == timer for write in writes)
+
+
+def events_are_published_once_stored(facts: Facts) -> Iterator[str]:
+    """Every moment of every timer is published, at least once, after it was stored, under a key of its own."""
+    stored: dict[str, tuple[int, str]] = {}
+    for write in facts.all_writes:
+        known = write.before.version if write.before else 0
+        moments = [moment for moment in write.after.timeline if moment.version > known]
+        for index, moment in enumerate(moments):
+            key = f"timer:{write.after.tenant_id}:{write.after.id}:{moment.version}"
+            stored[f"{key}:{moment.event}" if index else key] = (write.number, moment.event)
+    published = set()
+    for entry in facts.published:
+        event = entry.event
+        published.add(event.id)
+        number, name = stored.get(event.id, (1 << 62, ""))
+        if number > entry.number:
+            yield f"{event.id} ({event.type}) was published before it was stored"
+        elif event.type != f"io.minoots.timer.{name}.v1" or event.dedupekey != event.id:
+            yield f"{event.id} is {name}, and was published as {event.type}"
+    kept = {change.after.version for change in _put_aside(facts)}
+    for key, (_, event_name) in stored.items():
+        if key not in published and int(key.split(":")[3]) not in kept:
+            yield f"{key} ({event_name}) was never published"
+
+
+def _put_aside(facts: Facts) -> list[Any]:
+    parked = [record.record["dynamodb"]["NewImage"] for record in facts.world.ports.parked.truth.parked]
+    changes = [image["change"] for image in parked if "change" in image]
+    return [*changes, *facts.world.streams["event_fabric"].given_up]
+
+
+def lateness_is_bounded(facts: Facts) -> Iterator[str]:
+    """In calm a timer fires within milliseconds; once faults are over, within the sweep's period and its delay."""
+    for timer_id, writes in facts.writes.items():
+        for write in facts.fires(timer_id):
+            assert write.before is not None
+            due_ms = max(write.before.fire_at_ms, writes[0].at_ms)
+            if facts.calm and write.at_ms > due_ms + CALM_MS + facts.skew_ms:
+                yield f"{name_of(timer_id)} fired {write.at_ms - due_ms} ms late though nothing went wrong"
+            healed_ms = max(due_ms, facts.heal_ms)
+            if write.at_ms > healed_ms + RECOVERY_MS + 2 * facts.skew_ms:
+                yield f"{name_of(timer_id)} fired {write.at_ms - healed_ms} ms after it was due and all was well"
+    if facts.calm:
+        for post in facts.all_posts:
+            state = post.seen.action(post.action_id) if post.seen else None
+            began_ms = max(state.dispatched_at_ms or 0, state.next_attempt_at_ms or 0) if state else post.at_ms
+            if post.at_ms > began_ms + HAND_OVER_MS + 2 * facts.skew_ms:
+                what = f"attempt {post.attempt} of {name_of(post.timer_id)}.{post.action_id}"
+                yield f"{what} was made {post.at_ms - began_ms} ms late though nothing went wrong"
+
+
+def it_comes_to_rest(facts: Facts) -> Iterator[str]:
+    """Once all is done nothing goes on, and what nobody can read is put aside."""
+    if facts.history.storm:
+        yield facts.history.storm
+    elif not facts.history.rested:
+        yield "there is always something left to be done"
+    else:
+        parked = {
+            (record.consumer, record.record["dynamodb"]["SequenceNumber"])
+            for record in facts.world.ports.parked.truth.parked
+        }
+        for name, stream in facts.world.streams.items():
+            lost = [number for number in stream.poisoned if (name, number) not in parked]
+            if len(lost) > len(stream.given_up):
+                yield f"{len(lost)} records that {name} cannot read were not put aside"
+
+
+def nothing_breaks(facts: Facts) -> Iterator[str]:
+    """No code raises what it should not."""
+    yield from facts.history.journal.broken

@@ -1,0 +1,173 @@
+"""What a history is made of, drawn from its seed: who asks for what and when, and how often what goes wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from random import Random
+from typing import Any, Final
+
+from tests.simulation.faults import AT_CALLS, ELSEWHERE, Fault, Rates
+from tests.simulation.matrix import FOCUSES
+
+__all__ = ["BEGIN_MS", "TENANTS", "Order", "Plan", "draw_plan"]
+
+BEGIN_MS: Final = 1_790_000_000_000
+TENANTS: Final = ("acme", "bolt", "crew")
+SECOND, MINUTE, HOUR = 1_000, 60_000, 3_600_000
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a caller asks for.
+
+    Attributes:
+        number: Its place in the plan; it names the timer that a create makes.
+        at_ms: When, true time, epoch milliseconds; of an order about another's timer with `after_due_ms` set, that
+            counts from when the timer is due.
+        verb: What is asked for, a name in `users.VERBS`.
+        target: The order whose timer it is about.
+        details: What the verb needs.
+    """
+
+    number: int
+    at_ms: int
+    tenant_id: str
+    verb: str
+    target: int | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A history before it happens.
+
+    Attributes:
+        heal_ms: When the time of faults is over.
+        skew_ms: Most that a function's clock is off, either way.
+        latency_ms: Longest ordinary port call.
+        moods: How often receivers answer what, 0 to 1 by mood.
+        spared: Faults, by name, that do not strike.
+    """
+
+    seed: int
+    rates: Rates
+    heal_ms: int
+    skew_ms: int
+    latency_ms: int
+    moods: Mapping[str, float]
+    orders: tuple[Order, ...]
+    spared: frozenset[str] = frozenset()
+
+    def keeping(self, orders: tuple[Order, ...]) -> Plan:
+        """Return the plan with these orders only, and those about timers that are there."""
+        made = {order.number for order in orders if order.verb == "create"}
+        return replace(self, orders=tuple(one for one in orders if one.target is None or one.target in made))
+
+
+def draw_plan(seed: int) -> Plan:
+    """Draw the plan of a seed."""
+    rng = Random(seed)
+    rates = _rates(rng)
+    length = rng.choice((4 * MINUTE, 20 * MINUTE, HOUR, 3 * HOUR))
+    return Plan(
+        seed=seed,
+        rates=rates,
+        heal_ms=BEGIN_MS + length,
+        skew_ms=rng.choice((0, 100)) if rates.calm else rng.choice((0, 0, 100, 1_500)),
+        latency_ms=rng.choice((3, 20)) if rates.calm else rng.choice((3, 20, 200)),
+        moods=_moods(rng),
+        orders=_orders(rng, length),
+    )
+
+
+def _rates(rng: Random) -> Rates:
+    at_calls = sorted({fault for faults in AT_CALLS.values() for fault in faults})
+    profile = rng.random()
+    if profile < 0.12:
+        return Rates({})
+    if profile < 0.50:
+        noise = rng.choice((0.0, 0.0, 0.01))
+        return Rates({fault: noise for fault in (*at_calls, *ELSEWHERE) if noise}, rng.choice(FOCUSES))
+    if profile < 0.68:
+        return Rates(_drawn(rng, [rng.choice((*at_calls, *ELSEWHERE))]))
+    if profile < 0.85:
+        return Rates(_drawn(rng, rng.sample((*at_calls, *ELSEWHERE), rng.randint(2, 5))))
+    return Rates(_drawn(rng, [*at_calls, *ELSEWHERE]))
+
+
+def _drawn(rng: Random, faults: list[Fault]) -> dict[Fault, float]:
+    worst = rng.choice((0.02, 0.06, 0.12)) / (1 if len(faults) < 6 else 3)
+    return {fault: worst * rng.random() * (5 if fault in ELSEWHERE else 1) for fault in faults}
+
+
+def _moods(rng: Random) -> Mapping[str, float]:
+    kinds = ("busy", "later", "gone", "hangs", "forgets", "breaks")
+    share = rng.choice((0.0, 0.2, 0.5))
+    weights = [rng.random() ** 2 for _ in kinds]
+    return {kind: share * weight / sum(weights) for kind, weight in zip(kinds, weights, strict=True)}
+
+
+def _orders(rng: Random, length: int) -> tuple[Order, ...]:
+    orders: list[Order] = []
+    for _ in range(rng.choice((1, 1, 2, 2, 3, 4, 6))):
+        tenant_id = rng.choice(TENANTS[:2])
+        at_ms = BEGIN_MS + rng.randrange(max(1, length // 3))
+        create = Order(len(orders), at_ms, tenant_id, "create", None, _wanted(rng, len(orders)))
+        orders.append(create)
+        orders += _about(rng, create, len(orders))
+    if rng.random() < 0.06:
+        orders.append(Order(len(orders), BEGIN_MS + rng.randrange(length), "operator", "rebuild"))
+    return tuple(orders)
+
+
+def _wanted(rng: Random, number: int) -> dict[str, Any]:
+    duration = rng.choice(
+        (
+            rng.randint(1, 5 * SECOND),
+            rng.randint(4 * SECOND, 70 * SECOND),
+            rng.randint(MINUTE, 16 * MINUTE),
+            rng.randint(14 * MINUTE, 40 * MINUTE),
+            rng.randint(HOUR, 4 * HOUR),
+        )
+    )
+    wanted: dict[str, Any] = {"requestedBy": "caller", "name": f"order-{number}", "duration": duration}
+    actions = rng.choice((0, 1, 1, 1, 2, 3))
+    if actions:
+        wanted["actionBundle"] = {
+            "actions": [
+                {"id": chr(ord("a") + index), "kind": "webhook", "parameters": {"url": "https://hooks.example/x"}}
+                for index in range(actions)
+            ],
+            "concurrency": rng.randint(1, actions),
+            "retryPolicy": {
+                "maxAttempts": rng.choice((1, 2, 3, 4)),
+                "backoffInitialMs": rng.choice((100, SECOND, 20 * SECOND, 10 * MINUTE, 25 * MINUTE)),
+                "backoffMultiplier": rng.choice((1, 2)),
+            },
+        }
+    return wanted
+
+
+def _about(rng: Random, create: Order, number: int) -> list[Order]:
+    """Draw what callers ask about a timer, mostly near its due time."""
+    duration = int(create.details["duration"])
+    stranger = next(tenant for tenant in TENANTS if tenant != create.tenant_id)
+    about: list[Order] = []
+
+    def ask(verb: str, tenant_id: str, **details: Any) -> None:
+        near = rng.choice((0, 50, SECOND, 5 * SECOND))
+        moment = duration + rng.randint(-near, near) if near else rng.randrange(2 * duration + 1)
+        at_ms = create.at_ms + max(0, moment)
+        about.append(Order(number + len(about), at_ms, tenant_id, verb, create.number, details))
+
+    if rng.random() < 0.4:
+        ask("cancel", create.tenant_id, reason="first")
+        if rng.random() < 0.4:
+            ask("cancel", create.tenant_id, reason="second")
+    for verb in ("get", "list", "list dead letters"):
+        if rng.random() < 0.15:
+            ask(verb, create.tenant_id)
+    if rng.random() < 0.1:
+        ask(rng.choice(("cancel", "get", "list", "list dead letters")), stranger, reason="a stranger's")
+    return about

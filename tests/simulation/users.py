@@ -1,0 +1,134 @@
+"""Callers: what they ask for, what they are told, and how often they ask again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from minoots_contract.timers import CancelTimerRequest, CreateTimerRequest
+from minoots_kernel.domain.errors import DependencyUnavailableError, MinootsError
+from minoots_kernel.domain.tenancy import Principal, digest_key
+from tests.simulation.faults import Fault
+from tests.simulation.functions import Functions
+from tests.simulation.journal import Answered, Asked
+from tests.simulation.loop import Task
+from tests.simulation.plan import TENANTS, Order
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+__all__ = ["VERBS", "Callers", "Verb"]
+
+TRIES: Final = 3
+Ask = Callable[[Principal], Any]
+
+
+@dataclass(frozen=True)
+class Verb:
+    """Something that can be asked for.
+
+    Attributes:
+        use_case: As the coverage matrix names it.
+        ask: Makes the call of an order, about a timer if it is about one.
+    """
+
+    use_case: str
+    ask: Callable[[Functions, Order, str], Ask]
+
+
+def _create(functions: Functions, order: Order, _timer_id: str) -> Ask:
+    request = CreateTimerRequest.model_validate(dict(order.details))
+    return lambda principal: functions.create(principal, request)
+
+
+def _cancel(functions: Functions, order: Order, timer_id: str) -> Ask:
+    request = CancelTimerRequest(requested_by="caller", reason=order.details.get("reason"))
+    return lambda principal: functions.cancel(principal, timer_id, request)
+
+
+VERBS: Final = {
+    "create": Verb("create_timer", _create),
+    "cancel": Verb("cancel_timer", _cancel),
+    "get": Verb("get_timer", lambda functions, _, timer_id: lambda who: functions.get(who, timer_id)),
+    "list": Verb(
+        "list_timers",
+        lambda functions, *_: lambda who: functions.list(who, statuses=frozenset(), limit=3, position=None),
+    ),
+    "list dead letters": Verb(
+        "list_dead_letters",
+        lambda functions, *_: lambda who: functions.list_dead_letters(who, limit=3, position=None),
+    ),
+}
+
+
+class Callers:
+    """Everybody outside.
+
+    Attributes:
+        waiting: Orders that have not come to their end.
+    """
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._verbs = dict(VERBS)
+        self.waiting = 0
+        self._known: dict[int, str] = {}
+
+    def begin(self) -> None:
+        """Have every order asked for at its time."""
+        for tenant_id in TENANTS:
+            self._world.ports.keys.put(digest_key(f"key of {tenant_id}"), Principal(tenant_id, "caller"))
+        for order in self._world.plan.orders:
+            if order.verb != "rebuild":
+                self.waiting += 1
+                self._world.loop.at(order.at_ms, lambda order=order: self._ask(order, 1))
+
+    def _ask(self, order: Order, attempt: int) -> None:
+        """Send a request; nobody asks about a timer that they were not told of."""
+        timer_id = self._known.get(order.target, "") if order.target is not None else ""
+        if order.target is not None and not timer_id:
+            self.waiting -= 1
+            return
+        verb, functions = self._verbs[order.verb], self._world.functions
+        asked = self._world.journal.add(Asked, order.tenant_id, order, attempt)
+        ask = verb.ask(functions, order, timer_id)
+
+        def work() -> Any:
+            task = self._world.cross.task
+            task.hint = (order, attempt)
+            task.use_case = "authenticate"
+            principal = functions.authenticate(f"key of {order.tenant_id}")
+            task.use_case = verb.use_case
+            return ask(principal)
+
+        subject = f"order {order.number}"
+        functions.invoke(
+            "control_plane", verb.use_case, subject, work, lambda main: self._told(order, asked, timer_id, main)
+        )
+
+    def _told(self, order: Order, asked: Asked, timer_id: str, main: Task | None) -> None:
+        fates, subject = self._world.cross.fates, f"order {order.number}"
+        outcome, value = self._outcome(main)
+        if fates.strikes(Fault.CALLER_DEAF, "answer", subject):
+            outcome, value = "unknown", None
+        gone = fates.strikes(Fault.CALLER_GONE, "answer", subject)
+        if not gone:
+            self._world.journal.add(Answered, order.tenant_id, order, asked, outcome, value, timer_id)
+            if outcome == "ok" and order.verb == "create":
+                self._known[order.number] = value.id
+        if not gone and outcome == "unknown" and asked.attempt < TRIES:
+            later_ms = self._world.loop.now_ms + self._world.chance.between(50, 8_000, "asks again", subject)
+            self._world.loop.at(later_ms, lambda: self._ask(order, asked.attempt + 1))
+        else:
+            self.waiting -= 1
+
+    def _outcome(self, main: Task | None) -> tuple[str, Any]:
+        if main is None or isinstance(main.error, DependencyUnavailableError):
+            return "unknown", None
+        if isinstance(main.error, MinootsError):
+            return "error", main.error
+        if main.error is not None:
+            self._world.journal.broken.append(f"{type(main.error).__name__}: {main.error}")
+            return "unknown", None
+        return "ok", main.result
