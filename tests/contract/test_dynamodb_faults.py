@@ -69,8 +69,10 @@ def test_a_change_that_another_overtook_at_its_second_try_is_a_mismatch(dynamo: 
     dynamo.timers.replace(timer, apply(timer, Cancel("ops"), NOW_MS).timer)
     table.wire.break_off("UpdateItem")
 
-    with pytest.raises(VersionMismatchError):
+    with pytest.raises(VersionMismatchError) as raised:
         dynamo.timers.replace(timer, fired(timer))
+
+    assert raised.value.unsure, "its first try may have been written, and overtaken"
 
 
 def test_the_same_change_made_by_two_is_won_by_one(dynamo: Stores, table: Table) -> None:
@@ -89,8 +91,9 @@ def test_a_mismatch_at_the_first_try_needs_no_second_look(dynamo: Stores, table:
     dynamo.timers.replace(timer, fired(timer))
     table.wire.calls.clear()
 
-    with pytest.raises(VersionMismatchError):
+    with pytest.raises(VersionMismatchError) as raised:
         dynamo.timers.replace(timer, fired(timer))
+    assert not raised.value.unsure
 
     assert table.wire.calls == ["UpdateItem"]
 

@@ -32,11 +32,13 @@ class Crossing:
 
     Attributes:
         calls: How often each use case made each call.
+        late: Calls whose answer was lost and that have yet to be done.
     """
 
     def __init__(self, loop: Loop, chance: Chance, fates: Fates, journal: Journal, latency_ms: int) -> None:
         self.loop, self.chance, self.fates, self.journal = loop, chance, fates, journal
         self.calls: Counter[tuple[str, str]] = Counter()
+        self.late = 0
         self._latency_ms = latency_ms
 
     @property
@@ -114,17 +116,25 @@ class Crossing:
             result = effect()
             self.loop.pause(1 + (word >> 30) % MAX_REPEAT_MS)
             if overwritten is not None and overwritten():
-                raise VersionMismatchError("The timer was changed by another request.")
+                raise VersionMismatchError("The timer was changed by another request.", unsure=True)
             return result
         if fault is Fault.CRASH_BEFORE:
             self._crash(task)
         if fault is Fault.LATE_EFFECT:
-            self.loop.at(self.loop.now_ms + 1 + (word >> 30) % MAX_LATE_MS, lambda: _unheard(effect))
+            self._do_later(effect, 1 + (word >> 30) % MAX_LATE_MS)
         elif fault in {Fault.ANSWER_LOST, Fault.CRASH_AFTER}:
             _unheard(effect)
         if fault is Fault.CRASH_AFTER:
             self._crash(task)
         raise error()
+
+    def _do_later(self, effect: Callable[[], object], delay_ms: int) -> None:
+        def do() -> None:
+            self.late -= 1
+            _unheard(effect)
+
+        self.late += 1
+        self.loop.at(self.loop.now_ms + delay_ms, do)
 
     def _crash(self, task: Task) -> NoReturn:
         self.loop.at(self.loop.now_ms, task.invocation.crash)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
@@ -76,20 +76,18 @@ ELSEWHERE: Final = tuple(
 )
 """What can go wrong between the calls."""
 
-FOCUS_RATE: Final = 0.4
-
 
 @dataclass(frozen=True)
 class Rates:
-    """How often each fault strikes in a history, 0 to 1, and a cell of the matrix where one strikes far more often."""
+    """How often each fault strikes in a history, 0 to 1; in some cells of the matrix more often than elsewhere."""
 
     of: Mapping[Fault, float]
-    focus: Cell | None = None
+    cells: Mapping[Cell, float] = field(default_factory=dict)
 
     @property
     def calm(self) -> bool:
         """Whether nothing goes wrong at all."""
-        return not self.of and self.focus is None
+        return not self.of and not self.cells
 
 
 class Fates:
@@ -151,7 +149,7 @@ class Fates:
         limits: list[tuple[int, Fault]] = []
         reached = 0.0
         for fault in AT_CALLS[kind]:
-            rate = FOCUS_RATE if self._rates.focus == (use_case, call, fault) else self._rates.of.get(fault, 0)
+            rate = self._rates.cells.get((use_case, call, fault), self._rates.of.get(fault, 0))
             if rate:
                 reached += rate
                 limits.append((int(reached * SPAN), fault))

@@ -8,12 +8,13 @@ from random import Random
 from typing import Any, Final
 
 from tests.simulation.faults import AT_CALLS, ELSEWHERE, Fault, Rates
-from tests.simulation.matrix import FOCUSES
+from tests.simulation.focus import Lead, draw_focus
 
 __all__ = ["BEGIN_MS", "TENANTS", "Order", "Plan", "draw_plan"]
 
 BEGIN_MS: Final = 1_790_000_000_000
 TENANTS: Final = ("acme", "bolt", "crew")
+FOCUS_RATE: Final = 0.4
 SECOND, MINUTE, HOUR = 1_000, 60_000, 3_600_000
 
 
@@ -68,7 +69,7 @@ class Plan:
 def draw_plan(seed: int) -> Plan:
     """Draw the plan of a seed."""
     rng = Random(seed)
-    rates = _rates(rng)
+    rates, lead = _rates(rng)
     length = rng.choice((4 * MINUTE, 20 * MINUTE, HOUR, 3 * HOUR))
     return Plan(
         seed=seed,
@@ -76,29 +77,32 @@ def draw_plan(seed: int) -> Plan:
         heal_ms=BEGIN_MS + length,
         skew_ms=rng.choice((0, 100)) if rates.calm else rng.choice((0, 0, 100, 1_500)),
         latency_ms=rng.choice((3, 20)) if rates.calm else rng.choice((3, 20, 200)),
-        moods=_moods(rng),
-        orders=_orders(rng, length),
+        moods=lead.moods or _moods(rng),
+        orders=_orders(rng, length, lead),
     )
 
 
-def _rates(rng: Random) -> Rates:
+def _rates(rng: Random) -> tuple[Rates, Lead]:
+    """Draw how often what goes wrong: nothing, one cell of the matrix, one kind of fault, a few kinds, or all."""
     at_calls = sorted({fault for faults in AT_CALLS.values() for fault in faults})
     profile = rng.random()
     if profile < 0.12:
-        return Rates({})
-    if profile < 0.50:
+        return Rates({}), Lead()
+    if profile < 0.47:
+        focus, lead = draw_focus(rng)
         noise = rng.choice((0.0, 0.0, 0.01))
-        return Rates({fault: noise for fault in (*at_calls, *ELSEWHERE) if noise}, rng.choice(FOCUSES))
-    if profile < 0.68:
-        return Rates(_drawn(rng, [rng.choice((*at_calls, *ELSEWHERE))]))
-    if profile < 0.85:
-        return Rates(_drawn(rng, rng.sample((*at_calls, *ELSEWHERE), rng.randint(2, 5))))
-    return Rates(_drawn(rng, [*at_calls, *ELSEWHERE]))
+        rates = {fault: noise for fault in (*at_calls, *ELSEWHERE) if noise} | dict(lead.faults)
+        return Rates(rates, {**lead.cells, focus: FOCUS_RATE}), lead
+    if profile < 0.62:
+        return Rates(_drawn(rng, [rng.choice((*at_calls, *ELSEWHERE))])), Lead()
+    if profile < 0.82:
+        return Rates(_drawn(rng, rng.sample((*at_calls, *ELSEWHERE), rng.randint(2, 5)))), Lead()
+    return Rates(_drawn(rng, [*at_calls, *ELSEWHERE])), Lead()
 
 
 def _drawn(rng: Random, faults: list[Fault]) -> dict[Fault, float]:
-    worst = rng.choice((0.02, 0.06, 0.12)) / (1 if len(faults) < 6 else 3)
-    return {fault: worst * rng.random() * (5 if fault in ELSEWHERE else 1) for fault in faults}
+    worst = rng.choice((0.03, 0.1, 0.25)) / (1 if len(faults) < 6 else 4)
+    return {fault: worst * rng.random() * (3 if fault in ELSEWHERE else 1) for fault in faults}
 
 
 def _moods(rng: Random) -> Mapping[str, float]:
@@ -108,22 +112,26 @@ def _moods(rng: Random) -> Mapping[str, float]:
     return {kind: share * weight / sum(weights) for kind, weight in zip(kinds, weights, strict=True)}
 
 
-def _orders(rng: Random, length: int) -> tuple[Order, ...]:
+def _orders(rng: Random, length: int, lead: Lead) -> tuple[Order, ...]:
     orders: list[Order] = []
     for _ in range(rng.choice((1, 1, 2, 2, 3, 4, 6))):
         tenant_id = rng.choice(TENANTS[:2])
         at_ms = BEGIN_MS + rng.randrange(max(1, length // 3))
-        create = Order(len(orders), at_ms, tenant_id, "create", None, _wanted(rng, len(orders)))
+        create = Order(len(orders), at_ms, tenant_id, "create", None, _wanted(rng, len(orders), lead))
         orders.append(create)
-        orders += _about(rng, create, len(orders))
-    if rng.random() < 0.06:
-        orders.append(Order(len(orders), BEGIN_MS + rng.randrange(length), "operator", "rebuild"))
+        orders += _about(rng, create, len(orders), lead)
+    if rng.random() < (0.04 if lead.disaster is None else 1):
+        first = next(order for order in orders if order.verb == "create")
+        when = rng.uniform(0, 1.2) if lead.disaster is None else rng.uniform(*lead.disaster)
+        at_ms = first.at_ms + int(when * first.details["duration"])
+        orders.append(Order(len(orders), at_ms, "operator", "rebuild"))
     return tuple(orders)
 
 
-def _wanted(rng: Random, number: int) -> dict[str, Any]:
+def _wanted(rng: Random, number: int, lead: Lead) -> dict[str, Any]:
     duration = rng.choice(
-        (
+        lead.durations_ms
+        or (
             rng.randint(1, 5 * SECOND),
             rng.randint(4 * SECOND, 70 * SECOND),
             rng.randint(MINUTE, 16 * MINUTE),
@@ -132,7 +140,7 @@ def _wanted(rng: Random, number: int) -> dict[str, Any]:
         )
     )
     wanted: dict[str, Any] = {"requestedBy": "caller", "name": f"order-{number}", "duration": duration}
-    actions = rng.choice((0, 1, 1, 1, 2, 3))
+    actions = rng.choice((0, 1, 1, 1, 2, 3)) if not lead.moods else 1
     if actions:
         wanted["actionBundle"] = {
             "actions": [
@@ -142,14 +150,14 @@ def _wanted(rng: Random, number: int) -> dict[str, Any]:
             "concurrency": rng.randint(1, actions),
             "retryPolicy": {
                 "maxAttempts": rng.choice((1, 2, 3, 4)),
-                "backoffInitialMs": rng.choice((100, SECOND, 20 * SECOND, 10 * MINUTE, 25 * MINUTE)),
+                "backoffInitialMs": rng.choice((100, SECOND, 20 * SECOND, 10 * MINUTE, 25 * MINUTE) if not lead.backoffs_ms else lead.backoffs_ms),
                 "backoffMultiplier": rng.choice((1, 2)),
             },
         }
     return wanted
 
 
-def _about(rng: Random, create: Order, number: int) -> list[Order]:
+def _about(rng: Random, create: Order, number: int, lead: Lead) -> list[Order]:
     """Draw what callers ask about a timer, mostly near its due time."""
     duration = int(create.details["duration"])
     stranger = next(tenant for tenant in TENANTS if tenant != create.tenant_id)
@@ -161,12 +169,14 @@ def _about(rng: Random, create: Order, number: int) -> list[Order]:
         at_ms = create.at_ms + max(0, moment)
         about.append(Order(number + len(about), at_ms, tenant_id, verb, create.number, details))
 
-    if rng.random() < 0.4:
+    if lead.cancels:
+        about.append(Order(number, create.at_ms + duration // 2, create.tenant_id, "cancel", create.number))
+    elif rng.random() < 0.4:
         ask("cancel", create.tenant_id, reason="first")
         if rng.random() < 0.4:
             ask("cancel", create.tenant_id, reason="second")
     for verb in ("get", "list", "list dead letters"):
-        if rng.random() < 0.15:
+        if rng.random() < (0.9 if verb in lead.verbs else 0.15):
             ask(verb, create.tenant_id)
     if rng.random() < 0.1:
         ask(rng.choice(("cancel", "get", "list", "list dead letters")), stranger, reason="a stranger's")

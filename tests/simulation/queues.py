@@ -124,7 +124,9 @@ class SimulatedQueue:
         stood, seen = self._store.by_id.get(hint.timer_id), task.seen.get(hint.timer_id)
         task.sent.append(self._cross.journal.add(Sent, task, hint, due_at_ms, stood, seen))
         subject, name = self.subject_of(hint), self._name(hint.timer_id)
-        self.put(hint.to_json(), subject, hint.timer_id, delayed.delay_s * 1000)
+        # What came early goes on as it came: a forged one stays forged.
+        forged = task.record is not None and task.record["forged"]
+        self.put(hint.to_json(), subject, hint.timer_id, delayed.delay_s * 1000, forged=forged)
         if self._cross.fates.strikes(Fault.FORGED_HINT, self._call, name):
             self.put(self._forged(hint).to_json(), f"{subject} forged", hint.timer_id, 0, forged=True)
         if self._cross.fates.strikes(Fault.POISON_MESSAGE, self._call, name):

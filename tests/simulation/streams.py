@@ -65,7 +65,7 @@ class SimulatedStream:
     Attributes:
         invoke: Starts the function with an event.
         given_up: Records that were too old, or lost: the mapping's failure destination has only where they stood.
-        poisoned: Sequence numbers of records that nobody can read.
+        poisoned: Sequence numbers of records that nobody can read, and that were not given up.
     """
 
     def __init__(
@@ -136,8 +136,10 @@ class SimulatedStream:
         if done and fates.strikes(Fault.STREAM_TWICE, self.name, lane.name):
             done = self._cross.chance.below(done, "stream twice", lane.name)
         if done < len(batch) and self._is_given_up(batch[done]):
-            change = batch[done]["dynamodb"]["NewImage"].get("change")
+            image = batch[done]["dynamodb"]
+            change = image["NewImage"].get("change")
             self.given_up += [change] if change else []
+            self.poisoned = [number for number in self.poisoned if number != image["SequenceNumber"]]
             done += 1
         del lane.records[:done]
         lane.failures = lane.failures + 1 if done < len(batch) else 0

@@ -137,6 +137,7 @@ class World:
         return not (
             self.callers.waiting
             or self.operations
+            or self.cross.late
             or ports.wake_queue.messages
             or ports.action_queue.messages
             or ports.schedules.pending
@@ -154,8 +155,7 @@ class World:
     def _each_minute(self) -> None:
         now_ms, chance = self.loop.now_ms, self.chance
         soonest_ms = self.ports.store.soonest_check_ms()
-        if soonest_ms is not None or not self.at_rest():
-            self.loop.at(now_ms + MINUTE_MS, self._each_minute)
+        self.loop.at(now_ms + MINUTE_MS, self._each_minute)
         wanted = soonest_ms is not None and soonest_ms <= now_ms + self.plan.skew_ms
         if not wanted and (self.fates.over or chance.below(IDLE_SWEEPS, "idle sweep", "")):
             return  # it would find nothing

@@ -82,11 +82,12 @@ def retries_keep_to_their_policy(facts: Facts) -> Iterator[str]:
             least_ms = policy.backoff_initial_ms * policy.backoff_multiplier ** (state.tries - 1) / 2
             if waits_ms < min(least_ms, policy.backoff_max_ms / 2) - 1:
                 yield f"{name} waits {waits_ms} ms after attempt {state.tries}, less than its backoff"
-            yield from _receivers_wish(by_strand.get(id(write.by)), waits_ms, name)
+            if last.status_code == 429:
+                yield from _receivers_wish(by_strand.get(id(write.by)), waits_ms, name)
 
 
 def _receivers_wish(post: Posted | None, waits_ms: int, name: str) -> Iterator[str]:
-    if post is not None and post.retry_after_ms is not None and post.at_ms and waits_ms < post.retry_after_ms:
+    if post is not None and post.retry_after_ms is not None and waits_ms < post.retry_after_ms:
         yield f"{name} waits {waits_ms} ms though its receiver asked for {post.retry_after_ms}"
 
 

@@ -23,8 +23,7 @@ __all__ = [
 
 CHECK_MS, SWEEP_MS = 30_000, 60_000
 RECOVERY_MS = CHECK_MS + SWEEP_MS + 45_000
-CALM_MS = 450
-HAND_OVER_MS = 1_500
+CALM_MS, HAND_OVER_MS, CALLS = 250, 1_300, 8
 
 
 def no_tenant_sees_anothers_data(facts: Facts) -> Iterator[str]:
@@ -149,20 +148,21 @@ def _put_aside(facts: Facts) -> list[Any]:
 
 def lateness_is_bounded(facts: Facts) -> Iterator[str]:
     """In calm a timer fires within milliseconds; once faults are over, within the sweep's period and its delay."""
+    slack_ms = CALLS * facts.plan.latency_ms + 2 * facts.skew_ms
     for timer_id, writes in facts.writes.items():
         for write in facts.fires(timer_id):
             assert write.before is not None
             due_ms = max(write.before.fire_at_ms, writes[0].at_ms)
-            if facts.calm and write.at_ms > due_ms + CALM_MS + facts.skew_ms:
+            if facts.calm and write.at_ms > due_ms + CALM_MS + slack_ms:
                 yield f"{name_of(timer_id)} fired {write.at_ms - due_ms} ms late though nothing went wrong"
             healed_ms = max(due_ms, facts.heal_ms)
-            if write.at_ms > healed_ms + RECOVERY_MS + 2 * facts.skew_ms:
+            if write.at_ms > healed_ms + RECOVERY_MS + slack_ms:
                 yield f"{name_of(timer_id)} fired {write.at_ms - healed_ms} ms after it was due and all was well"
     if facts.calm:
         for post in facts.all_posts:
             state = post.seen.action(post.action_id) if post.seen else None
             began_ms = max(state.dispatched_at_ms or 0, state.next_attempt_at_ms or 0) if state else post.at_ms
-            if post.at_ms > began_ms + HAND_OVER_MS + 2 * facts.skew_ms:
+            if post.at_ms > began_ms + HAND_OVER_MS + slack_ms:
                 what = f"attempt {post.attempt} of {name_of(post.timer_id)}.{post.action_id}"
                 yield f"{what} was made {post.at_ms - began_ms} ms late though nothing went wrong"
 
@@ -180,7 +180,7 @@ def it_comes_to_rest(facts: Facts) -> Iterator[str]:
         }
         for name, stream in facts.world.streams.items():
             lost = [number for number in stream.poisoned if (name, number) not in parked]
-            if len(lost) > len(stream.given_up):
+            if lost:
                 yield f"{len(lost)} records that {name} cannot read were not put aside"
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from minoots_kernel.application.ports import TimerKey, TimerStore
 from minoots_kernel.domain.commands import Command
-from minoots_kernel.domain.errors import DependencyUnavailableError, VersionMismatchError
+from minoots_kernel.domain.errors import DependencyUnavailableError, StaleHintError, VersionMismatchError
 from minoots_kernel.domain.guards import UNGUARDED, Guard
 from minoots_kernel.domain.moves import Transition
 from minoots_kernel.domain.timer import Timer
@@ -41,18 +41,23 @@ def change_timer(
         UnknownHintError: As `apply`.
         NotDueError: As `apply`.
     """
-    current = timer
+    current, unsure = timer, False
     for _ in range(MAX_TRIES):
         if guard.has_seen(current):
             return Transition(current, current)
         guard.check(current)
-        transition = apply(current, command, now_ms)
+        try:
+            transition = apply(current, command, now_ms)
+        except StaleHintError as error:
+            error.unsure = unsure
+            raise
         if transition.timer is current:
             return transition
         transition = replace(transition, timer=guard.sign(transition.timer))
         try:
             store.replace(current, transition.timer)
-        except VersionMismatchError:
+        except VersionMismatchError as error:
+            unsure = unsure or error.unsure
             read = store.get(TimerKey(timer.tenant_id, timer.id))
             if read is None:
                 raise

@@ -90,8 +90,9 @@ class FireTimer:
             transition = change_timer(self.store, timer, Fire(wake_up.generation), self.clock.now_ms())
         except NotDueError:
             return self._send_on(wake_up, timer, again=again)
-        except StaleHintError:
-            return self._finish_what_was_begun(wake_up, again=again)
+        except StaleHintError as error:
+            # What fired it may have been this very wake-up, in a write that it heard nothing of.
+            return self._finish_what_was_begun(wake_up, again=again or error.unsure)
         return self._finish(transition)
 
     def _finish(self, transition: Transition) -> FireOutcome:

@@ -115,9 +115,17 @@ class LeaseLostError(MinootsError):
 
 
 class VersionMismatchError(MinootsError):
-    """The timer changed between the read and the write."""
+    """The timer changed between the read and the write.
+
+    Attributes:
+        unsure: Whether the write may have happened all the same: its answer was lost, and another write came on top.
+    """
 
     code = ErrorCode.VERSION_MISMATCH
+
+    def __init__(self, detail: str, fields: tuple[tuple[str, str], ...] = (), *, unsure: bool = False) -> None:
+        super().__init__(detail, fields)
+        self.unsure = unsure
 
 
 class IdempotencyMismatchError(MinootsError):
@@ -204,7 +212,13 @@ class NotDueError(Exception):
 
 
 class StaleHintError(Exception):
-    """A hint speaks of a generation, or an action, that is over: drop it."""
+    """A hint speaks of a generation, or an action, that is over: drop it.
+
+    Attributes:
+        unsure: Whether it may be over by a write of ours that we heard nothing of.
+    """
+
+    unsure = False
 
 
 class UnknownHintError(Exception):

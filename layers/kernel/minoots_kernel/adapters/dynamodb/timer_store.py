@@ -140,7 +140,9 @@ class DynamoTimerStore:
             self._table.change(timer_key(before.tenant_id, before.id), differing, version=before.version)
         except ConditionFailedError as error:
             if error.sure or not self._bears(after, "writer", nonce):
-                raise VersionMismatchError(f"The timer '{before.id}' was changed by another request.") from error
+                raise VersionMismatchError(
+                    f"The timer '{before.id}' was changed by another request.", unsure=not error.sure
+                ) from error
         if large:
             self._payloads.after_change(before, after)
 

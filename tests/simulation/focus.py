@@ -1,0 +1,95 @@
+"""Histories about one cell of the coverage matrix, and what leads there: some calls are made in rare lives only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from random import Random
+from typing import Final
+
+from tests.simulation.faults import Cell, Fault
+from tests.simulation.matrix import CELLS, FOCUSES
+
+__all__ = ["Lead", "draw_focus"]
+
+
+@dataclass(frozen=True)
+class Lead:
+    """What makes a call likely to be made.
+
+    Attributes:
+        faults: Faults to add, and how often they strike.
+        cells: The same, in some cells only.
+        moods: The receivers' moods, if they matter.
+        durations_ms: What timers last, if that matters.
+        backoffs_ms: First delays of retries, if they matter.
+        verbs: What callers ask for in any case.
+        cancels: Whether each timer is cancelled halfway.
+        disaster: When the queues and schedules are lost, in parts of the first timer's duration, if they are.
+    """
+
+    faults: Mapping[Fault, float] = field(default_factory=dict)
+    cells: Mapping[Cell, float] = field(default_factory=dict)
+    moods: Mapping[str, float] = field(default_factory=dict)
+    durations_ms: tuple[int, ...] = ()
+    backoffs_ms: tuple[int, ...] = ()
+    verbs: tuple[str, ...] = ()
+    cancels: bool = False
+    disaster: tuple[float, float] | None = None
+
+
+HOUR_MS: Final = 3_600_000
+LOSSES: Final = Lead({Fault.MESSAGE_LOST: 0.4})
+POISON: Final = Lead({Fault.STREAM_POISON: 0.5})
+REFUSALS: Final = Lead({Fault.REFUSED: 0.1})
+UNBURIED: Final = {
+    ("run_action", "DeadLetterStore.put", Fault.CRASH_BEFORE): 0.5,
+    ("run_action", "DeadLetterStore.put", Fault.CRASH_AFTER): 0.4,
+}
+LONG_MS: Final = (HOUR_MS, 2 * HOUR_MS)
+SHORT_MS: Final = (60_000, 90_000)
+LEADS: Final[Mapping[tuple[str, str], Lead]] = {
+    ("get_timer", "TimerStore.get"): Lead(verbs=("get",)),
+    ("list_timers", "TimerStore.page"): Lead(verbs=("list",)),
+    ("list_dead_letters", "DeadLetterStore.page"): Lead(verbs=("list dead letters",)),
+    ("cancel_timer", "TimerStore.get"): Lead(cancels=True),
+    ("cancel_timer", "TimerStore.replace"): Lead(cancels=True),
+    ("create_timer", "WakeQueue.send"): Lead(durations_ms=(1_500, 4_000)),
+    ("arm_timers", "WakeSchedules.put"): Lead(durations_ms=LONG_MS),
+    ("arm_timers", "TimerStore.replace"): Lead(durations_ms=LONG_MS),
+    ("arm_timers", "WakeSchedules.delete"): Lead(durations_ms=LONG_MS, cancels=True),
+    ("arm_timers", "ParkedRecordStore.put"): POISON,
+    ("publish_events", "ParkedRecordStore.put"): POISON,
+    ("fire_timer", "MessageVisibility.hide"): REFUSALS,
+    ("run_action", "MessageVisibility.hide"): REFUSALS,
+    ("run_action", "WakeSchedules.put"): Lead(moods={"busy": 0.6}, backoffs_ms=(HOUR_MS, 2 * HOUR_MS)),
+    ("run_action", "DeadLetterStore.put"): Lead(moods={"gone": 0.8}),
+    ("sweep_timers", "TimerStore.due_for_check"): LOSSES,
+    ("sweep_timers", "TimerStore.get_many"): LOSSES,
+    ("sweep_timers", "TimerStore.get"): Lead(
+        {Fault.MESSAGE_LATE: 0.6}, {("sweep_timers", "TimerStore.replace", Fault.SLOW_CALL): 0.4}
+    ),
+    ("sweep_timers", "TimerStore.replace"): LOSSES,
+    ("sweep_timers", "WakeQueue.send"): LOSSES,
+    ("sweep_timers", "ActionQueue.send"): LOSSES,
+    ("sweep_timers", "DeadLetterStore.put"): Lead(cells=UNBURIED, moods={"gone": 0.8}),
+    ("rebuild", "TimerStore.due_for_check"): Lead(disaster=(0.1, 0.9)),
+    ("rebuild", "TimerStore.get_many"): Lead(disaster=(0.1, 0.9)),
+    ("rebuild", "WakeQueue.send"): Lead(durations_ms=(300_000, 600_000), disaster=(0.1, 0.8)),
+    ("rebuild", "WakeSchedules.put"): Lead(durations_ms=LONG_MS, disaster=(0.1, 0.7)),
+    ("rebuild", "ActionQueue.send"): Lead(
+        moods={"busy": 0.8}, durations_ms=SHORT_MS, backoffs_ms=(240_000,), disaster=(1.2, 2.0)
+    ),
+    ("rebuild", "DeadLetterStore.put"): Lead(
+        {Fault.SWEEP_MISSED: 1}, UNBURIED, {"gone": 0.95}, durations_ms=SHORT_MS, disaster=(1.1, 1.6)
+    ),
+    ("rebuild", "TimerStore.replace"): Lead(
+        {Fault.SWEEP_MISSED: 1}, UNBURIED, {"gone": 0.95}, durations_ms=SHORT_MS, disaster=(1.1, 1.6)
+    ),
+}
+
+
+def draw_focus(rng: Random) -> tuple[Cell, Lead]:
+    """Draw a cell, those that every run has to reach more often than others, and what leads there."""
+    cell = rng.choice(CELLS if rng.random() < 0.8 else FOCUSES)
+    return cell, LEADS.get(cell[:2], Lead())
