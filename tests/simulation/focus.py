@@ -25,6 +25,7 @@ class Lead:
         backoffs_ms: First delays of retries, if they matter.
         verbs: What callers ask for in any case.
         cancels: Whether each timer is cancelled halfway.
+        parallel: Whether timers have three actions that run at once.
         disaster: When the queues and schedules are lost, in parts of the first timer's duration, if they are.
     """
 
@@ -35,6 +36,7 @@ class Lead:
     backoffs_ms: tuple[int, ...] = ()
     verbs: tuple[str, ...] = ()
     cancels: bool = False
+    parallel: bool = False
     disaster: tuple[float, float] | None = None
 
 
@@ -89,7 +91,21 @@ LEADS: Final[Mapping[tuple[str, str], Lead]] = {
 }
 
 
+RACES: Final[tuple[tuple[Cell, Lead], ...]] = (
+    (("fire_timer", "TimerStore.replace", Fault.HIDDEN_WRITE), LOSSES),
+    (
+        ("run_action", "TimerStore.replace", Fault.HIDDEN_WRITE),
+        Lead(moods={"busy": 0.5, "slow": 0.1}, parallel=True),
+    ),
+    (("cancel_timer", "TimerStore.replace", Fault.HIDDEN_WRITE), Lead(durations_ms=LONG_MS, cancels=True)),
+    (("run_action", "TimerStore.replace", Fault.LATE_EFFECT), Lead({Fault.FORGED_HINT: 0.5}, moods={"busy": 0.6})),
+)
+"""Faults that matter only when something else happens at the same moment, and what makes that likely."""
+
+
 def draw_focus(rng: Random) -> tuple[Cell, Lead]:
     """Draw a cell, those that every run has to reach more often than others, and what leads there."""
+    if rng.random() < 0.15:
+        return rng.choice(RACES)
     cell = rng.choice(CELLS if rng.random() < 0.8 else FOCUSES)
     return cell, LEADS.get(cell[:2], Lead())

@@ -28,6 +28,7 @@ class Task(greenlet):
         hint: The wake-up or action message that was read from the record.
         again: Whether the queue said that it delivered the message before.
         seen: Timers as this strand last read them, by id.
+        listed: Timers as this strand read them when an index named them, by id.
         wrote: What it wrote, as entries of the log.
         sent: What it sent, as entries of the log.
     """
@@ -40,6 +41,7 @@ class Task(greenlet):
         self.hint: Any = None
         self.again = False
         self.seen: dict[str, Any] = {}
+        self.listed: dict[str, Any] = {}
         self.wrote: list[Any] = []
         self.sent: list[Any] = []
         self.result: Any = None

@@ -15,6 +15,7 @@ __all__ = ["BEGIN_MS", "TENANTS", "Order", "Plan", "draw_plan"]
 BEGIN_MS: Final = 1_790_000_000_000
 TENANTS: Final = ("acme", "bolt", "crew")
 FOCUS_RATE: Final = 0.4
+OFTENER: Final = {Fault.INDEX_STALE: 6, Fault.FORGED_HINT: 6}
 SECOND, MINUTE, HOUR = 1_000, 60_000, 3_600_000
 
 
@@ -102,11 +103,13 @@ def _rates(rng: Random) -> tuple[Rates, Lead]:
 
 def _drawn(rng: Random, faults: list[Fault]) -> dict[Fault, float]:
     worst = rng.choice((0.03, 0.1, 0.25)) / (1 if len(faults) < 6 else 4)
-    return {fault: worst * rng.random() * (3 if fault in ELSEWHERE else 1) for fault in faults}
+    return {fault: min(0.8, worst * rng.random() * OFTENER.get(fault, 3 if fault in ELSEWHERE else 1)) for fault in faults}
 
 
 def _moods(rng: Random) -> Mapping[str, float]:
-    kinds = ("busy", "later", "gone", "hangs", "forgets", "breaks")
+    kinds = ("busy", "later", "gone", "hangs", "slow", "forgets", "breaks")
+    if rng.random() < 0.25:
+        return {rng.choice(kinds): 0.8}
     share = rng.choice((0.0, 0.2, 0.5))
     weights = [rng.random() ** 2 for _ in kinds]
     return {kind: share * weight / sum(weights) for kind, weight in zip(kinds, weights, strict=True)}
@@ -140,14 +143,14 @@ def _wanted(rng: Random, number: int, lead: Lead) -> dict[str, Any]:
         )
     )
     wanted: dict[str, Any] = {"requestedBy": "caller", "name": f"order-{number}", "duration": duration}
-    actions = rng.choice((0, 1, 1, 1, 2, 3)) if not lead.moods else 1
+    actions = rng.choice((0, 1, 1, 1, 2, 3)) if not lead.moods else 3 if lead.parallel else 1
     if actions:
         wanted["actionBundle"] = {
             "actions": [
                 {"id": chr(ord("a") + index), "kind": "webhook", "parameters": {"url": "https://hooks.example/x"}}
                 for index in range(actions)
             ],
-            "concurrency": rng.randint(1, actions),
+            "concurrency": actions if lead.parallel else rng.randint(1, actions),
             "retryPolicy": {
                 "maxAttempts": rng.choice((1, 2, 3, 4)),
                 "backoffInitialMs": rng.choice((100, SECOND, 20 * SECOND, 10 * MINUTE, 25 * MINUTE) if not lead.backoffs_ms else lead.backoffs_ms),
@@ -164,7 +167,7 @@ def _about(rng: Random, create: Order, number: int, lead: Lead) -> list[Order]:
     about: list[Order] = []
 
     def ask(verb: str, tenant_id: str, **details: Any) -> None:
-        near = rng.choice((0, 50, SECOND, 5 * SECOND))
+        near = rng.choice((0, 0, 50, SECOND, 5 * SECOND))
         moment = duration + rng.randint(-near, near) if near else rng.randrange(2 * duration + 1)
         at_ms = create.at_ms + max(0, moment)
         about.append(Order(number + len(about), at_ms, tenant_id, verb, create.number, details))

@@ -36,6 +36,7 @@ MINUTE_MS: Final = 60_000
 MAX_LATE_MS: Final = 4 * 3_600_000
 LINGER_MS: Final = 5_000
 MAX_OVERSLEEP_MS: Final = 3
+TIMEOUT_MS: Final = 30_000
 
 
 class SkewedClock:
@@ -193,8 +194,8 @@ class SimulatedReceivers:
         answer, retry_after_ms = self._cross(
             "WebhookSender.send", delivery, deliver, error=lambda: TransientActionError("no answer")
         )
-        longest_ms = 30_000 if answer == "hangs" else 2_000
-        self._cross.loop.pause((word >> 34) % longest_ms if answer != "hangs" else longest_ms)
+        longest_ms = {"hangs": TIMEOUT_MS, "slow": TIMEOUT_MS - 2_000}.get(answer, 2_000)
+        self._cross.loop.pause(longest_ms if answer == "hangs" else (word >> 34) % longest_ms)
         return self._answer(answer, retry_after_ms)
 
     def _answer(self, mood: str, retry_after_ms: int) -> int:

@@ -72,7 +72,8 @@ class SimulatedStore:
         task = self._cross.task
         about = " ".join(self._name(key.timer_id) for key in keys)
         found = self._cross("TimerStore.get_many", about, lambda: self.truth.get_many(keys))
-        task.seen.update({timer.id: timer for timer in found})
+        task.listed.update({timer.id: timer for timer in found})
+        task.seen.update(task.listed)
         return found
 
     def page(

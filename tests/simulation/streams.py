@@ -64,8 +64,8 @@ class SimulatedStream:
 
     Attributes:
         invoke: Starts the function with an event.
-        given_up: Records that were too old, or lost: the mapping's failure destination has only where they stood.
-        poisoned: Sequence numbers of records that nobody can read, and that were not given up.
+        given_up: Changes that were too old, or lost: the mapping's failure destination has only where they stood.
+        poisoned: Sequence numbers of records that nobody can read, but for lost ones.
     """
 
     def __init__(
@@ -135,20 +135,22 @@ class SimulatedStream:
             self._acknowledge(batch[:done], main)
         if done and fates.strikes(Fault.STREAM_TWICE, self.name, lane.name):
             done = self._cross.chance.below(done, "stream twice", lane.name)
-        if done < len(batch) and self._is_given_up(batch[done]):
-            image = batch[done]["dynamodb"]
-            change = image["NewImage"].get("change")
-            self.given_up += [change] if change else []
-            self.poisoned = [number for number in self.poisoned if number != image["SequenceNumber"]]
+        if done < len(batch) and self._is_lost(batch[done]):
             done += 1
         del lane.records[:done]
         lane.failures = lane.failures + 1 if done < len(batch) else 0
         self._read_in(lane, min(500 << min(lane.failures, 6), 30_000) if lane.failures else 1)
 
-    def _is_given_up(self, record: Record) -> bool:
-        born_ms = int(record["dynamodb"]["ApproximateCreationDateTime"] * 1000)
+    def _is_lost(self, record: Record) -> bool:
+        """Tell whether a record that failed is given up: the mapping does so with old ones, a fault with others."""
+        image = record["dynamodb"]
+        old = self._cross.loop.now_ms - int(image["ApproximateCreationDateTime"] * 1000) > MAX_AGE_MS
         lost = self.name == "kernel_arm" and self._cross.fates.strikes(Fault.STREAM_LOST, self.name, "record")
-        return lost or self._cross.loop.now_ms - born_ms > MAX_AGE_MS
+        if lost and image["SequenceNumber"] in self.poisoned:
+            self.poisoned.remove(image["SequenceNumber"])
+        if (lost or old) and "change" in image["NewImage"]:
+            self.given_up.append(image["NewImage"]["change"])
+        return lost or old
 
     def _acknowledge(self, batch: list[Record], main: Task) -> None:
         for record in batch:

@@ -202,6 +202,11 @@ class History:
         return self.world.journal
 
     @property
+    def strikes(self) -> list[str]:
+        """The names of the faults that struck."""
+        return [strike.name for strike in self.journal.of(Struck)]
+
+    @property
     def cells(self) -> Counter[Cell]:
         """Faults at port calls, by cell of the matrix."""
         return self.world.fates.cells

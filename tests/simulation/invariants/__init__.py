@@ -10,7 +10,7 @@ from tests.simulation.invariants import deliveries, outside, promises
 from tests.simulation.invariants.facts import Facts
 from tests.simulation.world import History
 
-__all__ = ["INVARIANTS", "Violation", "violations"]
+__all__ = ["INVARIANTS", "Facts", "Invariant", "Violation", "violations"]
 
 Invariant = Callable[[Facts], Iterator[str]]
 

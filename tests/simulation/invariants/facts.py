@@ -80,10 +80,15 @@ class Facts:
             or any(concerns(str(crash.by)) for crash in self.crashes)
         )
 
-    def sent_since(self, number: int, timer_id: str, action_id: str, attempt: int) -> bool:
-        """Tell whether the message of an attempt was sent after an entry, by whomever."""
+    def arming_disturbed(self, timer_id: str) -> bool:
+        """Tell whether anything went wrong with a timer, or with what arms and disarms."""
+        return self.disturbed(timer_id) or any(strike.subject.startswith("kernel_arm") for strike in self.strikes)
+
+    def sent_between(self, write: Wrote, until: Entry, action_id: str, attempt: int) -> bool:
+        """Tell whether the message of an attempt was sent after a write and before an entry, by whomever."""
         return any(
-            entry.number > number and calls_for(hint_of(entry), action_id, attempt) for entry in self.hints[timer_id]
+            write.number < entry.number < until.number and calls_for(hint_of(entry), action_id, attempt)
+            for entry in self.hints[write.after.id]
         )
 
 

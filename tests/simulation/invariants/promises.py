@@ -36,10 +36,12 @@ def the_timer_item_is_the_truth(facts: Facts) -> Iterator[str]:
     """Hints are checked against the item before anything happens, and none is ahead of it."""
     for sent in facts.sent:
         yield from _sent_before_it_was_true(sent)
-        if sent.by.use_case == "sweep_timers":
-            yield from _repaired_on_hearsay(sent, facts)
     for post in facts.all_posts:
         yield from _posted_against_the_item(post, facts)
+    repairs = [(sent, sent.message.timer_id) for sent in facts.sent] + [(write, write.after.id) for write in facts.all_writes]
+    for repair, timer_id in repairs:
+        if repair.by.use_case == "sweep_timers":
+            yield from _repaired_on_hearsay(repair, timer_id, facts)
     for write in facts.all_writes:
         if write.before and write.before.status is not S.ARMED and write.after.status is S.ARMED:
             asked = [armed for armed in facts.armed if armed.number < write.number]
@@ -62,12 +64,12 @@ def _sent_before_it_was_true(sent: Sent) -> Iterator[str]:
         yield f"a wake-up of {name} was sent for a generation that is not stored"
 
 
-def _repaired_on_hearsay(sent: Sent, facts: Facts) -> Iterator[str]:
-    seen, name = sent.seen, name_of(sent.message.timer_id)
-    if seen is None:
-        yield f"the sweep sent a hint for {name}, which it had not read"
-    elif seen.next_check_at_ms is None or seen.next_check_at_ms > sent.at_ms + facts.skew_ms:
-        yield f"the sweep sent a hint for {name} on the word of its index: the item's check was not due"
+def _repaired_on_hearsay(repair: Sent | Wrote, timer_id: str, facts: Facts) -> Iterator[str]:
+    read, name = repair.by.listed.get(timer_id), name_of(timer_id)
+    if read is None:
+        yield f"the sweep repaired {name}, which it had not read"
+    elif read.next_check_at_ms is None or read.next_check_at_ms > repair.at_ms + facts.skew_ms:
+        yield f"the sweep repaired {name} on the word of its index: the item's check was not due"
 
 
 def _posted_against_the_item(post: Posted, facts: Facts) -> Iterator[str]:
@@ -117,7 +119,7 @@ def _undone(write: Wrote, name: str) -> Iterator[str]:
     changed = list(tried(write))
     if len(changed) > 1 or any(new.tries != old.tries + 1 for old, new in changed):
         yield f"{name} v{after.version} recorded more or less than one attempt"
-    for _, new in changed:
+    for new in after.actions:
         if [attempt.number for attempt in new.attempts] != list(range(1, new.tries + 1))[-10:]:
             yield f"{name}.{new.id} has attempts {[attempt.number for attempt in new.attempts]} of {new.tries}"
     bundle = after.spec.bundle
@@ -188,6 +190,6 @@ def a_stale_wake_up_dies(facts: Facts) -> Iterator[str]:
         cancel = next((write for write in writes if write.after.status is S.CANCELLED), None)
         if cancel and any(post.number > cancel.number for post in facts.posts[timer_id]):
             yield f"{name} acted though it was cancelled"
-        for fired in facts.scheduled if cancel and facts.calm else ():
+        for fired in facts.scheduled if cancel and not facts.arming_disturbed(timer_id) else ():
             if fired.wake_up.timer_id == timer_id and fired.at_ms > cancel.at_ms + DISARMED_WITHIN_MS:
                 yield f"the schedule of {name} was left though it was cancelled"
