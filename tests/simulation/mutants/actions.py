@@ -68,7 +68,12 @@ MUTANTS: Final = (
     Mutant(
         "an outcome that was not heard of is forgotten",
         (deliveries.acknowledged_hints_are_done,),
-        (edit(RUN._run, "self._after_stale(timer, outcome)", "pass"),),
+        (edit(RUN._run, "self._after_stale(timer, outcome, again=again)", "pass"),),
+    ),
+    Mutant(
+        "a message that comes back leaves it to its failed self",
+        (deliveries.acknowledged_hints_are_done,),
+        (edit(RUN._after_stale, "again or stands", "stands"),),
     ),
     Mutant(
         "the next attempt is forgotten when the queue refuses it",

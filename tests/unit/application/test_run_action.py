@@ -200,6 +200,24 @@ def test_twins_of_a_message_write_one_outcome() -> None:
     assert world.action_queue.messages == [message(timer, "b")]
 
 
+def test_a_message_that_came_back_sends_what_its_failed_self_wrote_meanwhile() -> None:
+    world = World()
+    timer = world.new_fired("a", maxAttempts=2)
+    (first,) = world.actions_due()
+    failing = replace(world.run, action_queue=crashing(world.action_queue, "send"))
+
+    def earlier_delivery_ends_first() -> int:
+        with pytest.raises(Crash):
+            failing(first)
+        world.clock.advance(10)
+        raise BUSY
+
+    world.receiver.answers += [earlier_delivery_ends_first, BUSY]
+    world.run(first, again=True)
+    assert world.now(timer).actions[0].tries == 1
+    assert world.action_queue.messages == [message(timer, attempt=2)]
+
+
 def test_parallel_actions_completing_settle_exactly_once() -> None:
     world = World()
     timer = world.new_fired("a", "b", "c", concurrency=3)

@@ -89,26 +89,33 @@ class RunAction:
         if state.next_attempt_at_ms is not None and state.next_attempt_at_ms > self.clock.now_ms():
             self._send_attempt(timer, state)
             return
-        self._run(timer, state)
+        self._run(timer, state, again=again)
 
-    def _run(self, timer: Timer, state: ActionState) -> None:
+    def _run(self, timer: Timer, state: ActionState, *, again: bool) -> None:
         outcome = self._attempt(timer, state)
         try:
             transition = change_timer(self.store, timer, outcome, outcome.attempt.ended_at_ms)
         except StaleHintError:
-            self._after_stale(timer, outcome)
+            self._after_stale(timer, outcome, again=again)
             return
         after = transition.timer.action(state.id)
         if after is not None:
             released = [message_for(transition.timer, other) for other in transition.released]
             self._send_what_follows(transition.timer, after, released)
 
-    def _after_stale(self, timer: Timer, outcome: RecordAttempt) -> None:
-        """Find out whose outcome stands: a twin's, who sends what follows it, or ours, whose answer was lost."""
+    def _after_stale(self, timer: Timer, outcome: RecordAttempt, *, again: bool) -> None:
+        """Find out whose outcome stands: a twin's, who sends what follows it, or ours, whose answer was lost.
+
+        The twin of a message that was delivered before may be its own earlier delivery, failed since: then nobody else
+        would send it.
+        """
         read = self.store.get(TimerKey(timer.tenant_id, timer.id))
         state = read.action(outcome.action_id) if read else None
-        if read and state and outcome.attempt in state.attempts[-1:]:
-            self._send_what_follows(read, state, released_at(read, outcome.attempt.ended_at_ms))
+        if read is None or state is None or state.tries != outcome.attempt.number:
+            return
+        stands = state.attempts[-1]
+        if again or stands == outcome.attempt:
+            self._send_what_follows(read, state, released_at(read, stands.ended_at_ms))
 
     def _attempt(self, timer: Timer, state: ActionState) -> RecordAttempt:
         started_at_ms = self.clock.now_ms()
