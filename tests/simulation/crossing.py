@@ -18,9 +18,9 @@ from tests.simulation.matrix import KINDS
 __all__ = ["Crossing"]
 
 T = TypeVar("T")
-MIN_SLOW_MS, MAX_SLOW_MS = 3_000, 90_000
+MAX_SLOW_MS = 90_000
 MAX_LATE_MS = 60_000
-MAX_REPEAT_MS = 3_000
+MAX_REPEAT_MS = 10_000
 
 
 def _unavailable() -> Exception:
@@ -104,7 +104,7 @@ class Crossing:
     ) -> T:
         self.journal.add(Called, task, call, fault, about)
         if fault is Fault.SLOW_CALL:
-            whole = MIN_SLOW_MS + (word >> 30) % (MAX_SLOW_MS - MIN_SLOW_MS)
+            whole = _long_tailed(word >> 30, MAX_SLOW_MS)
             done = (word >> 40) % whole
             self.loop.pause(done)
             result = effect()
@@ -114,14 +114,14 @@ class Crossing:
             return part()
         if fault is Fault.HIDDEN_WRITE:
             result = effect()
-            self.loop.pause(1 + (word >> 30) % MAX_REPEAT_MS)
+            self.loop.pause(_long_tailed(word >> 30, MAX_REPEAT_MS))
             if overwritten is not None and overwritten():
                 raise VersionMismatchError("The timer was changed by another request.", unsure=True)
             return result
         if fault is Fault.CRASH_BEFORE:
             self._crash(task)
         if fault is Fault.LATE_EFFECT:
-            self._do_later(effect, 1 + (word >> 30) % MAX_LATE_MS)
+            self._do_later(effect, _long_tailed(word >> 30, MAX_LATE_MS))
         elif fault in {Fault.ANSWER_LOST, Fault.CRASH_AFTER}:
             _unheard(effect)
         if fault is Fault.CRASH_AFTER:
@@ -140,6 +140,12 @@ class Crossing:
         self.loop.at(self.loop.now_ms, task.invocation.crash)
         self.loop.wait()
         raise AssertionError("a strand went on after its crash")
+
+
+def _long_tailed(bits: int, longest_ms: int) -> int:
+    """Return a duration of a quarter of a second up to the longest, short ones as likely as ones twice as long."""
+    doublings = (longest_ms // 250).bit_length()
+    return min(longest_ms, int(250 * 2 ** ((bits & 0xFFFF) / 0x10000 * doublings)))
 
 
 def _unheard(effect: Callable[[], object]) -> None:

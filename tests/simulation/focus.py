@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Final
 
@@ -25,7 +25,7 @@ class Lead:
         backoffs_ms: First delays of retries, if they matter.
         verbs: What callers ask for in any case.
         cancels: Whether each timer is cancelled halfway.
-        parallel: Whether timers have three actions that run at once.
+        concurrency: Of timers, which then have three actions.
         disaster: When the queues and schedules are lost, in parts of the first timer's duration, if they are.
     """
 
@@ -36,10 +36,11 @@ class Lead:
     backoffs_ms: tuple[int, ...] = ()
     verbs: tuple[str, ...] = ()
     cancels: bool = False
-    parallel: bool = False
+    concurrency: int = 0
     disaster: tuple[float, float] | None = None
 
 
+FOCUS_RATE: Final = 0.6
 HOUR_MS: Final = 3_600_000
 LOSSES: Final = Lead({Fault.MESSAGE_LOST: 0.4})
 POISON: Final = Lead({Fault.STREAM_POISON: 0.5})
@@ -69,7 +70,9 @@ LEADS: Final[Mapping[tuple[str, str], Lead]] = {
     ("sweep_timers", "TimerStore.due_for_check"): LOSSES,
     ("sweep_timers", "TimerStore.get_many"): LOSSES,
     ("sweep_timers", "TimerStore.get"): Lead(
-        {Fault.MESSAGE_LATE: 0.6}, {("sweep_timers", "TimerStore.replace", Fault.SLOW_CALL): 0.4}
+        {Fault.SCHEDULE_NEVER: 1},
+        {("sweep_timers", "TimerStore.replace", Fault.SLOW_CALL): 0.8},
+        durations_ms=LONG_MS,
     ),
     ("sweep_timers", "TimerStore.replace"): LOSSES,
     ("sweep_timers", "WakeQueue.send"): LOSSES,
@@ -91,21 +94,39 @@ LEADS: Final[Mapping[tuple[str, str], Lead]] = {
 }
 
 
-RACES: Final[tuple[tuple[Cell, Lead], ...]] = (
-    (("fire_timer", "TimerStore.replace", Fault.HIDDEN_WRITE), LOSSES),
-    (
-        ("run_action", "TimerStore.replace", Fault.HIDDEN_WRITE),
-        Lead(moods={"busy": 0.5, "slow": 0.1}, parallel=True),
+RACES: Final = (
+    Lead(
+        {Fault.SCHEDULE_NEVER: 1},
+        {
+            ("fire_timer", "TimerStore.replace", Fault.HIDDEN_WRITE): 0.7,
+            ("sweep_timers", "TimerStore.replace", Fault.SLOW_CALL): 0.9,
+        },
+        durations_ms=LONG_MS,
     ),
-    (("cancel_timer", "TimerStore.replace", Fault.HIDDEN_WRITE), Lead(durations_ms=LONG_MS, cancels=True)),
-    (("run_action", "TimerStore.replace", Fault.LATE_EFFECT), Lead({Fault.FORGED_HINT: 0.5}, moods={"busy": 0.6})),
+    Lead(
+        cells={("run_action", "TimerStore.replace", Fault.HIDDEN_WRITE): 0.5},
+        moods={"busy": 0.5, "slow": 0.1},
+        concurrency=3,
+    ),
+    Lead(
+        cells={("run_action", "TimerStore.replace", Fault.LATE_EFFECT): 0.5},
+        moods={"busy": 0.4, "hangs": 0.5},
+        backoffs_ms=SHORT_MS,
+        concurrency=2,
+    ),
+    Lead(
+        cells={("cancel_timer", "TimerStore.replace", Fault.HIDDEN_WRITE): 0.5}, durations_ms=LONG_MS, cancels=True
+    ),
+    Lead({Fault.FORGED_HINT: 0.5}, moods={"busy": 0.6}),
+    Lead(moods={"slow": 0.9}, durations_ms=SHORT_MS, concurrency=1),
 )
-"""Faults that matter only when something else happens at the same moment, and what makes that likely."""
+"""What matters only when something else happens at the same moment, and what makes that likely."""
 
 
-def draw_focus(rng: Random) -> tuple[Cell, Lead]:
-    """Draw a cell, those that every run has to reach more often than others, and what leads there."""
-    if rng.random() < 0.15:
+def draw_focus(rng: Random) -> Lead:
+    """Draw a cell, one that every run has to reach more often than others, with what leads there; or a race."""
+    if rng.random() < 0.2:
         return rng.choice(RACES)
-    cell = rng.choice(CELLS if rng.random() < 0.8 else FOCUSES)
-    return cell, LEADS.get(cell[:2], Lead())
+    cell = rng.choice(CELLS if rng.random() < 0.85 else FOCUSES)
+    lead = LEADS.get(cell[:2], Lead())
+    return replace(lead, cells={**lead.cells, cell: FOCUS_RATE})

@@ -14,7 +14,6 @@ __all__ = ["BEGIN_MS", "TENANTS", "Order", "Plan", "draw_plan"]
 
 BEGIN_MS: Final = 1_790_000_000_000
 TENANTS: Final = ("acme", "bolt", "crew")
-FOCUS_RATE: Final = 0.4
 OFTENER: Final = {Fault.INDEX_STALE: 6, Fault.FORGED_HINT: 6}
 SECOND, MINUTE, HOUR = 1_000, 60_000, 3_600_000
 
@@ -72,14 +71,18 @@ def draw_plan(seed: int) -> Plan:
     rng = Random(seed)
     rates, lead = _rates(rng)
     length = rng.choice((4 * MINUTE, 20 * MINUTE, HOUR, 3 * HOUR))
+    orders = _orders(rng, length, lead)
+    lasts_ms = max(order.at_ms + order.details.get("duration", 0) for order in orders)
+    # Mostly faults go on past the last firing; else all is well again before.
+    heal_ms = lasts_ms + rng.randint(2 * MINUTE, 30 * MINUTE) if rng.random() < 0.8 else BEGIN_MS + length
     return Plan(
         seed=seed,
         rates=rates,
-        heal_ms=BEGIN_MS + length,
+        heal_ms=heal_ms,
         skew_ms=rng.choice((0, 100)) if rates.calm else rng.choice((0, 0, 100, 1_500)),
         latency_ms=rng.choice((3, 20)) if rates.calm else rng.choice((3, 20, 200)),
         moods=lead.moods or _moods(rng),
-        orders=_orders(rng, length, lead),
+        orders=orders,
     )
 
 
@@ -90,10 +93,10 @@ def _rates(rng: Random) -> tuple[Rates, Lead]:
     if profile < 0.12:
         return Rates({}), Lead()
     if profile < 0.47:
-        focus, lead = draw_focus(rng)
+        lead = draw_focus(rng)
         noise = rng.choice((0.0, 0.0, 0.01))
         rates = {fault: noise for fault in (*at_calls, *ELSEWHERE) if noise} | dict(lead.faults)
-        return Rates(rates, {**lead.cells, focus: FOCUS_RATE}), lead
+        return Rates(rates, lead.cells), lead
     if profile < 0.62:
         return Rates(_drawn(rng, [rng.choice((*at_calls, *ELSEWHERE))])), Lead()
     if profile < 0.82:
@@ -143,14 +146,14 @@ def _wanted(rng: Random, number: int, lead: Lead) -> dict[str, Any]:
         )
     )
     wanted: dict[str, Any] = {"requestedBy": "caller", "name": f"order-{number}", "duration": duration}
-    actions = rng.choice((0, 1, 1, 1, 2, 3)) if not lead.moods else 3 if lead.parallel else 1
+    actions = 3 if lead.concurrency else 1 if lead.moods else rng.choice((0, 1, 1, 1, 2, 3))
     if actions:
         wanted["actionBundle"] = {
             "actions": [
                 {"id": chr(ord("a") + index), "kind": "webhook", "parameters": {"url": "https://hooks.example/x"}}
                 for index in range(actions)
             ],
-            "concurrency": actions if lead.parallel else rng.randint(1, actions),
+            "concurrency": lead.concurrency or rng.randint(1, actions),
             "retryPolicy": {
                 "maxAttempts": rng.choice((1, 2, 3, 4)),
                 "backoffInitialMs": rng.choice((100, SECOND, 20 * SECOND, 10 * MINUTE, 25 * MINUTE) if not lead.backoffs_ms else lead.backoffs_ms),
