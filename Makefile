@@ -9,7 +9,7 @@ CHECKOV_VERSION := 3.3.30
 BOUNDED := $(if $(shell command -v timeout),timeout 120)
 
 .DEFAULT_GOAL := help
-.PHONY: help install up test check checkov build bench drill faults cloud openapi openapi-check clean
+.PHONY: help install up test check checkov build bench drill simulate faults cloud openapi openapi-check clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -53,6 +53,10 @@ bench: install ## measure it and write docs/benchmarks.md; RUNS=1 for a quick lo
 
 drill: install ## kill the stack at random moments and look what is lost; ROUNDS (100), SEED to repeat, ARGS for pytest
 	@DRILL_ROUNDS=$(or $(ROUNDS),100) DRILL_SEED=$(SEED) $(BIN)/pytest -m drill -q -p no:randomly tests/drill $(ARGS)
+
+simulate: install ## run the kernel through SEEDS (2000) seeded histories full of faults; FROM, or SEED to replay one; ARGS
+	@$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),2000) --from $(or $(FROM),0) $(if $(SEED),--seed $(SEED)) \
+	  $(if $(REPORT),--mutants --report $(REPORT)) $(ARGS)
 
 faults: install ## run TIMERS timers (2000) through throttles, lost answers and duplicates, and say what came of them
 	@$(BIN)/python -m tests.drill.faults $(or $(TIMERS),2000)

@@ -15,12 +15,21 @@ ODD = 0x9E3779B97F4A7C15
 SPAN = 1 << 24
 
 
+class _Numbers(dict[str, int]):
+    """A number for each text, the same in every process."""
+
+    def __missing__(self, text: str) -> int:
+        number = self[text] = crc32(text.encode())
+        return number
+
+
 class Chance:
     """Chance of one seed. The n-th draw about a subject at a site is the same in every run of the seed."""
 
     def __init__(self, seed: int) -> None:
         self._seed = (seed + 1) * ODD & MASK
         self._times: defaultdict[tuple[str, str], int] = defaultdict(int)
+        self._numbers = _Numbers()
 
     def draw(self, site: str, subject: str) -> tuple[int, int]:
         """Return 64 bits, and how many draws about this subject came before at this site."""
@@ -28,7 +37,7 @@ class Chance:
         time = self._times[key]
         self._times[key] = time + 1
         # Hashes of numbers, unlike those of text, are the same in every process.
-        word = hash((self._seed, crc32(site.encode()), crc32(subject.encode()), time)) & MASK
+        word = hash((self._seed, self._numbers[site], self._numbers[subject], time)) & MASK
         word = (word ^ word >> 31) * ODD & MASK
         word = (word ^ word >> 29) * ODD & MASK
         return word ^ word >> 32, time

@@ -104,29 +104,35 @@ class Crossing:
     ) -> T:
         self.journal.add(Called, task, call, fault, about)
         if fault is Fault.SLOW_CALL:
-            whole = _long_tailed(word >> 30, MAX_SLOW_MS)
-            done = (word >> 40) % whole
-            self.loop.pause(done)
-            result = effect()
-            self.loop.pause(whole - done)
-            return result
+            return self._slowly(effect, word)
         if fault is Fault.PART_REFUSED and part is not None:
             return part()
         if fault is Fault.HIDDEN_WRITE:
-            result = effect()
-            self.loop.pause(_long_tailed(word >> 30, MAX_REPEAT_MS))
-            if overwritten is not None and overwritten():
-                raise VersionMismatchError("The timer was changed by another request.", unsure=True)
-            return result
-        if fault is Fault.CRASH_BEFORE:
-            self._crash(task)
+            return self._repeated(effect, overwritten, word)
         if fault is Fault.LATE_EFFECT:
             self._do_later(effect, _long_tailed(word >> 30, MAX_LATE_MS))
         elif fault in {Fault.ANSWER_LOST, Fault.CRASH_AFTER}:
             _unheard(effect)
-        if fault is Fault.CRASH_AFTER:
+        if fault in {Fault.CRASH_BEFORE, Fault.CRASH_AFTER}:
             self._crash(task)
         raise error()
+
+    def _slowly(self, effect: Callable[[], T], word: int) -> T:
+        """Take so long that the function may be ended meanwhile, before or after the call is done."""
+        whole_ms = _long_tailed(word >> 30, MAX_SLOW_MS)
+        done_ms = (word >> 40) % whole_ms
+        self.loop.pause(done_ms)
+        result = effect()
+        self.loop.pause(whole_ms - done_ms)
+        return result
+
+    def _repeated(self, effect: Callable[[], T], overwritten: Callable[[], bool] | None, word: int) -> T:
+        """Write, hear nothing, write again: refused for the first write, which another may have come on top of."""
+        result = effect()
+        self.loop.pause(_long_tailed(word >> 30, MAX_REPEAT_MS))
+        if overwritten is not None and overwritten():
+            raise VersionMismatchError("The timer was changed by another request.", unsure=True)
+        return result
 
     def _do_later(self, effect: Callable[[], object], delay_ms: int) -> None:
         def do() -> None:

@@ -70,9 +70,7 @@ AT_CALLS: Final[Mapping[Kind, tuple[Fault, ...]]] = {
 """What can go wrong at a call, by its kind."""
 
 ELSEWHERE: Final = tuple(
-    fault
-    for fault in Fault
-    if fault not in {at_call for faults in AT_CALLS.values() for at_call in faults}
+    fault for fault in Fault if fault not in {at_call for faults in AT_CALLS.values() for at_call in faults}
 )
 """What can go wrong between the calls."""
 

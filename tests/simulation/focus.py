@@ -114,9 +114,7 @@ RACES: Final = (
         backoffs_ms=SHORT_MS,
         concurrency=2,
     ),
-    Lead(
-        cells={("cancel_timer", "TimerStore.replace", Fault.HIDDEN_WRITE): 0.5}, durations_ms=LONG_MS, cancels=True
-    ),
+    Lead(cells={("cancel_timer", "TimerStore.replace", Fault.HIDDEN_WRITE): 0.5}, durations_ms=LONG_MS, cancels=True),
     Lead({Fault.FORGED_HINT: 0.5}, moods={"busy": 0.6}),
     Lead(moods={"slow": 0.9}, durations_ms=SHORT_MS, concurrency=1),
 )

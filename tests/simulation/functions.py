@@ -86,9 +86,7 @@ class Functions:
         self.sweep = SweepTimers(store, ports.dead_letters, wake_queue, action_queue, schedules, clock, metrics)
         arming = ArmChanges(ArmTimers(store, wake_queue, schedules, clock), DisarmTimer(schedules))
         fire = FireTimer(store, wake_queue, action_queue, clock, metrics)
-        run = RunAction(
-            store, ports.dead_letters, wake_queue, schedules, action_queue, ports.receivers, clock, metrics
-        )
+        run = RunAction(store, ports.dead_letters, wake_queue, schedules, action_queue, ports.receivers, clock, metrics)
         pool = self._pool
         self._handlers: Mapping[str, Callable[[Any, Any], Any]] = {
             "kernel_arm": StreamConsumer("kernel_arm", read_image, self._sound(arming), ports.parked, clock),
@@ -99,7 +97,9 @@ class Functions:
             "orchestrator": QueueConsumer(self._message(ActionMessage, run), RUN_BATCH, action_queue, pool),
         }
 
-    def on_event(self, function: str, use_case: str) -> Callable[[dict[str, Any], str, Callable[[Task | None], None]], None]:
+    def on_event(
+        self, function: str, use_case: str
+    ) -> Callable[[dict[str, Any], str, Callable[[Task | None], None]], None]:
         """Return what hands a function its events."""
 
         def invoke(event: dict[str, Any], subject: str, ended: Callable[[Task | None], None]) -> None:

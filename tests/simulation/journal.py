@@ -12,8 +12,8 @@ from minoots_kernel.domain.timer import Timer
 from minoots_kernel.domain.webhooks import WebhookRequest
 
 __all__ = [
-    "Acked", "Answered", "Armed", "Asked", "Called", "Crashed", "Entry", "Fired", "Journal", "Posted", "Published", "Sent",
-    "Struck", "Wrote",
+    "Acked", "Answered", "Armed", "Asked", "Called", "Crashed", "Entry", "Fired", "Journal", "Posted", "Published",
+    "Sent", "Struck", "Wrote",
 ]  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Virtual time, and greenlets that take turns: whoever waits, for a port's answer or for time, lets the others go on."""
+"""Virtual time, and greenlets that take turns: whoever waits, for an answer or for time, lets the others go on."""
 
 from __future__ import annotations
 

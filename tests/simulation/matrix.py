@@ -115,7 +115,9 @@ def table(hits: Mapping[Cell, int], calls: Counter[tuple[str, str]]) -> list[str
     """Return the matrix as lines of a Markdown table."""
     heads = ["use case", "call", "made", *COLUMNS, "other faults"]
     lines = [f"| {' | '.join(heads)} |", f"| --- | --- |{' ---: |' * (len(heads) - 2)}"]
-    for use_case, call in sorted(set(calls) | {(use_case, call) for use_case, names in CALLS.items() for call in names}):
+    for use_case, call in sorted(
+        set(calls) | {(use_case, call) for use_case, names in CALLS.items() for call in names}
+    ):
         others = sum(hits.get((use_case, call, fault), 0) for fault in Fault if fault not in COLUMNS)
         cells = [f"{hits.get((use_case, call, fault), 0):,}" for fault in COLUMNS]
         lines.append(f"| {use_case} | {call} | {calls[use_case, call]:,} | {' | '.join(cells)} | {others:,} |")

@@ -106,7 +106,9 @@ def _rates(rng: Random) -> tuple[Rates, Lead]:
 
 def _drawn(rng: Random, faults: list[Fault]) -> dict[Fault, float]:
     worst = rng.choice((0.03, 0.1, 0.25)) / (1 if len(faults) < 6 else 4)
-    return {fault: min(0.8, worst * rng.random() * OFTENER.get(fault, 3 if fault in ELSEWHERE else 1)) for fault in faults}
+    return {
+        fault: min(0.8, worst * rng.random() * OFTENER.get(fault, 3 if fault in ELSEWHERE else 1)) for fault in faults
+    }
 
 
 def _moods(rng: Random) -> Mapping[str, float]:
@@ -156,7 +158,9 @@ def _wanted(rng: Random, number: int, lead: Lead) -> dict[str, Any]:
             "concurrency": lead.concurrency or rng.randint(1, actions),
             "retryPolicy": {
                 "maxAttempts": rng.choice((1, 2, 3, 4)),
-                "backoffInitialMs": rng.choice((100, SECOND, 20 * SECOND, 10 * MINUTE, 25 * MINUTE) if not lead.backoffs_ms else lead.backoffs_ms),
+                "backoffInitialMs": rng.choice(
+                    (100, SECOND, 20 * SECOND, 10 * MINUTE, 25 * MINUTE) if not lead.backoffs_ms else lead.backoffs_ms
+                ),
                 "backoffMultiplier": rng.choice((1, 2)),
             },
         }

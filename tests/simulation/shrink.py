@@ -37,9 +37,7 @@ class _Shrinking:
 
     def without_orders(self) -> bool:
         """Leave out orders; returns whether any could be."""
-        return self._without(
-            lambda: self.smallest.plan.orders, lambda kept: self.smallest.plan.keeping(tuple(kept))
-        )
+        return self._without(lambda: self.smallest.plan.orders, lambda kept: self.smallest.plan.keeping(tuple(kept)))
 
     def without_faults(self) -> bool:
         """Spare the history faults; returns whether any could be."""

@@ -98,7 +98,7 @@ class SimulatedStore:
 
     def soonest_check_ms(self) -> int | None:
         """Return when the earliest check is due, by the truth or by what is shown."""
-        timers = [*self.truth.timers, *self.shown.timers]
+        timers = [*self.by_id.values(), *(self.shown.timers if any(self._behind.values()) else ())]
         return min((at for timer in timers if (at := timer.next_check_at_ms) is not None), default=None)
 
     def catch_up(self) -> None:

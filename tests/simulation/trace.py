@@ -8,7 +8,19 @@ from typing import Any, Final
 
 from minoots_kernel.domain.timer import Timer
 from tests.simulation.journal import (
-    Acked, Answered, Armed, Asked, Called, Crashed, Entry, Fired, Posted, Published, Sent, Struck, Wrote,
+    Acked,
+    Answered,
+    Armed,
+    Asked,
+    Called,
+    Crashed,
+    Entry,
+    Fired,
+    Posted,
+    Published,
+    Sent,
+    Struck,
+    Wrote,
 )  # fmt: skip
 from tests.simulation.loop import Task
 from tests.simulation.plan import BEGIN_MS
@@ -102,7 +114,7 @@ _WORDS: Final[Mapping[type, Callable[[Any], str]]] = {
     Armed: lambda entry: f"scheduled {_hint(entry.wake_up)} for {_when(entry.at)}{'' if entry.made else ', again'}",
     Fired: lambda entry: f"delivers {_hint(entry.wake_up)}",
     Posted: lambda entry: f"POST {name_of(entry.timer_id)}.{entry.action_id}#{entry.attempt}: receiver {entry.mood}",
-    Published: lambda entry: f"published {entry.event.type} {name_of(entry.event.subject or '')} v{entry.event.stateversion}",
+    Published: lambda entry: f"published {entry.event.type} {name_of(entry.event.subject)} v{entry.event.stateversion}",
     Acked: _acked,
     Asked: lambda entry: f"asks for order {entry.order.number}, {entry.order.verb}, time {entry.attempt}",
     Answered: lambda entry: f"is told of order {entry.order.number}: {entry.outcome} {_value(entry.value)}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -67,12 +68,14 @@ class Callers:
 
     Attributes:
         waiting: Orders that have not come to their end.
+        answers: How often requests of each verb ended how.
     """
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._verbs = dict(VERBS)
         self.waiting = 0
+        self.answers: Counter[tuple[str, str]] = Counter()
         self._known: dict[int, str] = {}
 
     def begin(self) -> None:
@@ -112,6 +115,7 @@ class Callers:
         outcome, value = self._outcome(main)
         if fates.strikes(Fault.CALLER_DEAF, "answer", subject):
             outcome, value = "unknown", None
+        self.answers[order.verb, outcome] += 1
         gone = fates.strikes(Fault.CALLER_GONE, "answer", subject)
         if not gone:
             self._world.journal.add(Answered, order.tenant_id, order, asked, outcome, value, timer_id)

@@ -6,6 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 from uuid import UUID
 
@@ -41,7 +42,7 @@ Setup = Callable[["World"], None]
 
 
 class PlannedIds:
-    """Ids that name their order, in the form of UUIDv7, so that a timer is called the same in every version of a plan."""
+    """Ids in the form of UUIDv7 that name their order, so that a timer is called the same however a plan is cut."""
 
     def __init__(self, cross: Crossing) -> None:
         self._cross = cross
@@ -57,6 +58,7 @@ def timer_id_of(order: int, attempt: int = 1) -> str:
     return str(UUID(int=((order + 1) * 8 + attempt << 80) | (7 << 76) | (0b10 << 62)))
 
 
+@cache
 def name_of(timer_id: str) -> str:
     """Return what people call a timer: `t3` is that of order 3, `t3'` of its second attempt."""
     try:
@@ -172,7 +174,7 @@ class World:
     def _rebuild(self, order: Order, resume_from: tuple[int, str | None], attempt: int) -> None:
         def ended(main: object) -> None:
             report = getattr(main, "result", None)
-            if report is not None and report.complete or attempt == 5:
+            if (report is not None and report.complete) or attempt == 5:
                 self.operations -= 1
                 return
             following = report.resume_from if report is not None else resume_from

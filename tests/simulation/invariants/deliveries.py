@@ -11,7 +11,6 @@ from minoots_kernel.domain.timer import ActionState, ActionStatus, Status, Timer
 from tests.simulation.invariants.facts import (
     PENDING,
     Facts,
-    hint_of,
     newly_released,
     wrote_attempt,
     wrote_fire,
@@ -28,23 +27,28 @@ __all__ = [
 
 
 def actions_at_least_once_with_a_stable_delivery_id(facts: Facts) -> Iterator[str]:
-    """Every attempt that is on record was made, under one id; what was made twice was in flight when something broke."""
+    """Every attempt on record was made, under one id; what was made twice was in flight when something broke."""
     for post in facts.all_posts:
+        name = f"{name_of(post.timer_id)}.{post.action_id}"
         if post.request.headers["webhook-id"] != f"{post.timer_id}.{post.action_id}":
-            yield f"{name_of(post.timer_id)}.{post.action_id} was sent as {post.request.headers['webhook-id']}"
+            yield f"{name} was sent as {post.request.headers['webhook-id']}"
         if post.request.headers["minoots-attempt"] != str(post.attempt):
-            yield f"attempt {post.attempt} of {name_of(post.timer_id)}.{post.action_id} calls itself another"
+            yield f"attempt {post.attempt} of {name} calls itself another"
     made = {call.about for call in facts.calls if call.call == "WebhookSender.send"}
     for timer_id, timer in facts.ends.items():
         for state in timer.actions:
-            for number in range(1, state.tries + 1):
-                if f"{name_of(timer_id)}.{state.id}#{number}" not in made:
-                    yield f"attempt {number} of {name_of(timer_id)}.{state.id} is on record and was never made"
-            if state.status is ActionStatus.SUCCEEDED and not any(
-                post.action_id == state.id and post.mood in {"takes it", "slow"} for post in facts.posts[timer_id]
-            ):
-                yield f"{name_of(timer_id)}.{state.id} succeeded, and no receiver took it"
+            yield from _made(facts, timer_id, state, made)
         yield from _repeated(facts, timer_id)
+
+
+def _made(facts: Facts, timer_id: str, state: ActionState, made: set[str]) -> Iterator[str]:
+    name = f"{name_of(timer_id)}.{state.id}"
+    for number in range(1, state.tries + 1):
+        if f"{name}#{number}" not in made:
+            yield f"attempt {number} of {name} is on record and was never made"
+    taken = any(post.action_id == state.id and post.mood in {"takes it", "slow"} for post in facts.posts[timer_id])
+    if state.status is ActionStatus.SUCCEEDED and not taken:
+        yield f"{name} succeeded, and no receiver took it"
 
 
 def _repeated(facts: Facts, timer_id: str) -> Iterator[str]:
@@ -109,30 +113,36 @@ def _armed(facts: Facts, ack: Acked, change: TimerChange) -> Iterator[str]:
     later = [write.after for write in facts.writes[timer.id] if write.number < ack.number][-1]
     parked = facts.world.ports.parked.truth.parked
     kept = any(record.record["dynamodb"]["NewImage"].get("change") is change for record in parked)
-    if later.status is Status.SCHEDULED and later.generation == timer.generation and not kept and not any(
-        entry.number < ack.number for entry in facts.hints[timer.id]
+    if (
+        later.status is Status.SCHEDULED
+        and later.generation == timer.generation
+        and not kept
+        and not any(entry.number < ack.number for entry in facts.hints[timer.id])
     ):
         yield f"the stream's record of {name_of(timer.id)} was done with, and no wake-up sent"
 
 
 def _woke(facts: Facts, ack: Acked, hint: WakeUp) -> Iterator[str]:
     name, stood = name_of(hint.timer_id), ack.stood
-    sent = [hint_of(entry) for entry in ack.by.sent]
     if hint.action_id is not None:
-        if not sent:
+        if not ack.by.sent:
             yield f"the wake-up of {name}.{hint.action_id} was done with, and the attempt not sent"
     elif stood is None or stood.tenant_id != hint.tenant_id or hint.generation > stood.generation:
-        if not sent:  # one that came early goes on as it came
+        if not ack.by.sent:  # one that came early goes on as it came
             yield f"a wake-up ahead of what is stored of {name} was dropped"
     elif stood.status in PENDING and stood.generation == hint.generation:
-        if not sent:
+        if not ack.by.sent:
             yield f"a wake-up of {name} was done with though {name} still waits"
     else:
-        write = next((write for write in ack.by.wrote if wrote_fire(write)), None)
-        if write is not None:
-            yield from _handed_over(facts, ack, write, name)
-        elif ack.again and stood.generation == hint.generation:
-            yield from _handed_over_by_anyone(facts, ack, stood, stood.fired_at_ms or 0, name)
+        yield from _woke_what_fired(facts, ack, stood, hint)
+
+
+def _woke_what_fired(facts: Facts, ack: Acked, stood: Timer, hint: WakeUp) -> Iterator[str]:
+    write = next((write for write in ack.by.wrote if wrote_fire(write)), None)
+    if write is not None:
+        yield from _handed_over(facts, ack, write, name_of(stood.id))
+    elif ack.again and stood.generation == hint.generation:
+        yield from _handed_over_by_anyone(facts, ack, stood, stood.fired_at_ms or 0)
 
 
 def _ran(facts: Facts, ack: Acked, hint: ActionMessage) -> Iterator[str]:
@@ -154,7 +164,7 @@ def _ran(facts: Facts, ack: Acked, hint: ActionMessage) -> Iterator[str]:
         if write is not None:
             yield from _handed_over(facts, ack, write, name)
         elif ack.again and state.tries == hint.attempt:
-            yield from _handed_over_by_anyone(facts, ack, stood, state.attempts[-1].ended_at_ms, name, state)
+            yield from _handed_over_by_anyone(facts, ack, stood, state.attempts[-1].ended_at_ms, state)
 
 
 def _handed_over(facts: Facts, ack: Acked, write: Wrote, name: str) -> Iterator[str]:
@@ -170,7 +180,7 @@ def _handed_over(facts: Facts, ack: Acked, write: Wrote, name: str) -> Iterator[
 
 
 def _handed_over_by_anyone(
-    facts: Facts, ack: Acked, stood: Timer, at_ms: int, name: str, tried: ActionState | None = None
+    facts: Facts, ack: Acked, stood: Timer, at_ms: int, tried: ActionState | None = None
 ) -> Iterator[str]:
     """A message that was delivered before may have failed: what it should have sent must be on its way by now."""
     due = [
@@ -182,7 +192,8 @@ def _handed_over_by_anyone(
     for state in due:
         wrote = [write for write in facts.writes[stood.id] if _calls_for_attempt(write, state)]
         if wrote and not facts.sent_between(wrote[0], ack, state.id, state.next_attempt):
-            yield f"attempt {state.next_attempt} of {name}.{state.id} was not sent by a message that came back"
+            what = f"attempt {state.next_attempt} of {name_of(stood.id)}.{state.id}"
+            yield f"{what} was not sent by a message that came back"
 
 
 def _calls_for_attempt(write: Wrote, state: ActionState) -> bool:

@@ -7,7 +7,20 @@ from collections.abc import Iterator
 
 from minoots_kernel.domain.messages import ActionMessage, WakeUp
 from minoots_kernel.domain.timer import ActionState, ActionStatus, Status, Timer
-from tests.simulation.journal import Acked, Answered, Armed, Called, Crashed, Entry, Fired, Posted, Published, Sent, Struck, Wrote
+from tests.simulation.journal import (
+    Acked,
+    Answered,
+    Armed,
+    Called,
+    Crashed,
+    Entry,
+    Fired,
+    Posted,
+    Published,
+    Sent,
+    Struck,
+    Wrote,
+)
 from tests.simulation.world import History, name_of
 
 __all__ = ["Facts", "newly_released", "wrote_attempt", "wrote_fire"]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from minoots_kernel.domain.messages import ActionMessage
-from minoots_kernel.domain.timer import ActionStatus, Status
+from minoots_kernel.domain.timer import ActionState, ActionStatus, Status, Timer
 from tests.simulation.invariants.facts import ENDED, PENDING, Facts, newly_released, tried
 from tests.simulation.journal import Posted, Sent, Wrote
 from tests.simulation.world import name_of
@@ -28,7 +28,7 @@ MAY_FOLLOW = {
     S.FAILED: {S.FAILED},
 }
 NEVER_CHANGES = ("id", "tenant_id", "name", "requested_by", "created_at_ms", "spec")
-MAX_TIMELINE = 40
+MAX_TIMELINE, MAX_ATTEMPTS_KEPT = 40, 10
 DISARMED_WITHIN_MS = 130_000
 
 
@@ -38,7 +38,9 @@ def the_timer_item_is_the_truth(facts: Facts) -> Iterator[str]:
         yield from _sent_before_it_was_true(sent)
     for post in facts.all_posts:
         yield from _posted_against_the_item(post, facts)
-    repairs = [(sent, sent.message.timer_id) for sent in facts.sent] + [(write, write.after.id) for write in facts.all_writes]
+    repairs = [(sent, sent.message.timer_id) for sent in facts.sent] + [
+        (write, write.after.id) for write in facts.all_writes
+    ]
     for repair, timer_id in repairs:
         if repair.by.use_case == "sweep_timers":
             yield from _repaired_on_hearsay(repair, timer_id, facts)
@@ -113,15 +115,20 @@ def _undone(write: Wrote, name: str) -> Iterator[str]:
         yield f"{name} v{after.version} lost something of its timeline"
     if after.generation < before.generation or (before.fired_at_ms and after.fired_at_ms != before.fired_at_ms):
         yield f"{name} v{after.version} took a generation or a firing back"
+    yield from _undone_actions(before, after, name, list(tried(write)))
+
+
+def _undone_actions(
+    before: Timer, after: Timer, name: str, changed: list[tuple[ActionState, ActionState]]
+) -> Iterator[str]:
+    if len(changed) > 1 or any(new.tries != old.tries + 1 for old, new in changed):
+        yield f"{name} v{after.version} recorded more or less than one attempt"
     for old, new in zip(before.actions, after.actions, strict=True):
         if old.status.terminal and new != old:
             yield f"{name}.{old.id} was {old.status} and changed"
-    changed = list(tried(write))
-    if len(changed) > 1 or any(new.tries != old.tries + 1 for old, new in changed):
-        yield f"{name} v{after.version} recorded more or less than one attempt"
-    for new in after.actions:
-        if [attempt.number for attempt in new.attempts] != list(range(1, new.tries + 1))[-10:]:
-            yield f"{name}.{new.id} has attempts {[attempt.number for attempt in new.attempts]} of {new.tries}"
+        numbers = [attempt.number for attempt in new.attempts]
+        if numbers != list(range(1, new.tries + 1))[-MAX_ATTEMPTS_KEPT:]:
+            yield f"{name}.{new.id} has attempts {numbers} of {new.tries}"
     bundle = after.spec.bundle
     if bundle and sum(state.status is ActionStatus.DISPATCHED for state in after.actions) > bundle.concurrency:
         yield f"{name} v{after.version} has more actions under way than its concurrency"
@@ -131,7 +138,8 @@ def never_early(facts: Facts) -> Iterator[str]:
     """`firedAt ≥ fireAt` by the service's clock, and by true time but for what that clock may be off."""
     for timer_id in facts.writes:
         for write in facts.fires(timer_id):
-            assert write.before is not None and write.after.fired_at_ms is not None
+            assert write.before is not None
+            assert write.after.fired_at_ms is not None
             if write.after.fired_at_ms < write.before.fire_at_ms:
                 yield f"{name_of(timer_id)} fired {write.before.fire_at_ms - write.after.fired_at_ms} ms early"
             if write.at_ms < write.before.fire_at_ms - facts.skew_ms:
@@ -185,11 +193,18 @@ def a_stale_wake_up_dies(facts: Facts) -> Iterator[str]:
             if write.before and hint is not None and hint.generation != write.before.generation:
                 yield f"a wake-up of generation {hint.generation} fired {name}, of generation {write.before.generation}"
         for earlier, later in pairwise(writes):
-            if later.after.status is S.CANCELLED and later.after.generation != earlier.after.generation + 1:
-                yield f"{name} was cancelled, and its wake-ups are of its generation still"
-        cancel = next((write for write in writes if write.after.status is S.CANCELLED), None)
-        if cancel and any(post.number > cancel.number for post in facts.posts[timer_id]):
-            yield f"{name} acted though it was cancelled"
-        for fired in facts.scheduled if cancel and not facts.arming_disturbed(timer_id) else ():
-            if fired.wake_up.timer_id == timer_id and fired.at_ms > cancel.at_ms + DISARMED_WITHIN_MS:
-                yield f"the schedule of {name} was left though it was cancelled"
+            if later.after.status is S.CANCELLED:
+                yield from _cancelled(facts, earlier, later, name)
+
+
+def _cancelled(facts: Facts, before: Wrote, cancel: Wrote, name: str) -> Iterator[str]:
+    timer_id = cancel.after.id
+    if cancel.after.generation != before.after.generation + 1:
+        yield f"{name} was cancelled, and its wake-ups are of its generation still"
+    if any(post.number > cancel.number for post in facts.posts[timer_id]):
+        yield f"{name} acted though it was cancelled"
+    if facts.arming_disturbed(timer_id):
+        return
+    for fired in facts.scheduled:
+        if fired.wake_up.timer_id == timer_id and fired.at_ms > cancel.at_ms + DISARMED_WITHIN_MS:
+            yield f"the schedule of {name} was left though it was cancelled"

@@ -50,7 +50,11 @@ def edit(function: Callable[..., Any], old: str, new: str) -> Plant:
         source = textwrap.dedent(inspect.getsource(function))
         assert source.count(old) == 1, f"{function.__qualname__} has {source.count(old)} of: {old}"
         names: dict[str, Any] = {}
-        exec(compile(source.replace(old, new), f"<{function.__qualname__}, mutated>", "exec"), function.__globals__, names)
+        exec(
+            compile(source.replace(old, new), f"<{function.__qualname__}, mutated>", "exec"),
+            function.__globals__,
+            names,
+        )
         return _swap(function, names[function.__name__])
 
     return plant

@@ -19,7 +19,13 @@ MUTANTS: Final = (
     Mutant(
         "no generation check",
         (promises.a_stale_wake_up_dies,),
-        (edit(T._check_generation, "if generation < timer.generation:", "if generation != timer.generation:\n        return\n    if False:"),),
+        (
+            edit(
+                T._check_generation,
+                "if generation < timer.generation:",
+                "if generation != timer.generation:\n        return\n    if False:",
+            ),
+        ),
     ),
     Mutant(
         "fires before it is due",
@@ -103,7 +109,13 @@ MUTANTS: Final = (
     Mutant(
         "the sweep forgets what waits",
         (promises.never_lost,),
-        (edit(repair.repair_of, "if timer.status.pending:", "if timer.status.pending:\n        return None\n    if False:"),),
+        (
+            edit(
+                repair.repair_of,
+                "if timer.status.pending:",
+                "if timer.status.pending:\n        return None\n    if False:",
+            ),
+        ),
     ),
     Mutant(
         "the sweep forgets what has fired",
@@ -147,8 +159,8 @@ MUTANTS: Final = (
         (
             edit(
                 FIRE.__call__,
-                "return self._send_again(WakeUp(wake_up.tenant_id, wake_up.timer_id, wake_up.generation, error.fire_at_ms))",
-                "return FireOutcome.DROPPED",
+                "return self._send_again(WakeUp(",
+                "return FireOutcome.DROPPED if error else (WakeUp(",
             ),
         ),
     ),
