@@ -141,7 +141,7 @@ def _woke_what_fired(facts: Facts, ack: Acked, stood: Timer, hint: WakeUp) -> It
     write = next((write for write in ack.by.wrote if wrote_fire(write)), None)
     if write is not None:
         yield from _handed_over(facts, ack, write, name_of(stood.id))
-    elif ack.again and stood.generation == hint.generation:
+    elif ack.again and stood.generation == hint.generation and not ack.by.sent:  # one that came early goes on
         yield from _handed_over_by_anyone(facts, ack, stood, stood.fired_at_ms or 0)
 
 
@@ -175,7 +175,9 @@ def _handed_over(facts: Facts, ack: Acked, write: Wrote, name: str) -> Iterator[
     if tried is not None and tried[1].status is ActionStatus.DISPATCHED:
         due.append(tried[1])
     for state in due:
-        if not facts.sent_between(write, ack, state.id, state.next_attempt):
+        now = ack.stood.action(state.id) if ack.stood else None
+        made = now is not None and (now.tries > state.tries or now.status.terminal)
+        if not made and not facts.sent_between(write, ack, state.id, state.next_attempt):
             yield f"attempt {state.next_attempt} of {name}.{state.id} was due by a write, and not sent by who wrote it"
 
 
