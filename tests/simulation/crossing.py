@@ -18,6 +18,7 @@ from tests.simulation.matrix import KINDS
 __all__ = ["Crossing"]
 
 T = TypeVar("T")
+CRASHES = frozenset({Fault.CRASH_BEFORE, Fault.CRASH_AFTER, Fault.CRASH_DURING})
 MAX_SLOW_MS = 90_000
 MAX_LATE_MS = 60_000
 MAX_REPEAT_MS = 10_000
@@ -109,11 +110,11 @@ class Crossing:
             return part()
         if fault is Fault.HIDDEN_WRITE:
             return self._repeated(effect, overwritten, word)
-        if fault is Fault.LATE_EFFECT:
+        if fault in {Fault.LATE_EFFECT, Fault.CRASH_DURING}:
             self._do_later(effect, _long_tailed(word >> 30, MAX_LATE_MS))
         elif fault in {Fault.ANSWER_LOST, Fault.CRASH_AFTER}:
             _unheard(effect)
-        if fault in {Fault.CRASH_BEFORE, Fault.CRASH_AFTER}:
+        if fault in CRASHES:
             self._crash(task)
         raise error()
 

@@ -18,6 +18,7 @@ class Fault(StrEnum):
 
     CRASH_BEFORE = "crash before the call"
     CRASH_AFTER = "crash after the call"
+    CRASH_DURING = "crash during the call, done later"
     REFUSED = "call refused"
     ANSWER_LOST = "call done, answer lost"
     LATE_EFFECT = "answer lost, call done later"
@@ -60,11 +61,12 @@ class Kind(StrEnum):
 
 _CRASHES = (Fault.CRASH_BEFORE, Fault.CRASH_AFTER)
 _ANSWERS = (Fault.REFUSED, Fault.ANSWER_LOST)
+_LATE = (Fault.CRASH_DURING, Fault.LATE_EFFECT)
 AT_CALLS: Final[Mapping[Kind, tuple[Fault, ...]]] = {
     Kind.READ: (*_CRASHES, *_ANSWERS, Fault.SLOW_CALL),
-    Kind.WRITE: (*_CRASHES, *_ANSWERS, Fault.LATE_EFFECT, Fault.SLOW_CALL),
-    Kind.GUARDED: (*_CRASHES, *_ANSWERS, Fault.LATE_EFFECT, Fault.HIDDEN_WRITE, Fault.SLOW_CALL),
-    Kind.SEND: (*_CRASHES, *_ANSWERS, Fault.LATE_EFFECT, Fault.PART_REFUSED, Fault.SLOW_CALL),
+    Kind.WRITE: (*_CRASHES, *_ANSWERS, *_LATE, Fault.SLOW_CALL),
+    Kind.GUARDED: (*_CRASHES, *_ANSWERS, *_LATE, Fault.HIDDEN_WRITE, Fault.SLOW_CALL),
+    Kind.SEND: (*_CRASHES, *_ANSWERS, *_LATE, Fault.PART_REFUSED, Fault.SLOW_CALL),
     Kind.POST: (*_CRASHES, *_ANSWERS, Fault.SLOW_CALL),
 }
 """What can go wrong at a call, by its kind."""

@@ -94,15 +94,17 @@ LEADS: Final[Mapping[tuple[str, str], Lead]] = {
 }
 
 
+HIDDEN_FIRING: Final = Lead(
+    {Fault.SCHEDULE_NEVER: 1},
+    {
+        ("fire_timer", "TimerStore.replace", Fault.HIDDEN_WRITE): 0.9,
+        ("sweep_timers", "TimerStore.replace", Fault.SLOW_CALL): 0.5,
+    },
+    durations_ms=LONG_MS,
+)
 RACES: Final = (
-    Lead(
-        {Fault.SCHEDULE_NEVER: 1},
-        {
-            ("fire_timer", "TimerStore.replace", Fault.HIDDEN_WRITE): 0.7,
-            ("sweep_timers", "TimerStore.replace", Fault.SLOW_CALL): 0.9,
-        },
-        durations_ms=LONG_MS,
-    ),
+    HIDDEN_FIRING,
+    HIDDEN_FIRING,  # twice, for it succeeds in few
     Lead(
         cells={("run_action", "TimerStore.replace", Fault.HIDDEN_WRITE): 0.5},
         moods={"busy": 0.5, "slow": 0.1},
@@ -123,7 +125,7 @@ RACES: Final = (
 
 def draw_focus(rng: Random) -> Lead:
     """Draw a cell, one that every run has to reach more often than others, with what leads there; or a race."""
-    if rng.random() < 0.2:
+    if rng.random() < 0.3:
         return rng.choice(RACES)
     cell = rng.choice(CELLS if rng.random() < 0.85 else FOCUSES)
     lead = LEADS.get(cell[:2], Lead())

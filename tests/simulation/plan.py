@@ -92,14 +92,14 @@ def _rates(rng: Random) -> tuple[Rates, Lead]:
     profile = rng.random()
     if profile < 0.12:
         return Rates({}), Lead()
-    if profile < 0.47:
+    if profile < 0.57:
         lead = draw_focus(rng)
         noise = rng.choice((0.0, 0.0, 0.01))
         rates = {fault: noise for fault in (*at_calls, *ELSEWHERE) if noise} | dict(lead.faults)
         return Rates(rates, lead.cells), lead
-    if profile < 0.62:
+    if profile < 0.68:
         return Rates(_drawn(rng, [rng.choice((*at_calls, *ELSEWHERE))])), Lead()
-    if profile < 0.82:
+    if profile < 0.84:
         return Rates(_drawn(rng, rng.sample((*at_calls, *ELSEWHERE), rng.randint(2, 5)))), Lead()
     return Rates(_drawn(rng, [*at_calls, *ELSEWHERE])), Lead()
 
@@ -148,6 +148,9 @@ def _wanted(rng: Random, number: int, lead: Lead) -> dict[str, Any]:
         )
     )
     wanted: dict[str, Any] = {"requestedBy": "caller", "name": f"order-{number}", "duration": duration}
+    if rng.random() < 0.15:
+        # An instant instead of a duration; at times it has passed before the request arrives.
+        wanted |= {"fixed": True, "duration": duration if rng.random() < 0.8 else rng.randint(-SECOND, 10)}
     actions = 3 if lead.concurrency else 1 if lead.moods else rng.choice((0, 1, 1, 1, 2, 3))
     if actions:
         wanted["actionBundle"] = {
@@ -169,7 +172,7 @@ def _wanted(rng: Random, number: int, lead: Lead) -> dict[str, Any]:
 
 def _about(rng: Random, create: Order, number: int, lead: Lead) -> list[Order]:
     """Draw what callers ask about a timer, mostly near its due time."""
-    duration = int(create.details["duration"])
+    duration = max(1, int(create.details["duration"]))
     stranger = next(tenant for tenant in TENANTS if tenant != create.tenant_id)
     about: list[Order] = []
 

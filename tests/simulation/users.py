@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from minoots_contract.instants import format_instant
 from minoots_contract.timers import CancelTimerRequest, CreateTimerRequest
 from minoots_kernel.domain.errors import DependencyUnavailableError, MinootsError
 from minoots_kernel.domain.tenancy import Principal, digest_key
@@ -39,7 +40,10 @@ class Verb:
 
 
 def _create(functions: Functions, order: Order, _timer_id: str) -> Ask:
-    request = CreateTimerRequest.model_validate(dict(order.details))
+    wanted = dict(order.details)
+    if wanted.pop("fixed", False):
+        wanted["fireAt"] = format_instant(order.at_ms + wanted.pop("duration"))
+    request = CreateTimerRequest.model_validate(wanted)
     return lambda principal: functions.create(principal, request)
 
 

@@ -165,10 +165,11 @@ class World:
             self.functions.sweep_once(lambda _: None)
 
     def _disaster(self, order: Order) -> None:
-        """Lose every queue and schedule, and have an operator send every hint afresh."""
-        for queue in (self.ports.wake_queue, self.ports.action_queue):
-            queue.messages.clear()
-        self.ports.schedules.wipe()
+        """Lose every queue and schedule, and have an operator send every hint afresh; at times for no reason."""
+        if self.chance.below(4, "disaster", ""):
+            for queue in (self.ports.wake_queue, self.ports.action_queue):
+                queue.messages.clear()
+            self.ports.schedules.wipe()
         self._rebuild(order, (0, None), 1)
 
     def _rebuild(self, order: Order, resume_from: tuple[int, str | None], attempt: int) -> None:

@@ -153,28 +153,33 @@ def lateness_is_bounded(facts: Facts) -> Iterator[str]:
 
     And each wake-up that is lost costs no more than those two, as long as the sweep itself is well.
     """
-    sweep_is_well = facts.strikes and {strike.fault for strike in facts.strikes} <= HARMLESS_TO_THE_SWEEP
     slack_ms = CALLS * facts.plan.latency_ms + 2 * facts.skew_ms
     for timer_id, writes in facts.writes.items():
         for write in facts.fires(timer_id):
             assert write.before is not None
             due_ms = max(write.before.fire_at_ms, writes[0].at_ms)
-            if facts.calm and write.at_ms > due_ms + CALM_MS + slack_ms:
-                yield f"{name_of(timer_id)} fired {write.at_ms - due_ms} ms late though nothing went wrong"
-            if sweep_is_well and not facts.rebuilt:
-                bound_ms = (1 + _wake_ups_lost(facts, timer_id)) * (CHECK_MS + SWEEP_MS) + CALM_MS + slack_ms
-                if write.at_ms > due_ms + bound_ms:
-                    yield f"{name_of(timer_id)} fired {write.at_ms - due_ms} ms late, by hints alone: {bound_ms} at most"
-            healed_ms = max(due_ms, facts.heal_ms)
-            if write.at_ms > healed_ms + RECOVERY_MS + slack_ms:
-                yield f"{name_of(timer_id)} fired {write.at_ms - healed_ms} ms after it was due and all was well"
+            for since_ms, bound_ms, why in _bounds(facts, timer_id, due_ms):
+                if write.at_ms > since_ms + bound_ms + slack_ms:
+                    yield f"{name_of(timer_id)} fired {write.at_ms - since_ms} ms late {why}: {bound_ms} ms at most"
+    for post in facts.all_posts if facts.calm else ():
+        state = post.seen.action(post.action_id) if post.seen else None
+        began_ms = max(state.dispatched_at_ms or 0, state.next_attempt_at_ms or 0) if state else post.at_ms
+        if post.at_ms > began_ms + HAND_OVER_MS + slack_ms:
+            what = f"attempt {post.attempt} of {name_of(post.timer_id)}.{post.action_id}"
+            yield f"{what} was made {post.at_ms - began_ms} ms late though nothing went wrong"
+
+
+def _bounds(facts: Facts, timer_id: str, due_ms: int) -> Iterator[tuple[int, int, str]]:
+    """Return what bounds a timer's lateness: since when, by how much, and why."""
+    yield max(due_ms, facts.heal_ms), RECOVERY_MS, "after all was well"
     if facts.calm:
-        for post in facts.all_posts:
-            state = post.seen.action(post.action_id) if post.seen else None
-            began_ms = max(state.dispatched_at_ms or 0, state.next_attempt_at_ms or 0) if state else post.at_ms
-            if post.at_ms > began_ms + HAND_OVER_MS + slack_ms:
-                what = f"attempt {post.attempt} of {name_of(post.timer_id)}.{post.action_id}"
-                yield f"{what} was made {post.at_ms - began_ms} ms late though nothing went wrong"
+        yield due_ms, CALM_MS, "though nothing went wrong"
+    elif not facts.rebuilt and {strike.fault for strike in facts.strikes} <= HARMLESS_TO_THE_SWEEP:
+        yield (
+            due_ms,
+            (1 + _wake_ups_lost(facts, timer_id)) * (CHECK_MS + SWEEP_MS) + CALM_MS,
+            "with a sweep that is well",
+        )
 
 
 def _wake_ups_lost(facts: Facts, timer_id: str) -> int:
