@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from typing import NoReturn, TypeVar
+from dataclasses import dataclass
+from typing import Generic, NoReturn, TypeVar
 
 from greenlet import GreenletExit
 
@@ -26,6 +27,18 @@ MAX_REPEAT_MS = 10_000
 
 def _unavailable() -> Exception:
     return DependencyUnavailableError("no answer")
+
+
+@dataclass(frozen=True, slots=True)
+class _Call(Generic[T]):
+    """A call that meets a fault; the word decides how exactly."""
+
+    task: Task
+    effect: Callable[[], T]
+    part: Callable[[], T] | None
+    overwritten: Callable[[], bool] | None
+    error: Callable[[], Exception]
+    word: int
 
 
 class Crossing:
@@ -73,11 +86,13 @@ class Crossing:
         """
         task = self.task
         self.calls[task.use_case, call] += 1
-        word, time = self.chance.draw(f"{task.use_case}/{call}", task.subject)
-        fault = self.fates.of_call(task.use_case, call, KINDS[call], task.subject, word, time)
+        drawn = self.chance.draw(f"{task.use_case}/{call}", task.subject)
+        word = drawn[0]
+        fault = self.fates.of_call(task.use_case, call, KINDS[call], task.subject, drawn, self.loop.now_ms)
         self.loop.pause(1 + (word >> 28) % self._latency_ms, word >> 56)
         if fault is not None:
-            return self._fail(fault, task, call, about, effect, part, overwritten, error, word)
+            self.journal.add(Called, task, call, fault, about)
+            return self._fail(fault, _Call(task, effect, part, overwritten, error, word))
         return self._do(task, call, about, effect, word)
 
     def _do(self, task: Task, call: str, about: str, effect: Callable[[], T], word: int) -> T:
@@ -91,47 +106,35 @@ class Crossing:
             self.loop.pause(1 + (word >> 40) % self._latency_ms, word >> 56)
         return result
 
-    def _fail(
-        self,
-        fault: Fault,
-        task: Task,
-        call: str,
-        about: str,
-        effect: Callable[[], T],
-        part: Callable[[], T] | None,
-        overwritten: Callable[[], bool] | None,
-        error: Callable[[], Exception],
-        word: int,
-    ) -> T:
-        self.journal.add(Called, task, call, fault, about)
+    def _fail(self, fault: Fault, call: _Call[T]) -> T:
         if fault is Fault.SLOW_CALL:
-            return self._slowly(effect, word)
-        if fault is Fault.PART_REFUSED and part is not None:
-            return part()
+            return self._slowly(call)
+        if fault is Fault.PART_REFUSED and call.part is not None:
+            return call.part()
         if fault is Fault.HIDDEN_WRITE:
-            return self._repeated(effect, overwritten, word)
+            return self._repeated(call)
         if fault in {Fault.LATE_EFFECT, Fault.CRASH_DURING}:
-            self._do_later(effect, _long_tailed(word >> 30, MAX_LATE_MS))
+            self._do_later(call.effect, _long_tailed(call.word >> 30, MAX_LATE_MS))
         elif fault in {Fault.ANSWER_LOST, Fault.CRASH_AFTER}:
-            _unheard(effect)
+            _unheard(call.effect)
         if fault in CRASHES:
-            self._crash(task)
-        raise error()
+            self._crash(call.task)
+        raise call.error()
 
-    def _slowly(self, effect: Callable[[], T], word: int) -> T:
+    def _slowly(self, call: _Call[T]) -> T:
         """Take so long that the function may be ended meanwhile, before or after the call is done."""
-        whole_ms = _long_tailed(word >> 30, MAX_SLOW_MS)
-        done_ms = (word >> 40) % whole_ms
+        whole_ms = _long_tailed(call.word >> 30, MAX_SLOW_MS)
+        done_ms = (call.word >> 40) % whole_ms
         self.loop.pause(done_ms)
-        result = effect()
+        result = call.effect()
         self.loop.pause(whole_ms - done_ms)
         return result
 
-    def _repeated(self, effect: Callable[[], T], overwritten: Callable[[], bool] | None, word: int) -> T:
+    def _repeated(self, call: _Call[T]) -> T:
         """Write, hear nothing, write again: refused for the first write, which another may have come on top of."""
-        result = effect()
-        self.loop.pause(_long_tailed(word >> 30, MAX_REPEAT_MS))
-        if overwritten is not None and overwritten():
+        result = call.effect()
+        self.loop.pause(_long_tailed(call.word >> 30, MAX_REPEAT_MS))
+        if call.overwritten is not None and call.overwritten():
             raise VersionMismatchError("The timer was changed by another request.", unsure=True)
         return result
 

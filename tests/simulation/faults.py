@@ -10,7 +10,7 @@ from typing import Final
 
 from tests.simulation.chance import SPAN, Chance
 
-__all__ = ["AT_CALLS", "ELSEWHERE", "Cell", "Fates", "Fault", "Kind"]
+__all__ = ["AT_CALLS", "ELSEWHERE", "Cell", "Fates", "Fault", "Kind", "Outage", "Rates"]
 
 
 class Fault(StrEnum):
@@ -78,16 +78,33 @@ ELSEWHERE: Final = tuple(
 
 
 @dataclass(frozen=True)
+class Outage:
+    """A time in which every call of some kind meets the same fault: those of a use case, or to a port, or both."""
+
+    use_case: str
+    port: str
+    fault: Fault
+    begin_ms: int
+    end_ms: int
+
+    def covers(self, use_case: str, call: str, now_ms: int) -> bool:
+        """Tell whether a call meets it."""
+        in_time = self.begin_ms <= now_ms < self.end_ms
+        return in_time and use_case.startswith(self.use_case) and call.startswith(self.port)
+
+
+@dataclass(frozen=True)
 class Rates:
     """How often each fault strikes in a history, 0 to 1; in some cells of the matrix more often than elsewhere."""
 
     of: Mapping[Fault, float]
     cells: Mapping[Cell, float] = field(default_factory=dict)
+    outages: tuple[Outage, ...] = ()
 
     @property
     def calm(self) -> bool:
         """Whether nothing goes wrong at all."""
-        return not self.of and not self.cells
+        return not self.of and not self.cells and not self.outages
 
 
 class Fates:
@@ -113,10 +130,18 @@ class Fates:
         self._limits: dict[tuple[str, str], list[tuple[int, Fault]]] = {}
         self._elsewhere = {fault: int(rates.of.get(fault, 0) * SPAN) for fault in ELSEWHERE}
 
-    def of_call(self, use_case: str, call: str, kind: Kind, subject: str, word: int, time: int) -> Fault | None:
-        """Return what goes wrong at a call, if anything; `word` and `time` are what was drawn for it."""
+    def of_call(
+        self, use_case: str, call: str, kind: Kind, subject: str, drawn: tuple[int, int], now_ms: int
+    ) -> Fault | None:
+        """Return what goes wrong at a call, if anything; `drawn` is what was drawn for it."""
         if self.over:
             return None
+        word, time = drawn
+        for outage in self._rates.outages:
+            if outage.covers(use_case, call, now_ms):
+                cell = (use_case, call, outage.fault)
+                struck = self._strikes(outage.fault, f"{use_case}/{call}, out", subject, time, cell)
+                return outage.fault if struck else None
         site = (use_case, call)
         limits = self._limits.get(site)
         if limits is None:

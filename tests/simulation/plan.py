@@ -7,15 +7,26 @@ from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any, Final
 
-from tests.simulation.faults import AT_CALLS, ELSEWHERE, Fault, Rates
+from tests.simulation.faults import AT_CALLS, ELSEWHERE, Fault, Outage, Rates
 from tests.simulation.focus import Lead, draw_focus
+from tests.simulation.matrix import CALLS, KINDS
 
 __all__ = ["BEGIN_MS", "TENANTS", "Order", "Plan", "draw_plan"]
 
 BEGIN_MS: Final = 1_790_000_000_000
 TENANTS: Final = ("acme", "bolt", "crew")
+PORTS: Final = tuple(sorted({call.partition(".")[0] for call in KINDS}))
 OFTENER: Final = {Fault.INDEX_STALE: 6, Fault.FORGED_HINT: 6}
 SECOND, MINUTE, HOUR = 1_000, 60_000, 3_600_000
+DURATIONS_MS: Final = (
+    (1, 5 * SECOND),
+    (4 * SECOND, 70 * SECOND),
+    (MINUTE, 16 * MINUTE),
+    (14 * MINUTE, 40 * MINUTE),
+    (HOUR, 4 * HOUR),
+)
+"""Timers whose wake-up the request sends itself, others by the queue, around the reach of the queue, by Scheduler."""
+BACKOFFS_MS: Final = (100, SECOND, 20 * SECOND, 10 * MINUTE, 25 * MINUTE)
 
 
 @dataclass(frozen=True)
@@ -87,7 +98,7 @@ def draw_plan(seed: int) -> Plan:
 
 
 def _rates(rng: Random) -> tuple[Rates, Lead]:
-    """Draw how often what goes wrong: nothing, one cell of the matrix, one kind of fault, a few kinds, or all."""
+    """Draw how often what goes wrong: nothing, a cell of the matrix, an outage, a kind of fault, a few, or all."""
     at_calls = sorted({fault for faults in AT_CALLS.values() for fault in faults})
     profile = rng.random()
     if profile < 0.12:
@@ -97,11 +108,21 @@ def _rates(rng: Random) -> tuple[Rates, Lead]:
         noise = rng.choice((0.0, 0.0, 0.01))
         rates = {fault: noise for fault in (*at_calls, *ELSEWHERE) if noise} | dict(lead.faults)
         return Rates(rates, lead.cells), lead
-    if profile < 0.68:
+    if profile < 0.61:
+        return Rates({}, {}, tuple(_outage(rng) for _ in range(rng.randint(1, 2)))), Lead()
+    if profile < 0.69:
         return Rates(_drawn(rng, [rng.choice((*at_calls, *ELSEWHERE))])), Lead()
     if profile < 0.84:
         return Rates(_drawn(rng, rng.sample((*at_calls, *ELSEWHERE), rng.randint(2, 5)))), Lead()
     return Rates(_drawn(rng, [*at_calls, *ELSEWHERE])), Lead()
+
+
+def _outage(rng: Random) -> Outage:
+    """Draw a function that fails, or a port that does not answer, for a minute or an hour."""
+    begin_ms = BEGIN_MS + rng.randrange(HOUR)
+    use_case, port = (rng.choice(sorted(CALLS)), "") if rng.random() < 0.5 else ("", rng.choice(PORTS))
+    fault = rng.choice((Fault.REFUSED, Fault.ANSWER_LOST, Fault.CRASH_BEFORE, Fault.CRASH_AFTER))
+    return Outage(use_case, port, fault, begin_ms, begin_ms + rng.randint(MINUTE, rng.choice((10 * MINUTE, 2 * HOUR))))
 
 
 def _drawn(rng: Random, faults: list[Fault]) -> dict[Fault, float]:
@@ -137,16 +158,7 @@ def _orders(rng: Random, length: int, lead: Lead) -> tuple[Order, ...]:
 
 
 def _wanted(rng: Random, number: int, lead: Lead) -> dict[str, Any]:
-    duration = rng.choice(
-        lead.durations_ms
-        or (
-            rng.randint(1, 5 * SECOND),
-            rng.randint(4 * SECOND, 70 * SECOND),
-            rng.randint(MINUTE, 16 * MINUTE),
-            rng.randint(14 * MINUTE, 40 * MINUTE),
-            rng.randint(HOUR, 4 * HOUR),
-        )
-    )
+    duration = rng.choice(lead.durations_ms) if lead.durations_ms else rng.randint(*rng.choice(DURATIONS_MS))
     wanted: dict[str, Any] = {"requestedBy": "caller", "name": f"order-{number}", "duration": duration}
     if rng.random() < 0.15:
         # An instant instead of a duration; at times it has passed before the request arrives.
@@ -161,9 +173,7 @@ def _wanted(rng: Random, number: int, lead: Lead) -> dict[str, Any]:
             "concurrency": lead.concurrency or rng.randint(1, actions),
             "retryPolicy": {
                 "maxAttempts": rng.choice((1, 2, 3, 4)),
-                "backoffInitialMs": rng.choice(
-                    (100, SECOND, 20 * SECOND, 10 * MINUTE, 25 * MINUTE) if not lead.backoffs_ms else lead.backoffs_ms
-                ),
+                "backoffInitialMs": rng.choice(lead.backoffs_ms or BACKOFFS_MS),
                 "backoffMultiplier": rng.choice((1, 2)),
             },
         }

@@ -36,7 +36,8 @@ MINUTE_MS: Final = 60_000
 MAX_LATE_MS: Final = 4 * 3_600_000
 LINGER_MS: Final = 5_000
 MAX_OVERSLEEP_MS: Final = 3
-TIMEOUT_MS: Final = 30_000
+ANSWERS_IN_MS: Final = {"hangs": (30_000, 30_000), "slow": (10_000, 28_000)}
+"""How long receivers of some moods take; the longest timeout that a webhook may have is 30 s."""
 
 
 class SkewedClock:
@@ -194,8 +195,8 @@ class SimulatedReceivers:
         answer, retry_after_ms = self._cross(
             "WebhookSender.send", delivery, deliver, error=lambda: TransientActionError("no answer")
         )
-        longest_ms = {"hangs": TIMEOUT_MS, "slow": TIMEOUT_MS - 2_000}.get(answer, 2_000)
-        self._cross.loop.pause(longest_ms if answer == "hangs" else (word >> 34) % longest_ms)
+        shortest_ms, longest_ms = ANSWERS_IN_MS.get(answer, (0, 2_000))
+        self._cross.loop.pause(shortest_ms + (word >> 34) % (longest_ms - shortest_ms + 1))
         return self._answer(answer, retry_after_ms)
 
     def _answer(self, mood: str, retry_after_ms: int) -> int:

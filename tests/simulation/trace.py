@@ -32,12 +32,17 @@ __all__ = ["digest", "lines"]
 def lines(history: History) -> list[str]:
     """Return the whole history, a line for each thing that happened."""
     plan = history.plan
+    outages = plan.rates.outages
     rates = ", ".join(f"{fault} {rate:.3f}" for fault, rate in plan.rates.of.items() if rate)
     cells = ", ".join(f"{'/'.join(map(str, cell))} {rate}" for cell, rate in plan.rates.cells.items())
     head = [
         f"seed {plan.seed}: faults until {_when(plan.heal_ms)}, clocks off by up to {plan.skew_ms} ms, "
         f"calls of up to {plan.latency_ms} ms",
         f"rates: {rates or 'none'}; {cells or 'no cell'}; receivers {dict(plan.moods)}",
+        *(
+            f"outage of {one.use_case}/{one.port}: {one.fault}, {_when(one.begin_ms)} to {_when(one.end_ms)}"
+            for one in outages
+        ),
         f"spared: {len(plan.spared)} faults",
     ]
     orders = [
