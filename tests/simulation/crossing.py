@@ -37,6 +37,7 @@ class _Call(Generic[T]):
     effect: Callable[[], T]
     part: Callable[[], T] | None
     overwritten: Callable[[], bool] | None
+    repeat: Callable[[], T] | None
     error: Callable[[], Exception]
     word: int
 
@@ -72,6 +73,7 @@ class Crossing:
         *,
         part: Callable[[], T] | None = None,
         overwritten: Callable[[], bool] | None = None,
+        repeat: Callable[[], T] | None = None,
         error: Callable[[], Exception] = _unavailable,
     ) -> T:
         """Make a call.
@@ -82,6 +84,7 @@ class Crossing:
             effect: Does it.
             part: Does a part of it, and says what is left over.
             overwritten: Tells whether another write has come on top of this one.
+            repeat: Does it a second time, of a call that its client repeats and whose second answer counts.
             error: What the caller gets when it does not learn how the call ended.
         """
         task = self.task
@@ -92,7 +95,7 @@ class Crossing:
         self.loop.pause(1 + (word >> 28) % self._latency_ms, word >> 56)
         if fault is not None:
             self.journal.add(Called, task, call, fault, about)
-            return self._fail(fault, _Call(task, effect, part, overwritten, error, word))
+            return self._fail(fault, _Call(task, effect, part, overwritten, repeat, error, word))
         return self._do(task, call, about, effect, word)
 
     def _do(self, task: Task, call: str, about: str, effect: Callable[[], T], word: int) -> T:
@@ -134,6 +137,8 @@ class Crossing:
         """Write, hear nothing, write again: refused for the first write, which another may have come on top of."""
         result = call.effect()
         self.loop.pause(_long_tailed(call.word >> 30, MAX_REPEAT_MS))
+        if call.repeat is not None:
+            return call.repeat()
         if call.overwritten is not None and call.overwritten():
             raise VersionMismatchError("The timer was changed by another request.", unsure=True)
         return result

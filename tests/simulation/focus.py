@@ -25,6 +25,9 @@ class Lead:
         backoffs_ms: First delays of retries, if they matter.
         verbs: What callers ask for in any case.
         cancels: Whether each timer is cancelled halfway.
+        changes: What callers want of each timer, in this order.
+        beats: Whether timers wait for heartbeats.
+        late: The late policy's mode that timers have, if that matters.
         concurrency: Of timers, which then have three actions.
         disaster: When the queues and schedules are lost, in parts of the first timer's duration, if they are.
     """
@@ -36,6 +39,9 @@ class Lead:
     backoffs_ms: tuple[int, ...] = ()
     verbs: tuple[str, ...] = ()
     cancels: bool = False
+    changes: tuple[str, ...] = ()
+    beats: bool = False
+    late: str = ""
     concurrency: int = 0
     disaster: tuple[float, float] | None = None
 

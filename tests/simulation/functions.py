@@ -9,9 +9,10 @@ from typing import Any, Final
 from minoots_kernel.adapters.memory import MemoryMetrics
 from minoots_kernel.application.arm_timers import ArmTimers, DisarmTimer
 from minoots_kernel.application.authenticate import Authenticate
-from minoots_kernel.application.cancel_timer import CancelTimer
+from minoots_kernel.application.change_of_mind import ChangeOfMind
 from minoots_kernel.application.create_timer import CreateTimer
 from minoots_kernel.application.fire_timer import FireTimer
+from minoots_kernel.application.heartbeat_timer import HeartbeatTimer
 from minoots_kernel.application.list_dead_letters import ListDeadLetters
 from minoots_kernel.application.ports import Clock, IdFactory
 from minoots_kernel.application.publish_events import PublishEvents
@@ -80,12 +81,13 @@ class Functions:
         wake_queue, action_queue, schedules = ports.wake_queue, ports.action_queue, ports.schedules
         self.authenticate = Authenticate(ports.keys, clock, KEY_CACHE_MS)
         self.create = CreateTimer(store, wake_queue, clock, ports.ids)
-        self.cancel = CancelTimer(store, clock)
+        self.change = ChangeOfMind(store, wake_queue, clock)
+        self.beat = HeartbeatTimer(store, clock)
         self.get, self.list = GetTimer(store), ListTimers(store)
         self.list_dead_letters = ListDeadLetters(ports.dead_letters)
         self.sweep = SweepTimers(store, ports.dead_letters, wake_queue, action_queue, schedules, clock, metrics)
         arming = ArmChanges(ArmTimers(store, wake_queue, schedules, clock), DisarmTimer(schedules))
-        fire = FireTimer(store, wake_queue, action_queue, clock, metrics)
+        fire = FireTimer(store, ports.dead_letters, wake_queue, action_queue, schedules, clock, metrics)
         run = RunAction(store, ports.dead_letters, wake_queue, schedules, action_queue, ports.receivers, clock, metrics)
         pool = self._pool
         self._handlers: Mapping[str, Callable[[Any, Any], Any]] = {

@@ -105,10 +105,11 @@ class Acked(Entry):
 
 @dataclass(slots=True)
 class Asked(Entry):
-    """A caller sent a request."""
+    """A caller sent a request; `version` is the one upon which they want it done, if they say."""
 
     order: Any
     attempt: int
+    version: int | None
 
 
 @dataclass(slots=True)

@@ -16,6 +16,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "TimerStore.get": Kind.READ,
     "TimerStore.get_many": Kind.READ,
     "TimerStore.replace": Kind.GUARDED,
+    "TimerStore.beat": Kind.GUARDED,
     "TimerStore.page": Kind.READ,
     "TimerStore.due_for_check": Kind.READ,
     "DeadLetterStore.put": Kind.WRITE,
@@ -31,10 +32,18 @@ KINDS: Final[Mapping[str, Kind]] = {
 }
 """Every call of every port, and its kind; clocks, ids and metrics cannot fail."""
 
+CHANGE: Final = ("TimerStore.get", "TimerStore.replace")
 CALLS: Final[Mapping[str, tuple[str, ...]]] = {
     "authenticate": ("KeyStore.find",),
     "create_timer": ("TimerStore.create", "WakeQueue.send"),
-    "cancel_timer": ("TimerStore.get", "TimerStore.replace"),
+    "cancel_timer": CHANGE,
+    "extend_timer": (*CHANGE, "WakeQueue.send"),
+    "reschedule_timer": (*CHANGE, "WakeQueue.send"),
+    "snooze_timer": (*CHANGE, "WakeQueue.send"),
+    "pause_timer": CHANGE,
+    "resume_timer": (*CHANGE, "WakeQueue.send"),
+    "fire_timer_now": (*CHANGE, "WakeQueue.send"),
+    "heartbeat_timer": ("TimerStore.beat", "TimerStore.get"),
     "get_timer": ("TimerStore.get",),
     "list_timers": ("TimerStore.page",),
     "list_dead_letters": ("DeadLetterStore.page",),
@@ -52,6 +61,8 @@ CALLS: Final[Mapping[str, tuple[str, ...]]] = {
         "TimerStore.replace",
         "WakeQueue.send",
         "ActionQueue.send",
+        "WakeSchedules.put",
+        "DeadLetterStore.put",
         "MessageVisibility.hide",
     ),
     "run_action": (

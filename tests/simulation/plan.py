@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from tests.simulation.faults import AT_CALLS, ELSEWHERE, Fault, Outage, Rates
 from tests.simulation.focus import Lead, draw_focus
+from tests.simulation.wishes import beats_of, changes_of, late_policy_of
 from tests.simulation.matrix import CALLS, KINDS
 
 __all__ = ["BEGIN_MS", "TENANTS", "Order", "Plan", "draw_plan"]
@@ -160,7 +161,10 @@ def _orders(rng: Random, length: int, lead: Lead) -> tuple[Order, ...]:
 def _wanted(rng: Random, number: int, lead: Lead) -> dict[str, Any]:
     duration = rng.choice(lead.durations_ms) if lead.durations_ms else rng.randint(*rng.choice(DURATIONS_MS))
     wanted: dict[str, Any] = {"requestedBy": "caller", "name": f"order-{number}", "duration": duration}
-    if rng.random() < 0.15:
+    late_policy_of(rng, wanted, lead)
+    if lead.beats or (not lead.durations_ms and rng.random() < 0.12):
+        wanted["heartbeat"] = True
+    elif rng.random() < 0.15:
         # An instant instead of a duration; at times it has passed before the request arrives.
         wanted |= {"fixed": True, "duration": duration if rng.random() < 0.8 else rng.randint(-SECOND, 10)}
     actions = 3 if lead.concurrency else 1 if lead.moods else rng.choice((0, 1, 1, 1, 2, 3))
@@ -198,9 +202,12 @@ def _about(rng: Random, create: Order, number: int, lead: Lead) -> list[Order]:
         ask("cancel", create.tenant_id, reason="first")
         if rng.random() < 0.4:
             ask("cancel", create.tenant_id, reason="second")
+    for verb, after_ms, details in (*beats_of(rng, create.details, lead), *changes_of(rng, create, lead)):
+        at_ms = create.at_ms + max(0, after_ms)
+        about.append(Order(number + len(about), at_ms, create.tenant_id, verb, create.number, details))
     for verb in ("get", "list", "list dead letters"):
         if rng.random() < (0.9 if verb in lead.verbs else 0.15):
             ask(verb, create.tenant_id)
     if rng.random() < 0.1:
-        ask(rng.choice(("cancel", "get", "list", "list dead letters")), stranger, reason="a stranger's")
+        ask(rng.choice(("cancel", "pause", "heartbeat", "get", "list", "list dead letters")), stranger, reason="a stranger's")
     return about

@@ -9,6 +9,7 @@ from minoots_kernel.adapters.memory import MemoryDeadLetterStore, MemoryTimerSto
 from minoots_kernel.application.ports import Page, TimerKey
 from minoots_kernel.domain.dead_letters import DeadLetter
 from minoots_kernel.domain.events import TimerChange
+from minoots_kernel.domain.heartbeats import beaten
 from minoots_kernel.domain.timer import Status, Timer
 from tests.simulation.crossing import Crossing
 from tests.simulation.faults import Fault
@@ -57,6 +58,19 @@ class SimulatedStore:
             overwritten=lambda: self.by_id[after.id] is not after,
         )
         task.seen[after.id] = after
+
+    def beat(self, key: TimerKey, now_ms: int) -> Timer | None:
+        """Push a heartbeat timer out; none if there is nothing to push."""
+        task = self._cross.task
+
+        def push() -> Timer | None:
+            stood = self.truth.get(key)
+            after = None if stood is None else beaten(stood, now_ms)
+            if after is not None:
+                self._write(task, stood, after)
+            return after
+
+        return self._cross("TimerStore.beat", self._name(key.timer_id), push, repeat=push)
 
     def get(self, key: TimerKey) -> Timer | None:
         """Return the timer as it stands."""

@@ -12,8 +12,9 @@ import pytest
 from samtranslator.yaml_helper import yaml_parse
 
 from minoots_kernel.adapters.dynamodb.codec import timer_to_item
-from minoots_kernel.domain.commands import Arm, Cancel
+from minoots_kernel.domain.commands import Arm, Cancel, Extend, Pause
 from minoots_kernel.domain.events import TimerChange
+from minoots_kernel.domain.heartbeats import beaten
 from minoots_kernel.domain.messages import WakeUp
 from minoots_local.patterns import Pattern
 from tests.simulation import functions, queues, streams, world
@@ -64,28 +65,38 @@ def changes() -> list[TimerChange]:
     """A change of every kind."""
     timer = scheduled("a")
     armed = after(timer, (Arm(1), NOW_MS))
+    watched = replace(timer, timeout_ms=30_000, beat_at_ms=NOW_MS)
     done = fired("a")
     settled = after(done, (outcome("a", 1, done.fire_at_ms + 5), done.fire_at_ms + 5))
     lives = [
         [timer, armed, after(armed, (Cancel("ann"), NOW_MS))],
         [timer, after(timer, (Cancel("ann"), NOW_MS))],
+        [timer, armed, after(armed, (Pause("ann"), NOW_MS))],
+        [timer, after(timer, (Pause("ann"), NOW_MS))],
+        [timer, armed, after(armed, (Extend("ann", by_ms=5_000), NOW_MS))],
+        [watched, beaten(watched, NOW_MS + 1_000) or watched],
         [timer, done, settled],
         [timer, replace(timer, version=2)],
     ]
     return [TimerChange(None, timer), *(TimerChange(one, two) for life in lives for one, two in pairwise(life))]
 
 
-def test_arming_reads_what_the_filter_in_the_template_lets_through() -> None:
-    filters = mapping("kernel_arm", "TimerChanges")["FilterCriteria"]["Filters"]
+READS = {"kernel_arm": streams.what_arming_reads, "event_fabric": streams.all_but_beats}
+
+
+@pytest.mark.parametrize("function", READS)
+def test_functions_read_what_the_filters_in_the_template_let_through(function: str) -> None:
+    filters = mapping(function, "TimerChanges")["FilterCriteria"]["Filters"]
     patterns = [Pattern(one["Pattern"], "filter") for one in filters]
     let_through = set()
     for change in changes():
-        images = {"NewImage": timer_to_item(change.after, "{}")}
+        beats = change.before is not None and change.before.beats != change.after.beats
+        images = {"NewImage": timer_to_item(change.after, "{}") | ({"beaten": {"S": "yes"}} if beats else {})}
         if change.before is not None:
             images["OldImage"] = timer_to_item(change.before, "{}")
         record = {"eventName": "MODIFY" if change.before else "INSERT", "dynamodb": images}
         expected = any(pattern.matches(record) for pattern in patterns)
-        assert streams.what_arming_reads(change) is expected, (change.before, change.after)
+        assert READS[function](change) is expected, (change.before, change.after)
         let_through.add(expected)
     assert let_through == {True, False}
 

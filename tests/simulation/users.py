@@ -7,10 +7,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from minoots_contract.changes import (
+    CancelTimerRequest,
+    ChangeRequest,
+    ExtendTimerRequest,
+    FireTimerRequest,
+    PauseTimerRequest,
+    RescheduleTimerRequest,
+    ResumeTimerRequest,
+    SnoozeTimerRequest,
+)
 from minoots_contract.instants import format_instant
-from minoots_contract.timers import CancelTimerRequest, CreateTimerRequest
+from minoots_contract.timers import CreateTimerRequest
 from minoots_kernel.domain.errors import DependencyUnavailableError, MinootsError
 from minoots_kernel.domain.tenancy import Principal, digest_key
+from minoots_kernel.domain.timer import Timer
 from tests.simulation.faults import Fault
 from tests.simulation.functions import Functions
 from tests.simulation.journal import Answered, Asked
@@ -23,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["VERBS", "Callers", "Verb"]
 
 TRIES: Final = 3
+NOT_OF_THE_BODY: Final = {"key", "guard", "stale"}
 Ask = Callable[[Principal], Any]
 
 
@@ -32,14 +44,14 @@ class Verb:
 
     Attributes:
         use_case: As the coverage matrix names it.
-        ask: Makes the call of an order, about a timer if it is about one.
+        ask: Makes the call of an order, about a timer if it is about one, upon a version of it if that matters.
     """
 
     use_case: str
-    ask: Callable[[Functions, Order, str], Ask]
+    ask: Callable[[Functions, Order, str, int | None], Ask]
 
 
-def _create(functions: Functions, order: Order, _timer_id: str) -> Ask:
+def _create(functions: Functions, order: Order, *_: Any) -> Ask:
     wanted = dict(order.details)
     if wanted.pop("fixed", False):
         wanted["fireAt"] = format_instant(order.at_ms + wanted.pop("duration"))
@@ -47,15 +59,31 @@ def _create(functions: Functions, order: Order, _timer_id: str) -> Ask:
     return lambda principal: functions.create(principal, request)
 
 
-def _cancel(functions: Functions, order: Order, timer_id: str) -> Ask:
-    request = CancelTimerRequest(requested_by="caller", reason=order.details.get("reason"))
-    return lambda principal: functions.cancel(principal, timer_id, request)
+def _change(model: type[ChangeRequest]) -> Callable[[Functions, Order, str, int | None], Ask]:
+    def ask(functions: Functions, order: Order, timer_id: str, version: int | None) -> Ask:
+        body = {name: value for name, value in order.details.items() if name not in NOT_OF_THE_BODY}
+        in_body = version is not None and order.details["guard"] == "body"
+        request = model.model_validate(
+            {"requestedBy": "caller", **body} | ({"stateVersion": version} if in_body else {})
+        )
+        versions = frozenset({version}) if version is not None and not in_body else None
+        key = order.details.get("key")
+        return lambda who: functions.change(who, timer_id, request, versions=versions, idempotency_key=key)
+
+    return ask
 
 
 VERBS: Final = {
     "create": Verb("create_timer", _create),
-    "cancel": Verb("cancel_timer", _cancel),
-    "get": Verb("get_timer", lambda functions, _, timer_id: lambda who: functions.get(who, timer_id)),
+    "cancel": Verb("cancel_timer", _change(CancelTimerRequest)),
+    "extend": Verb("extend_timer", _change(ExtendTimerRequest)),
+    "reschedule": Verb("reschedule_timer", _change(RescheduleTimerRequest)),
+    "snooze": Verb("snooze_timer", _change(SnoozeTimerRequest)),
+    "pause": Verb("pause_timer", _change(PauseTimerRequest)),
+    "resume": Verb("resume_timer", _change(ResumeTimerRequest)),
+    "fire": Verb("fire_timer_now", _change(FireTimerRequest)),
+    "heartbeat": Verb("heartbeat_timer", lambda functions, _, timer_id, __: lambda who: functions.beat(who, timer_id)),
+    "get": Verb("get_timer", lambda functions, _, timer_id, __: lambda who: functions.get(who, timer_id)),
     "list": Verb(
         "list_timers",
         lambda functions, *_: lambda who: functions.list(who, statuses=frozenset(), limit=3, position=None),
@@ -81,6 +109,8 @@ class Callers:
         self.waiting = 0
         self.answers: Counter[tuple[str, str]] = Counter()
         self._known: dict[int, str] = {}
+        self._told_of: dict[str, int] = {}
+        self._upon: dict[int, int | None] = {}
 
     def begin(self) -> None:
         """Have every order asked for at its time."""
@@ -98,8 +128,9 @@ class Callers:
             self.waiting -= 1
             return
         verb, functions = self._verbs[order.verb], self._world.functions
-        asked = self._world.journal.add(Asked, order.tenant_id, order, attempt)
-        ask = verb.ask(functions, order, timer_id)
+        version = self._upon.setdefault(order.number, self._version(order, timer_id))
+        asked = self._world.journal.add(Asked, order.tenant_id, order, attempt, version)
+        ask = verb.ask(functions, order, timer_id, version)
 
         def work() -> Any:
             task = self._world.cross.task
@@ -114,6 +145,12 @@ class Callers:
             "control_plane", verb.use_case, subject, work, lambda main: self._told(order, asked, timer_id, main)
         )
 
+    def _version(self, order: Order, timer_id: str) -> int | None:
+        """Return the version upon which a change is wanted: the last that callers were told of, or the one before."""
+        if "guard" not in order.details:
+            return None
+        return max(1, self._told_of[timer_id] - (1 if order.details.get("stale") else 0))
+
     def _told(self, order: Order, asked: Asked, timer_id: str, main: Task | None) -> None:
         fates, subject = self._world.cross.fates, f"order {order.number}"
         outcome, value = self._outcome(main)
@@ -125,6 +162,8 @@ class Callers:
             self._world.journal.add(Answered, order.tenant_id, order, asked, outcome, value, timer_id)
             if outcome == "ok" and order.verb == "create":
                 self._known[order.number] = value.id
+            if outcome == "ok" and isinstance(value, Timer):
+                self._told_of[value.id] = value.version
         if not gone and outcome == "unknown" and asked.attempt < TRIES:
             later_ms = self._world.loop.now_ms + self._world.chance.between(50, 8_000, "asks again", subject)
             self._world.loop.at(later_ms, lambda: self._ask(order, asked.attempt + 1))

@@ -27,7 +27,7 @@ from tests.simulation.ports import (
 )
 from tests.simulation.queues import SimulatedQueue
 from tests.simulation.store import SimulatedDeadLetters, SimulatedStore
-from tests.simulation.streams import SimulatedStream, everything, what_arming_reads
+from tests.simulation.streams import SimulatedStream, all_but_beats, what_arming_reads
 from tests.simulation.users import Callers
 
 __all__ = ["History", "World", "run"]
@@ -101,7 +101,7 @@ class World:
         self.functions = Functions(cross, self.ports, plan.skew_ms)
         self.streams = {
             "kernel_arm": SimulatedStream("kernel_arm", what_arming_reads, cross, name_of),
-            "event_fabric": SimulatedStream("event_fabric", everything, cross, name_of),
+            "event_fabric": SimulatedStream("event_fabric", all_but_beats, cross, name_of),
         }
         self._wire()
         self.callers = Callers(self)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from tests.simulation.invariants import deliveries, outside, promises
+from tests.simulation.invariants import changes, deliveries, lateness, outside, promises
 from tests.simulation.invariants.facts import Facts
 from tests.simulation.world import History
 
@@ -29,7 +29,10 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
     deliveries.dead_letters_are_complete,
     outside.events_are_published_once_stored,
     outside.callers_are_told_the_truth,
-    outside.lateness_is_bounded,
+    changes.changes_are_made_as_asked,
+    changes.a_beaten_timer_lives,
+    lateness.late_timers_keep_to_their_policy,
+    lateness.lateness_is_bounded,
     outside.it_comes_to_rest,
     outside.nothing_breaks,
 )

@@ -11,10 +11,13 @@ from minoots_kernel.domain.timer import ActionState, ActionStatus, Status, Timer
 from tests.simulation.invariants.facts import (
     PENDING,
     Facts,
+    hint_of,
+    leaves_waiting,
     newly_released,
     wrote_attempt,
     wrote_fire,
 )
+from tests.simulation.invariants.lateness import was_too_late
 from tests.simulation.journal import Acked, Posted, Wrote
 from tests.simulation.world import name_of
 
@@ -110,6 +113,8 @@ def _armed(facts: Facts, ack: Acked, change: TimerChange) -> Iterator[str]:
     timer = change.after
     if timer.status is not Status.SCHEDULED:
         return
+    if change.before is not None and change.before.generation == timer.generation:
+        return  # a wake-up is under way
     later = [write.after for write in facts.writes[timer.id] if write.number < ack.number][-1]
     parked = facts.world.ports.parked.truth.parked
     kept = any(record.record["dynamodb"]["NewImage"].get("change") is change for record in parked)
@@ -117,7 +122,9 @@ def _armed(facts: Facts, ack: Acked, change: TimerChange) -> Iterator[str]:
         later.status is Status.SCHEDULED
         and later.generation == timer.generation
         and not kept
-        and not any(entry.number < ack.number for entry in facts.hints[timer.id])
+        and not any(
+            entry.number < ack.number and _wakes(hint_of(entry), timer.generation) for entry in facts.hints[timer.id]
+        )
     ):
         yield f"the stream's record of {name_of(timer.id)} was done with, and no wake-up sent"
 
@@ -131,14 +138,41 @@ def _woke(facts: Facts, ack: Acked, hint: WakeUp) -> Iterator[str]:
         if not ack.by.sent:  # one that came early goes on as it came
             yield f"a wake-up ahead of what is stored of {name} was dropped"
     elif stood.status in PENDING and stood.generation == hint.generation:
-        if not ack.by.sent:
+        if not ack.by.sent and not _gone_on(facts, ack, stood, hint):
             yield f"a wake-up of {name} was done with though {name} still waits"
     else:
         yield from _woke_what_fired(facts, ack, stood, hint)
 
 
+def _wakes(hint: WakeUp | ActionMessage, generation: int) -> bool:
+    return isinstance(hint, WakeUp) and hint.action_id is None and hint.generation == generation
+
+
+def _gone_on(facts: Facts, ack: Acked, stood: Timer, hint: WakeUp) -> bool:
+    """Tell whether a wake-up that sent nothing may be done with: a copy of it went on, and counted the lap."""
+    if hint.lap >= stood.lap:
+        return False
+    counted = next(
+        write
+        for write in facts.writes[stood.id]
+        if write.after.generation == hint.generation and write.after.lap == hint.lap + 1
+    )
+    if counted.by is not ack.by and not (ack.again and stood.lap == hint.lap + 1):
+        return True
+    return any(
+        counted.number < entry.number < ack.number
+        and _wakes(sent := hint_of(entry), hint.generation)
+        and isinstance(sent, WakeUp)
+        and sent.lap == hint.lap + 1
+        for entry in facts.hints[stood.id]
+    )
+
+
 def _woke_what_fired(facts: Facts, ack: Acked, stood: Timer, hint: WakeUp) -> Iterator[str]:
     write = next((write for write in ack.by.wrote if wrote_fire(write)), None)
+    if was_too_late(stood) and stood.next_check_at_ms is not None:
+        if any(leaves_waiting(one) for one in ack.by.wrote) or (ack.again and stood.generation == hint.generation):
+            yield f"{name_of(stood.id)} was too late, and its dead letters were not stored by who wrote so"
     if write is not None:
         yield from _handed_over(facts, ack, write, name_of(stood.id))
     elif ack.again and stood.generation == hint.generation and not ack.by.sent:  # one that came early goes on

@@ -11,6 +11,7 @@ from tests.simulation.journal import (
     Acked,
     Answered,
     Armed,
+    Asked,
     Called,
     Crashed,
     Entry,
@@ -23,7 +24,7 @@ from tests.simulation.journal import (
 )
 from tests.simulation.world import History, name_of
 
-__all__ = ["Facts", "newly_released", "wrote_attempt", "wrote_fire"]
+__all__ = ["ENDED", "OPEN", "PENDING", "Facts", "leaves_waiting", "newly_released", "wrote_attempt", "wrote_fire"]
 
 
 class Facts:
@@ -34,6 +35,7 @@ class Facts:
         posts: By timer id, in their order.
         hints: Hints sent, by timer id, in their order.
         ends: Every timer as it stands at the end, by id.
+        asked: Requests, by the number of their order and of their attempt.
         heal_ms: When the time of faults was over.
         skew_ms: Most that a clock is off.
     """
@@ -53,6 +55,7 @@ class Facts:
         self.published: list[Published] = by_kind[Published]  # type: ignore[assignment]
         self.acks: list[Acked] = by_kind[Acked]  # type: ignore[assignment]
         self.answers: list[Answered] = by_kind[Answered]  # type: ignore[assignment]
+        self.asked = {(one.order.number, one.attempt): one for one in history.journal.of(Asked)}
         self.strikes: list[Struck] = by_kind[Struck]  # type: ignore[assignment]
         self.crashes: list[Crashed] = by_kind[Crashed]  # type: ignore[assignment]
         self.calls: list[Called] = by_kind[Called]  # type: ignore[assignment]
@@ -79,6 +82,19 @@ class Facts:
     def fires(self, timer_id: str) -> list[Wrote]:
         """Return the writes that fired a timer."""
         return [write for write in self.writes[timer_id] if wrote_fire(write)]
+
+    def woken(self, timer_id: str) -> list[Wrote]:
+        """Return the writes by which a wake-up ended a timer's waiting: it fired, or was too late for its policy."""
+        return [write for write in self.writes[timer_id] if leaves_waiting(write) and write.by.use_case == "fire_timer"]
+
+    def due_set_at(self, write: Wrote) -> int:
+        """Return when the due time was set upon which a write fired, epoch milliseconds, true time."""
+        assert write.before is not None
+        return next(
+            one.at_ms
+            for one in self.writes[write.after.id]
+            if one.after.generation == write.before.generation
+        )
 
     def disturbed(self, timer_id: str) -> bool:
         """Tell whether anything went wrong with what concerns a timer."""
@@ -120,6 +136,11 @@ def wrote_fire(write: Wrote) -> bool:
     return write.before is not None and write.before.fired_at_ms is None and write.after.fired_at_ms is not None
 
 
+def leaves_waiting(write: Wrote) -> bool:
+    """Tell whether a write ended its timer's waiting, paused or not."""
+    return write.before is not None and write.before.status in OPEN and write.after.status not in OPEN
+
+
 def wrote_attempt(write: Wrote) -> tuple[ActionState, ActionState] | None:
     """Return an action before and after, if a write recorded an attempt of it."""
     return next(tried(write), None)
@@ -140,4 +161,5 @@ def newly_released(before: Timer, after: Timer) -> list[ActionState]:
 
 
 PENDING = frozenset({Status.SCHEDULED, Status.ARMED})
+OPEN = PENDING | {Status.PAUSED}
 ENDED = frozenset({Status.SETTLED, Status.FAILED, Status.CANCELLED})

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from minoots_kernel.domain.errors import NotFoundError, StateConflictError
-from minoots_kernel.domain.timer import Status, Timer
-from tests.simulation.faults import ELSEWHERE, Fault
-from tests.simulation.invariants.facts import Facts, wrote_fire
+from minoots_kernel.domain.errors import NotFoundError
+from minoots_kernel.domain.timer import Timer
+from tests.simulation.invariants import changes
+from tests.simulation.invariants.facts import Facts
 from tests.simulation.journal import Answered, Wrote
 from tests.simulation.world import name_of, timer_id_of
 
@@ -17,15 +17,9 @@ __all__ = [
     "callers_are_told_the_truth",
     "events_are_published_once_stored",
     "it_comes_to_rest",
-    "lateness_is_bounded",
     "no_tenant_sees_anothers_data",
     "nothing_breaks",
 ]
-
-CHECK_MS, SWEEP_MS = 30_000, 60_000
-HARMLESS_TO_THE_SWEEP = frozenset(ELSEWHERE) - {Fault.SWEEP_MISSED, Fault.INDEX_STALE}
-RECOVERY_MS = CHECK_MS + SWEEP_MS + 45_000
-CALM_MS, HAND_OVER_MS, CALLS = 250, 1_300, 8
 
 
 def no_tenant_sees_anothers_data(facts: Facts) -> Iterator[str]:
@@ -35,7 +29,7 @@ def no_tenant_sees_anothers_data(facts: Facts) -> Iterator[str]:
         if others:
             yield f"{answer.order.tenant_id} was shown what belongs to {', '.join(sorted(others))}"
         timer = facts.ends.get(answer.timer_id or "")
-        asks_for_it = answer.order.verb in {"get", "cancel"}
+        asks_for_it = answer.order.verb in {"get", "heartbeat", *changes.VERBS}
         stranger = timer is not None and asks_for_it and timer.tenant_id != answer.order.tenant_id
         if stranger and answer.outcome == "error" and not isinstance(answer.value, NotFoundError):
             yield f"{answer.order.tenant_id} was told of {name_of(answer.timer_id or '')} by {answer.value!r}"
@@ -57,7 +51,7 @@ def _shown(answer: Answered) -> list[Any]:
 def acknowledged_means_durable(facts: Facts) -> Iterator[str]:
     """What a caller was told is done was stored before they were told."""
     for answer in facts.answers:
-        if answer.outcome != "ok" or answer.order.verb not in {"create", "cancel"}:
+        if answer.outcome != "ok" or answer.order.verb not in {"create", "heartbeat", *changes.VERBS}:
             continue
         stored = [write.after for write in facts.writes[answer.value.id] if write.number < answer.number]
         if answer.value not in stored:
@@ -67,9 +61,10 @@ def acknowledged_means_durable(facts: Facts) -> Iterator[str]:
 def callers_are_told_the_truth(facts: Facts) -> Iterator[str]:
     """Each answer agrees with what came of it."""
     for answer in facts.answers:
-        check = {"create": _create, "cancel": _cancel, "get": _get, "list": _list}.get(answer.order.verb)
+        check = {"create": _create, "get": _get, "list": _list}.get(answer.order.verb)
         if check is not None and answer.outcome != "unknown":
             yield from check(facts, answer)
+    yield from changes.told_the_truth(facts)
 
 
 def _create(facts: Facts, answer: Answered) -> Iterator[str]:
@@ -78,20 +73,6 @@ def _create(facts: Facts, answer: Answered) -> Iterator[str]:
         yield f"the create of {name_of(made)} was refused, and it exists"
     if answer.outcome == "ok" and (answer.value.id != made or answer.value.name != answer.order.details["name"]):
         yield f"the create of {name_of(made)} was answered with another timer"
-
-
-def _cancel(facts: Facts, answer: Answered) -> Iterator[str]:
-    timer, name = facts.ends[answer.timer_id or ""], name_of(answer.timer_id or "")
-    if timer.tenant_id != answer.order.tenant_id:
-        if answer.outcome == "ok":
-            yield f"{answer.order.tenant_id} cancelled {name}, which is not theirs"
-    elif answer.outcome == "ok":
-        if timer.status is not Status.CANCELLED or answer.value.cancel_reason != timer.cancel_reason:
-            yield f"{name} was said to be cancelled ({answer.value.cancel_reason}) and is {timer.status}"
-    elif not isinstance(answer.value, StateConflictError):
-        yield f"the cancel of {name} was answered with {answer.value!r}"
-    elif not any(wrote_fire(write) and write.number < answer.number for write in facts.writes[timer.id]):
-        yield f"the cancel of {name} came too late, it was said, and {name} had not fired"
 
 
 def _get(facts: Facts, answer: Answered) -> Iterator[str]:
@@ -146,46 +127,6 @@ def _put_aside(facts: Facts) -> list[Any]:
     parked = [record.record["dynamodb"]["NewImage"] for record in facts.world.ports.parked.truth.parked]
     changes = [image["change"] for image in parked if "change" in image]
     return [*changes, *facts.world.streams["event_fabric"].given_up]
-
-
-def lateness_is_bounded(facts: Facts) -> Iterator[str]:
-    """In calm a timer fires within milliseconds; once faults are over, within the sweep's delay and its period.
-
-    And each wake-up that is lost costs no more than those two, as long as the sweep itself is well.
-    """
-    slack_ms = CALLS * facts.plan.latency_ms + 2 * facts.skew_ms
-    for timer_id, writes in facts.writes.items():
-        for write in facts.fires(timer_id):
-            assert write.before is not None
-            due_ms = max(write.before.fire_at_ms, writes[0].at_ms)
-            for since_ms, bound_ms, why in _bounds(facts, timer_id, due_ms):
-                if write.at_ms > since_ms + bound_ms + slack_ms:
-                    yield f"{name_of(timer_id)} fired {write.at_ms - since_ms} ms late {why}: {bound_ms} ms at most"
-    for post in facts.all_posts if facts.calm else ():
-        state = post.seen.action(post.action_id) if post.seen else None
-        began_ms = max(state.dispatched_at_ms or 0, state.next_attempt_at_ms or 0) if state else post.at_ms
-        if post.at_ms > began_ms + HAND_OVER_MS + slack_ms:
-            what = f"attempt {post.attempt} of {name_of(post.timer_id)}.{post.action_id}"
-            yield f"{what} was made {post.at_ms - began_ms} ms late though nothing went wrong"
-
-
-def _bounds(facts: Facts, timer_id: str, due_ms: int) -> Iterator[tuple[int, int, str]]:
-    """Return what bounds a timer's lateness: since when, by how much, and why."""
-    yield max(due_ms, facts.heal_ms), RECOVERY_MS, "after all was well"
-    if facts.calm:
-        yield due_ms, CALM_MS, "though nothing went wrong"
-    elif not facts.rebuilt and {strike.fault for strike in facts.strikes} <= HARMLESS_TO_THE_SWEEP:
-        yield (
-            due_ms,
-            (1 + _wake_ups_lost(facts, timer_id)) * (CHECK_MS + SWEEP_MS) + CALM_MS,
-            "with a sweep that is well",
-        )
-
-
-def _wake_ups_lost(facts: Facts, timer_id: str) -> int:
-    lost = {Fault.MESSAGE_LOST, Fault.MESSAGE_LATE}
-    name = name_of(timer_id)
-    return sum(strike.fault in lost and strike.subject == name for strike in facts.strikes)
 
 
 def it_comes_to_rest(facts: Facts) -> Iterator[str]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
-from minoots_kernel.domain.messages import ActionMessage
+from minoots_kernel.domain.messages import ActionMessage, WakeUp
 from minoots_kernel.domain.timer import ActionState, ActionStatus, Status, Timer
-from tests.simulation.invariants.facts import ENDED, PENDING, Facts, newly_released, tried
+from tests.simulation.invariants.facts import ENDED, Facts, hint_of, leaves_waiting, newly_released, tried
+from tests.simulation.invariants.lateness import was_too_late
 from tests.simulation.journal import Posted, Sent, Wrote
 from tests.simulation.world import name_of
 
@@ -22,10 +23,12 @@ __all__ = [
 
 S = Status
 MAY_FOLLOW = {
-    S.SCHEDULED: {S.SCHEDULED, S.ARMED, S.FIRED, S.SETTLED, S.CANCELLED},
-    S.ARMED: {S.ARMED, S.FIRED, S.SETTLED, S.CANCELLED},
+    S.SCHEDULED: {S.SCHEDULED, S.ARMED, S.PAUSED, S.FIRED, S.SETTLED, S.CANCELLED, S.FAILED},
+    S.ARMED: {S.ARMED, S.SCHEDULED, S.PAUSED, S.FIRED, S.SETTLED, S.CANCELLED, S.FAILED},
+    S.PAUSED: {S.PAUSED, S.SCHEDULED, S.CANCELLED},
     S.FIRED: {S.FIRED, S.SETTLED, S.FAILED},
     S.FAILED: {S.FAILED},
+    S.SETTLED: {S.SETTLED},
 }
 NEVER_CHANGES = ("id", "tenant_id", "name", "requested_by", "created_at_ms", "spec")
 MAX_TIMELINE, MAX_ATTEMPTS_KEPT = 40, 10
@@ -47,7 +50,8 @@ def the_timer_item_is_the_truth(facts: Facts) -> Iterator[str]:
     for write in facts.all_writes:
         if write.before and write.before.status is not S.ARMED and write.after.status is S.ARMED:
             asked = [armed for armed in facts.armed if armed.number < write.number]
-            if not any(one.wake_up.timer_id == write.after.id for one in asked):
+            armed_as = (write.after.id, write.after.generation)
+            if not any((one.wake_up.timer_id, one.wake_up.generation) == armed_as for one in asked):
                 yield f"{name_of(write.after.id)} was called armed before it had a schedule"
 
 
@@ -62,8 +66,9 @@ def _sent_before_it_was_true(sent: Sent) -> Iterator[str]:
         state = stood.action(hint.action_id)
         if state is None or state.status is ActionStatus.WAITING or (hint.attempt or 0) > state.tries + 1:
             yield f"attempt {hint.attempt} of {name}.{hint.action_id} was sent before the item called for it"
-    elif not isinstance(hint, ActionMessage) and hint.generation > stood.generation:
-        yield f"a wake-up of {name} was sent for a generation that is not stored"
+    elif not isinstance(hint, ActionMessage):
+        if (hint.generation, hint.lap) > (stood.generation, stood.lap):
+            yield f"a wake-up of {name} was sent for a generation or lap that is not stored"
 
 
 def _repaired_on_hearsay(repair: Sent | Wrote, timer_id: str, facts: Facts) -> Iterator[str]:
@@ -111,7 +116,9 @@ def _undone(write: Wrote, name: str) -> Iterator[str]:
     for field in NEVER_CHANGES:
         if getattr(before, field) is not getattr(after, field) and getattr(before, field) != getattr(after, field):
             yield f"{name} v{after.version} changed {field}"
-    if len(before.timeline) < MAX_TIMELINE and after.timeline[: len(before.timeline)] != before.timeline:
+    again = before.timeline[-1].event == "repaired" and after.timeline[-1].event == "repaired"
+    kept = before.timeline[:-1] if again else before.timeline  # the latest of equal repairs stands for all
+    if len(before.timeline) < MAX_TIMELINE and after.timeline[: len(kept)] != kept:
         yield f"{name} v{after.version} lost something of its timeline"
     if after.generation < before.generation or (before.fired_at_ms and after.fired_at_ms != before.fired_at_ms):
         yield f"{name} v{after.version} took a generation or a firing back"
@@ -152,12 +159,12 @@ def never_early(facts: Facts) -> Iterator[str]:
 
 
 def never_lost(facts: Facts) -> Iterator[str]:
-    """Every timer that was stored ends: fired, with every action at its end, or cancelled."""
+    """Every timer that was stored ends: fired, with every action at its end, or cancelled; or somebody paused it."""
     for timer_id, timer in facts.ends.items():
         name = name_of(timer_id)
-        if timer.status not in ENDED:
+        if timer.status not in ENDED and timer.status is not S.PAUSED:
             yield f"{name} is still {timer.status}"
-        elif timer.status is not S.CANCELLED:
+        elif timer.status not in {S.CANCELLED, S.PAUSED} and not was_too_late(timer):
             failed = any(state.status is ActionStatus.FAILED for state in timer.actions)
             if timer.fired_at_ms is None or not all(state.status.terminal for state in timer.actions):
                 yield f"{name} is {timer.status}, with actions {[str(state.status) for state in timer.actions]}"
@@ -179,32 +186,54 @@ def one_fire_transition(facts: Facts) -> Iterator[str]:
 
 def _leaves_waiting(write: Wrote) -> bool:
     fires = bool(newly_released(write.before, write.after)) if write.before else False
-    waits_no_more = write.before is not None and write.before.status in PENDING and write.after.status not in PENDING
     refired = write.before is not None and write.after.fired_at_ms != write.before.fired_at_ms
-    return waits_no_more or refired or (fires and write.before is not None and write.before.status in ENDED)
+    return leaves_waiting(write) or refired or (fires and write.before is not None and write.before.status in ENDED)
 
 
 def a_stale_wake_up_dies(facts: Facts) -> Iterator[str]:
     """A wake-up acts for its own generation only, and a timer that was cancelled is heard of no more."""
     for timer_id, writes in facts.writes.items():
         name = name_of(timer_id)
-        for write in facts.fires(timer_id):
+        for write in facts.woken(timer_id):
             hint = write.by.hint
             if write.before and hint is not None and hint.generation != write.before.generation:
                 yield f"a wake-up of generation {hint.generation} fired {name}, of generation {write.before.generation}"
         for earlier, later in pairwise(writes):
             if later.after.status is S.CANCELLED:
                 yield from _cancelled(facts, earlier, later, name)
+        yield from _left_schedules(facts, writes, name)
+    yield from _multiplied(facts)
 
 
 def _cancelled(facts: Facts, before: Wrote, cancel: Wrote, name: str) -> Iterator[str]:
-    timer_id = cancel.after.id
     if cancel.after.generation != before.after.generation + 1:
         yield f"{name} was cancelled, and its wake-ups are of its generation still"
-    if any(post.number > cancel.number for post in facts.posts[timer_id]):
+    if any(post.number > cancel.number for post in facts.posts[cancel.after.id]):
         yield f"{name} acted though it was cancelled"
-    if facts.arming_disturbed(timer_id):
+
+
+def _left_schedules(facts: Facts, writes: list[Wrote], name: str) -> Iterator[str]:
+    """The schedule of a generation that is over goes; of later laps it may be made while it is being removed."""
+    timer_id = writes[0].after.id
+    fired = [one for one in facts.scheduled if one.wake_up.timer_id == timer_id and not one.wake_up.lap]
+    if not fired or facts.arming_disturbed(timer_id):
         return
-    for fired in facts.scheduled:
-        if fired.wake_up.timer_id == timer_id and fired.at_ms > cancel.at_ms + DISARMED_WITHIN_MS:
-            yield f"the schedule of {name} was left though it was cancelled"
+    for one in fired:
+        over = next((write for write in writes if write.after.generation > one.wake_up.generation), None)
+        if over is not None and one.at_ms > over.at_ms + DISARMED_WITHIN_MS:
+            yield f"the schedule of {name} was left though its generation {one.wake_up.generation} was over"
+
+
+def _multiplied(facts: Facts) -> Iterator[str]:
+    """Of the copies of a wake-up whose timer was pushed out, one goes on; and those that failed, and came back."""
+    seen = set()
+    for hint in sorted([*facts.sent, *facts.armed], key=lambda entry: entry.number):
+        wake_up, by = hint_of(hint), hint.by
+        if not isinstance(wake_up, WakeUp) or wake_up.action_id is not None:
+            continue
+        if by.use_case != "fire_timer" or by.again or by.hint == wake_up:
+            continue
+        lap = (wake_up.timer_id, wake_up.generation, wake_up.lap)
+        if lap in seen:
+            yield f"lap {wake_up.lap} of {name_of(wake_up.timer_id)} was given two wake-ups"
+        seen.add(lap)

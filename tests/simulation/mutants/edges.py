@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from minoots_kernel.application import arm_timers, cancel_timer, create_timer, hints, publish_events, read_timers
+from minoots_kernel.application import arm_timers, change_of_mind, create_timer, hints, publish_events, read_timers
 from minoots_kernel.domain import events
 from minoots_kernel.domain.events import TimerChange, cloud_events
 from minoots_kernel.domain.transitions import apply
 from minoots_kernel.interfaces import arming, queues, streams
-from tests.simulation.invariants import deliveries, outside, promises
+from tests.simulation.invariants import deliveries, lateness, outside, promises
 from tests.simulation.mutants.planting import Mutant, Plant, Undo, edit
 from tests.simulation.world import World
 
 __all__ = ["MUTANTS"]
 
-CREATE, CANCEL = create_timer.CreateTimer, cancel_timer.CancelTimer
+CREATE, CHANGE = create_timer.CreateTimer, change_of_mind.ChangeOfMind
 
 
 class _PublishesFirst:
-    """A cancel that tells the bus what it is about to store."""
+    """A change of mind that tells the bus what it is about to store."""
 
     def __init__(self) -> None:
         self._world: World | None = None
@@ -29,21 +29,21 @@ class _PublishesFirst:
         self._world = world
 
     def plant(self) -> Undo:
-        """Publish before each change of a cancel."""
-        change_timer = cancel_timer.change_timer
+        """Publish before each change is stored."""
+        change_timer = change_of_mind.change_timer
 
-        def publishing(store: Any, timer: Any, command: Any, now_ms: int) -> Any:
+        def publishing(store: Any, timer: Any, command: Any, now_ms: int, guard: Any) -> Any:
             assert self._world is not None
             transition = apply(timer, command, now_ms)
             told = [event for _, event in cloud_events(TimerChange(timer, transition.timer))]
             if told:
                 self._world.ports.bus.publish(told)
-            return change_timer(store, timer, command, now_ms)
+            return change_timer(store, timer, command, now_ms, guard)
 
-        cancel_timer.change_timer = publishing
+        change_of_mind.change_timer = publishing
 
         def undo() -> None:
-            cancel_timer.change_timer = change_timer
+            change_of_mind.change_timer = change_timer
 
         return undo
 
@@ -62,7 +62,7 @@ def _found_by_id_alone() -> Plant:
 MUTANTS: Final = (
     Mutant(
         "messages of a batch wait one after another",
-        (outside.lateness_is_bounded,),
+        (lateness.lateness_is_bounded,),
         (
             edit(
                 queues.QueueConsumer.__call__,
@@ -150,7 +150,7 @@ MUTANTS: Final = (
             edit(
                 CREATE.__call__,
                 "self.store.create(timer)\n",
-                "self._wake_directly(timer)\n    self.store.create(timer)\n",
+                "wake_directly(timer, self.wake_queue, self.clock)\n    self.store.create(timer)\n",
             ),
         ),
     ),
@@ -170,11 +170,11 @@ MUTANTS: Final = (
         (outside.callers_are_told_the_truth, outside.acknowledged_means_durable),
         (
             edit(
-                CANCEL.__call__,
-                "return change_timer(self.store, timer, command, self.clock.now_ms()).timer",
+                CHANGE.__call__,
+                "changed = change_timer(self.store, timer, _command(request), self.clock.now_ms(), guard).timer",
                 "from minoots_kernel.domain.errors import StateConflictError\n"
                 "    try:\n"
-                "        return change_timer(self.store, timer, command, self.clock.now_ms()).timer\n"
+                "        changed = change_timer(self.store, timer, _command(request), self.clock.now_ms(), guard).timer\n"
                 "    except StateConflictError:\n"
                 "        return timer",
             ),

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Final
 
 from minoots_kernel.application import change, fire_timer, sweep_timers
-from minoots_kernel.domain import dispatch, repair, transitions, waking
+from minoots_kernel.domain import changes_of_mind, dispatch, moves, repair, transitions, waking
 from minoots_kernel.domain.timer import Status
-from tests.simulation.invariants import deliveries, outside, promises
+from tests.simulation.invariants import deliveries, lateness, outside, promises
 from tests.simulation.mutants.planting import Mutant, edit, put
 
 __all__ = ["MUTANTS"]
 
-T = transitions
+T, CHANGES = transitions, changes_of_mind
 FIRE = fire_timer.FireTimer
 
 MUTANTS: Final = (
@@ -40,12 +40,15 @@ MUTANTS: Final = (
     Mutant(
         "cancels what has fired",
         (promises.one_fire_transition, promises.every_transition_is_one_conditional_write),
-        (put(T, "MOVES", {**T.MOVES, Status.FIRED: T.MOVES[Status.FIRED] | {Status.CANCELLED}}),),
+        (
+            edit(CHANGES._cancel, '_check_open(timer, "cancelled")', "pass"),
+            put(moves, "MOVES", {**moves.MOVES, Status.FIRED: moves.MOVES[Status.FIRED] | {Status.CANCELLED}}),
+        ),
     ),
     Mutant(
         "a cancelled timer keeps its generation",
         (promises.a_stale_wake_up_dies,),
-        (edit(T._cancel, "generation=timer.generation + 1,", ""),),
+        (edit(CHANGES._cancel, "generation=timer.generation + 1,", ""),),
     ),
     Mutant(
         "settles one action too early",
@@ -61,7 +64,7 @@ MUTANTS: Final = (
     Mutant(
         "the version stays",
         (promises.every_transition_is_one_conditional_write,),
-        (edit(T._moved, "version = timer.version + 1", "version = timer.version"),),
+        (edit(moves.moved, "version = timer.version + 1", "version = timer.version"),),
     ),
     Mutant(
         "the last writer wins",
@@ -134,12 +137,12 @@ MUTANTS: Final = (
     ),
     Mutant(
         "delays are rounded up",
-        (outside.lateness_is_bounded,),
+        (lateness.lateness_is_bounded,),
         (edit(waking.queue_delay_s, "(residual_ms - QUEUE_MARGIN_MS) // 1000", "-(-residual_ms // 1000)"),),
     ),
     Mutant(
         "leads are shorter than Scheduler's minute",
-        (outside.lateness_is_bounded,),
+        (lateness.lateness_is_bounded,),
         (put(waking, "MIN_LEAD_MS", 1_000), put(waking, "MAX_LEAD_MS", 20_000)),
     ),
     Mutant(
@@ -159,8 +162,8 @@ MUTANTS: Final = (
         (
             edit(
                 FIRE.__call__,
-                "return self._send_again(WakeUp(",
-                "return FireOutcome.DROPPED if error else (WakeUp(",
+                "return self._send_on(wake_up, timer, again=again)",
+                "return FireOutcome.DROPPED",
             ),
         ),
     ),

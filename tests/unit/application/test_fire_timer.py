@@ -166,7 +166,7 @@ def test_a_firing_whose_answer_was_lost_and_that_another_write_hid_still_sends_i
             super().replace(before, after)
             if self.hides:
                 self.hides = False
-                super().replace(after, apply(after, Recheck(DUE_MS + 60_000), DUE_MS).timer)
+                super().replace(after, apply(after, Recheck(1, DUE_MS + 60_000), DUE_MS).timer)
                 raise VersionMismatchError("changed by another request", unsure=True)
 
     fire = replace(world.fire, store=Hiding(world.store))

@@ -1,0 +1,94 @@
+"""What callers want of their timers once these are made: changes of mind, heartbeats, late policies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from random import Random
+from typing import TYPE_CHECKING, Any, Final
+
+from minoots_contract.instants import format_instant
+from tests.simulation.focus import Lead
+
+if TYPE_CHECKING:
+    from tests.simulation.plan import Order
+
+__all__ = ["beats_of", "changes_of", "late_policy_of"]
+
+SECOND, MINUTE = 1_000, 60_000
+AMOUNTS_MS: Final = (1, 900, 3 * SECOND, 20 * SECOND, 3 * MINUTE, 20 * MINUTE, 90 * MINUTE)
+ALLOWED_MS: Final = (100, 2 * SECOND, 20 * SECOND, 70 * SECOND, 10 * MINUTE)
+WEIGHTS: Final = {"extend": 5, "reschedule": 4, "snooze": 3, "pause": 3, "resume": 3, "fire": 2}
+Wish = tuple[str, int, dict[str, Any]]
+"""What is wanted, how long after the create, milliseconds, and how exactly."""
+
+
+def late_policy_of(rng: Random, wanted: dict[str, Any], lead: Lead) -> None:
+    """Give a timer a late policy, or none."""
+    if lead.late or rng.random() < 0.2:
+        wanted["latePolicy"] = _late_policy(rng, lead.late)
+
+
+def _late_policy(rng: Random, mode: str = "") -> dict[str, Any]:
+    mode = mode or rng.choice(("skip", "skip", "deadLetter", "deadLetter", "fire"))
+    return {"mode": mode} if mode == "fire" else {"mode": mode, "afterMs": rng.choice(ALLOWED_MS)}
+
+
+def beats_of(rng: Random, wanted: Mapping[str, Any], lead: Lead) -> Iterator[Wish]:
+    """Beat a heartbeat timer for a while, more or less in time, and leave it to die."""
+    if not wanted.get("heartbeat"):
+        if rng.random() < 0.02:
+            yield "heartbeat", wanted["duration"] // 2, {}
+        return
+    timeout_ms, at_ms = wanted["duration"], 0
+    slowest = rng.choice((0.5, 0.9, 1.0, 1.02))
+    for _ in range(rng.choice((1, 3, 8, 20)) if not lead.beats else 8):
+        at_ms += max(1, int(timeout_ms * rng.uniform(0.2, slowest)))
+        yield "heartbeat", at_ms, {}
+
+
+def changes_of(rng: Random, create: Order, lead: Lead) -> list[Wish]:
+    """Change a timer's mind: at any time, near its due time, many at one moment."""
+    if lead.changes:
+        verbs = list(lead.changes)
+    elif lead == Lead() and rng.random() < 0.45:
+        verbs = rng.choices(list(WEIGHTS), list(WEIGHTS.values()), k=rng.choice((1, 1, 2, 3, 6)))
+    else:
+        return []
+    duration = max(1, int(create.details["duration"]))
+    at_ms = rng.choice((rng.randrange(duration), max(0, duration - rng.choice((50, SECOND, 5 * SECOND)))))
+    wishes: list[Wish] = []
+    for verb in verbs:
+        details = _details(rng, verb, create.at_ms + at_ms) | _care(rng, len(wishes), create.number)
+        wishes.append((verb, at_ms, details))
+        if rng.random() < 0.1:
+            wishes.append((verb, at_ms + rng.choice((0, 500, 20 * SECOND)), dict(details)))  # asked for once more
+        if verb == "pause" and not lead.changes and rng.random() < 0.7:
+            kept = {"keep": rng.choice(("remaining", "dueTime"))}
+            wishes.append(("resume", at_ms + rng.choice(AMOUNTS_MS), kept | _care(rng, len(wishes), create.number)))
+        at_ms += rng.choice((0, 20, SECOND, 10 * SECOND, MINUTE, 15 * MINUTE))
+    return wishes
+
+
+def _details(rng: Random, verb: str, at_ms: int) -> dict[str, Any]:
+    """Draw how a change is wanted exactly."""
+    amount_ms = rng.choice(AMOUNTS_MS)
+    if verb == "extend":
+        return {"by": amount_ms}
+    if verb == "snooze":
+        return {"duration": amount_ms}
+    if verb == "resume":
+        return {"keep": rng.choice(("remaining", "dueTime"))}
+    if verb == "reschedule":
+        when = {"duration": amount_ms} if rng.random() < 0.5 else {"fireAt": format_instant(at_ms + amount_ms)}
+        return when | ({"latePolicy": _late_policy(rng)} if rng.random() < 0.25 else {})
+    return {}
+
+
+def _care(rng: Random, number: int, timer: int) -> dict[str, Any]:
+    """Draw how careful a caller is: with a key, perhaps one that was used, and upon which version."""
+    care: dict[str, Any] = {}
+    if rng.random() < 0.4:
+        care["key"] = f"k{timer}-{number if rng.random() < 0.9 else 0}"
+    if rng.random() < 0.3:
+        care |= {"guard": rng.choice(("header", "body")), "stale": rng.random() < 0.15}
+    return care
