@@ -13,6 +13,7 @@ from minoots_contract.changes import (
     ResumeTimerRequest,
     SnoozeTimerRequest,
 )
+from minoots_kernel.application.change_of_mind import ChangeOfMind
 from minoots_kernel.application.hints import DIRECT_WITHIN_MS
 from minoots_kernel.domain.errors import (
     DependencyUnavailableError,
@@ -23,7 +24,7 @@ from minoots_kernel.domain.errors import (
 )
 from minoots_kernel.domain.tenancy import Principal
 from minoots_kernel.domain.timer import Status, Timer
-from tests.unit.application.world import DEMO, Crash, World, crashing, wake_up
+from tests.unit.application.world import DEMO, Crash, HidingStore, World, crashing, wake_up
 from tests.unit.domain.builders import NOW_MS
 
 HOUR_MS = 3_600_000
@@ -265,3 +266,58 @@ def test_a_request_that_is_no_change_of_mind_is_a_mistake_of_ours() -> None:
     timer = world.new(duration="1h")
     with pytest.raises(TypeError):
         world.change(DEMO, timer.id, ChangeRequest(requested_by="ann"))
+
+
+KEPT = {"stateVersion": 1}
+
+
+def unheard(world: World, timer: Timer, *, lost: bool = False) -> ChangeOfMind:
+    """Changes of mind of which the first is not heard of, and a snooze comes on top of it."""
+    snooze = SnoozeTimerRequest(requested_by="bob", duration=5 * HOUR_MS)
+    return replace(
+        world.change, store=HidingStore(world.store, lambda: world.change(DEMO, timer.id, snooze), lost=lost)
+    )
+
+
+@pytest.mark.parametrize("guard", [{}, KEPT], ids=["unguarded", "guarded"])
+def test_a_change_that_was_made_unheard_and_changed_again_is_neither_made_twice_nor_refused(
+    guard: dict[str, int],
+) -> None:
+    world = World()
+    timer = world.new(duration="2h")
+    with pytest.raises(DependencyUnavailableError, match="not known"):
+        unheard(world, timer)(DEMO, timer.id, extend(**guard))
+    assert [moment.event for moment in world.now(timer).timeline] == ["created", "extended", "snoozed"]
+
+
+def test_a_resume_that_was_made_unheard_is_not_refused_because_the_timer_runs() -> None:
+    world = World()
+    timer = world.new(duration="2h")
+    world.change(DEMO, timer.id, PauseTimerRequest(requested_by="ann"))
+    with pytest.raises(DependencyUnavailableError, match="not known"):
+        unheard(world, timer)(DEMO, timer.id, ResumeTimerRequest(requested_by="ann"))
+    assert world.now(timer).status is Status.SCHEDULED
+
+
+def test_a_keyed_change_that_was_made_unheard_and_changed_again_is_answered_as_made() -> None:
+    world = World()
+    timer = world.new(duration="2h")
+    answer = unheard(world, timer)(DEMO, timer.id, extend(**KEPT), idempotency_key="k")
+    assert answer == world.now(timer)
+    assert [moment.event for moment in answer.timeline] == ["created", "extended", "snoozed"]
+
+
+def test_a_change_that_another_overtook_before_it_arrived_is_made_upon_that() -> None:
+    world = World()
+    timer = world.new(duration="2h")
+    answer = unheard(world, timer, lost=True)(DEMO, timer.id, extend())
+    assert [moment.event for moment in answer.timeline] == ["created", "snoozed", "extended"]
+    assert answer.fire_at_ms == NOW_MS + 6 * HOUR_MS
+
+
+def test_a_guarded_change_that_another_overtook_before_it_arrived_is_refused() -> None:
+    world = World()
+    timer = world.new(duration="2h")
+    with pytest.raises(VersionMismatchError):
+        unheard(world, timer, lost=True)(DEMO, timer.id, extend(**KEPT))
+    assert [moment.event for moment in world.now(timer).timeline] == ["created", "snoozed"]

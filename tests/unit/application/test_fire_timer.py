@@ -8,11 +8,11 @@ import pytest
 from minoots_kernel.adapters.memory import VirtualClock
 from minoots_kernel.application.fire_timer import WAIT_OUT_MS, FireOutcome
 from minoots_kernel.domain.commands import Arm, Cancel, Command, Recheck
-from minoots_kernel.domain.errors import DependencyUnavailableError, UnknownHintError, VersionMismatchError
+from minoots_kernel.domain.errors import DependencyUnavailableError, UnknownHintError
 from minoots_kernel.domain.messages import ActionMessage, WakeUp
 from minoots_kernel.domain.timer import Status, Timer
 from minoots_kernel.domain.transitions import REDISPATCH_AFTER_MS, apply
-from tests.unit.application.world import WAKE_VISIBILITY_MS, Crash, StreamedStore, World, crashing, wake_up
+from tests.unit.application.world import WAKE_VISIBILITY_MS, Crash, HidingStore, StreamedStore, World, crashing, wake_up
 from tests.unit.domain.builders import NOW_MS
 
 DUE_MS = NOW_MS + 30_000
@@ -155,21 +155,11 @@ def test_a_wake_up_racing_another_write_rereads_and_still_fires(rivals: list[Com
 def test_a_firing_whose_answer_was_lost_and_that_another_write_hid_still_sends_its_actions() -> None:
     world, timer = due("a", "b", concurrency=2)
 
-    class Hiding(StreamedStore):
-        """A store whose first write is done, repeated by its client, and refused for what came on top meanwhile."""
+    def look_again() -> None:
+        fired = world.now(timer)
+        world.store.replace(fired, apply(fired, Recheck(1, DUE_MS + 60_000), DUE_MS).timer)
 
-        def __init__(self, store: StreamedStore) -> None:
-            self.__dict__ = store.__dict__
-            self.hides = True
-
-        def replace(self, before: Timer, after: Timer) -> None:
-            super().replace(before, after)
-            if self.hides:
-                self.hides = False
-                super().replace(after, apply(after, Recheck(1, DUE_MS + 60_000), DUE_MS).timer)
-                raise VersionMismatchError("changed by another request", unsure=True)
-
-    fire = replace(world.fire, store=Hiding(world.store))
+    fire = replace(world.fire, store=HidingStore(world.store, look_again))
     assert fire(wake_up(timer)) is FireOutcome.REDISPATCHED
     assert [message.action_id for message in world.action_queue.messages] == ["a", "b"]
     assert fire(wake_up(timer)) is FireOutcome.DROPPED, "a mere duplicate sends nothing"

@@ -38,7 +38,7 @@ from minoots_kernel.application.prepare_actions import PrepareActions
 from minoots_kernel.application.run_action import RunAction
 from minoots_kernel.application.sweep_timers import SweepTimers
 from minoots_kernel.domain.answers import Answer
-from minoots_kernel.domain.errors import ActionError, MinootsError, UnknownHintError
+from minoots_kernel.domain.errors import ActionError, MinootsError, UnknownHintError, VersionMismatchError
 from minoots_kernel.domain.events import TimerChange
 from minoots_kernel.domain.messages import ActionMessage, WakeUp
 from minoots_kernel.domain.targets import AllowedTargets
@@ -134,6 +134,29 @@ class StreamedStore(MemoryTimerStore):
         if after is not None:
             self.changes.append(TimerChange(before, after))
         return after
+
+
+class HidingStore(StreamedStore):
+    """A store of which one change goes unheard: its client repeats it, and is refused for what came in between.
+
+    Args:
+        store: The store.
+        between: What came in between.
+        lost: Whether the first try did not even arrive.
+    """
+
+    def __init__(self, store: StreamedStore, between: Callable[[], object], *, lost: bool = False) -> None:
+        self.__dict__ = store.__dict__
+        self.between: Callable[[], object] | None = between
+        self.lost = lost
+
+    def replace(self, before: Timer, after: Timer) -> None:
+        between, self.between = self.between, None
+        if between is None or not self.lost:
+            super().replace(before, after)
+        if between is not None:
+            between()
+            raise VersionMismatchError("changed by another request", unsure=True)
 
 
 class Receiver:

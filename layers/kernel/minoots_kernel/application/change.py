@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from minoots_kernel.application.ports import TimerKey, TimerStore
-from minoots_kernel.domain.commands import Command
+from minoots_kernel.domain.commands import Change, Command
 from minoots_kernel.domain.errors import DependencyUnavailableError, StaleHintError, VersionMismatchError
 from minoots_kernel.domain.guards import UNGUARDED, Guard
 from minoots_kernel.domain.moves import Transition
@@ -13,6 +13,8 @@ from minoots_kernel.domain.timer import Timer
 from minoots_kernel.domain.transitions import apply
 
 __all__ = ["change_timer"]
+
+NOT_KNOWN = "The timer was changed while the answer was lost; whether by this request is not known: read it."
 
 MAX_TRIES = 40
 """More writers than actions may run at once in a bundle (20): each round at least one of them gets through."""
@@ -36,6 +38,7 @@ def change_timer(
     Raises:
         VersionMismatchError: If the guard does not let the timer pass.
         IdempotencyMismatchError: If the guard's key came with another request.
+        DependencyUnavailableError: If a change of mind may have been made unheard, and nothing says whether it was.
         MinootsError: As `apply` for the timer as it stands, or if the store does not answer.
         StaleHintError: As `apply`.
         UnknownHintError: As `apply`.
@@ -61,7 +64,18 @@ def change_timer(
             read = store.get(TimerKey(timer.tenant_id, timer.id))
             if read is None:
                 raise
+            if error.unsure and isinstance(command, Change) and not guard.has_seen(read) and _not_known(transition, read):
+                raise DependencyUnavailableError(NOT_KNOWN) from error
             current = read
         else:
             return transition
     raise DependencyUnavailableError("The timer is being changed by too many at once; try again.")
+
+
+def _not_known(transition: Transition, read: Timer) -> bool:
+    """Tell whether a change whose answer was lost may have been made, and others upon it.
+
+    Without a key in the timer nothing tells it from another's of the same kind, author, reason, version and instant.
+    Tried again it might be made twice, refused though it was made, or undo what came after it.
+    """
+    return bool(set(transition.events) & set(read.timeline))
