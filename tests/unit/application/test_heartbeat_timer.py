@@ -11,7 +11,7 @@ from minoots_kernel.domain.due_times import CHECK_AFTER_MS
 from minoots_kernel.domain.errors import DependencyUnavailableError, NotFoundError, StateConflictError
 from minoots_kernel.domain.tenancy import Principal
 from minoots_kernel.domain.timer import Status, Timer
-from tests.unit.application.world import DEMO, SWEEP_EVERY_MS, Crash, Faults, World, crashing, wake_up
+from tests.unit.application.world import DEMO, SWEEP_EVERY_MS, Crash, Faults, HidingStore, World, crashing, wake_up
 from tests.unit.domain.builders import NOW_MS
 
 HOUR_MS = 3_600_000
@@ -139,6 +139,18 @@ def test_a_wake_up_that_failed_while_it_was_sent_on_is_sent_on_when_it_comes_bac
     assert {one.message for one in world.wake_queue.sent} == {wake_up(world.now(timer), lap=1)}
     world.play(timer.fire_at_ms + 60_000)
     assert (world.now(timer).lateness_ms, world.now(timer).status) == (0, Status.SETTLED)
+
+
+def test_a_lap_that_was_counted_unheard_with_a_beat_on_top_is_still_given_its_wake_up() -> None:
+    world = World()
+    timer = watched(world)
+    world.clock.advance(20_000)
+    world.beat(DEMO, timer.id)
+    world.clock.advance_to(timer.fire_at_ms)
+    hiding = HidingStore(world.store, lambda: world.beat(DEMO, timer.id))
+    assert replace(world.fire, store=hiding)(wake_up(timer)) is FireOutcome.SENT_ON
+    assert [one.message for one in world.wake_queue.sent][-1:] == [wake_up(world.now(timer), lap=1)]
+    assert world.fire(wake_up(timer)) is FireOutcome.DROPPED, "a mere duplicate is dropped"
 
 
 def test_a_schedule_that_cannot_be_made_brings_the_wake_up_back() -> None:

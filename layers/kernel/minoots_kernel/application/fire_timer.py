@@ -120,9 +120,9 @@ class FireTimer:
         try:
             rewake = Rewake(wake_up.generation, wake_up.lap)
             following = wake_up_for(change_timer(self.store, timer, rewake, now_ms).timer)
-        except StaleHintError:
+        except StaleHintError as error:
             read = self.store.get(TimerKey(wake_up.tenant_id, wake_up.timer_id))
-            if not again or read is None or not read.status.pending:
+            if not (again or error.unsure) or read is None or not read.status.pending:
                 return FireOutcome.DROPPED
             following = wake_up_for(read)
             if (following.generation, following.lap) != (wake_up.generation, wake_up.lap + 1):
