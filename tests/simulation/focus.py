@@ -49,6 +49,7 @@ class Lead:
 FOCUS_RATE: Final = 0.6
 HOUR_MS: Final = 3_600_000
 LOSSES: Final = Lead({Fault.MESSAGE_LOST: 0.4})
+LATE: Final = Lead({Fault.MESSAGE_LATE: 0.6, Fault.MESSAGE_LOST: 0.2}, late="deadLetter")
 POISON: Final = Lead({Fault.STREAM_POISON: 0.5})
 REFUSALS: Final = Lead({Fault.REFUSED: 0.1})
 UNBURIED: Final = {
@@ -57,13 +58,32 @@ UNBURIED: Final = {
 }
 LONG_MS: Final = (HOUR_MS, 2 * HOUR_MS)
 SHORT_MS: Final = (60_000, 90_000)
+CHANGES: Final[Mapping[str, tuple[str, ...]]] = {
+    "extend_timer": ("extend",),
+    "reschedule_timer": ("reschedule",),
+    "snooze_timer": ("snooze",),
+    "pause_timer": ("pause",),
+    "resume_timer": ("pause", "resume"),
+    "fire_timer_now": ("fire",),
+}
+AT_ONCE_MS: Final = (1_500, 4_000)
 LEADS: Final[Mapping[tuple[str, str], Lead]] = {
+    **{(use_case, "TimerStore.get"): Lead(changes=changes) for use_case, changes in CHANGES.items()},
+    **{(use_case, "TimerStore.replace"): Lead(changes=changes) for use_case, changes in CHANGES.items()},
+    **{
+        (use_case, "WakeQueue.send"): Lead(durations_ms=AT_ONCE_MS, changes=changes)
+        for use_case, changes in CHANGES.items()
+    },
+    ("heartbeat_timer", "TimerStore.beat"): Lead(beats=True),
+    ("heartbeat_timer", "TimerStore.get"): Lead(changes=("pause",), beats=True),
+    ("fire_timer", "WakeSchedules.put"): Lead(durations_ms=LONG_MS, beats=True),
+    ("fire_timer", "DeadLetterStore.put"): LATE,
     ("get_timer", "TimerStore.get"): Lead(verbs=("get",)),
     ("list_timers", "TimerStore.page"): Lead(verbs=("list",)),
     ("list_dead_letters", "DeadLetterStore.page"): Lead(verbs=("list dead letters",)),
     ("cancel_timer", "TimerStore.get"): Lead(cancels=True),
     ("cancel_timer", "TimerStore.replace"): Lead(cancels=True),
-    ("create_timer", "WakeQueue.send"): Lead(durations_ms=(1_500, 4_000)),
+    ("create_timer", "WakeQueue.send"): Lead(durations_ms=AT_ONCE_MS),
     ("arm_timers", "WakeSchedules.put"): Lead(durations_ms=LONG_MS),
     ("arm_timers", "TimerStore.replace"): Lead(durations_ms=LONG_MS),
     ("arm_timers", "WakeSchedules.delete"): Lead(durations_ms=LONG_MS, cancels=True),
@@ -123,6 +143,20 @@ RACES: Final = (
         concurrency=2,
     ),
     Lead(cells={("cancel_timer", "TimerStore.replace", Fault.HIDDEN_WRITE): 0.5}, durations_ms=LONG_MS, cancels=True),
+    Lead(
+        cells={(use_case, "TimerStore.replace", Fault.HIDDEN_WRITE): 0.5 for use_case in CHANGES},
+        durations_ms=LONG_MS,
+        changes=("extend", "snooze", "pause", "resume", "reschedule", "extend"),
+    ),
+    Lead(
+        cells={
+            ("fire_timer", "TimerStore.replace", Fault.HIDDEN_WRITE): 0.5,
+            ("fire_timer", "TimerStore.replace", Fault.ANSWER_LOST): 0.1,
+        },
+        durations_ms=(1_000, 3_000, 9_000),
+        beats=True,
+    ),
+    Lead({Fault.MESSAGE_LATE: 0.3}, durations_ms=SHORT_MS, late="skip"),
     Lead({Fault.FORGED_HINT: 0.5}, moods={"busy": 0.6}),
     Lead(moods={"slow": 0.9}, durations_ms=SHORT_MS, concurrency=1),
 )

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["beats_of", "changes_of", "late_policy_of"]
 
 SECOND, MINUTE = 1_000, 60_000
+BEATEN_FOR_MS: Final = 8 * 60 * MINUTE
 AMOUNTS_MS: Final = (1, 900, 3 * SECOND, 20 * SECOND, 3 * MINUTE, 20 * MINUTE, 90 * MINUTE)
 ALLOWED_MS: Final = (100, 2 * SECOND, 20 * SECOND, 70 * SECOND, 10 * MINUTE)
 WEIGHTS: Final = {"extend": 5, "reschedule": 4, "snooze": 3, "pause": 3, "resume": 3, "fire": 2}
@@ -43,6 +44,8 @@ def beats_of(rng: Random, wanted: Mapping[str, Any], lead: Lead) -> Iterator[Wis
     slowest = rng.choice((0.5, 0.9, 1.0, 1.02))
     for _ in range(rng.choice((1, 3, 8, 20)) if not lead.beats else 8):
         at_ms += max(1, int(timeout_ms * rng.uniform(0.2, slowest)))
+        if at_ms > BEATEN_FOR_MS:
+            return
         yield "heartbeat", at_ms, {}
 
 
@@ -50,7 +53,7 @@ def changes_of(rng: Random, create: Order, lead: Lead) -> list[Wish]:
     """Change a timer's mind: at any time, near its due time, many at one moment."""
     if lead.changes:
         verbs = list(lead.changes)
-    elif lead == Lead() and rng.random() < 0.45:
+    elif not lead.cancels and rng.random() < (0.45 if lead == Lead() else 0.1):
         verbs = rng.choices(list(WEIGHTS), list(WEIGHTS.values()), k=rng.choice((1, 1, 2, 3, 6)))
     else:
         return []

@@ -34,7 +34,7 @@ __all__ = ["History", "World", "run"]
 
 WAKE_VISIBILITY_MS, ACTION_VISIBILITY_MS = 120_000, 360_000
 MINUTE_MS: Final = 60_000
-PATIENCE_MS: Final = 24 * 3_600_000
+PATIENCE_MS: Final = 48 * 3_600_000
 IDLE_SWEEPS: Final = 20
 """Of so many sweeps that would find nothing, one is run."""
 

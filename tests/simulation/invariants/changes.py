@@ -97,6 +97,8 @@ def _as_asked(facts: Facts, write: Wrote, name: str) -> Iterator[str]:
     if (after.fire_at_ms, after.remaining_ms) != (fire_at_ms, left_ms):
         wanted = f"{fire_at_ms - before.fire_at_ms:+} ms, {left_ms} left"
         yield f"{name} moved it by {after.fire_at_ms - before.fire_at_ms:+} ms, {after.remaining_ms} left, not {wanted}"
+    if order.verb == "fire" and after.timeout_ms is not None:
+        yield f"{name} left beats that may push it out again"
     if after.status is not (Status.PAUSED if paused else Status.SCHEDULED):
         yield f"{name} left it {after.status}"
     if after.next_check_at_ms != (None if paused else max(fire_at_ms, moment.at_ms) + CHECK_MS):
@@ -155,7 +157,9 @@ def told_the_truth(facts: Facts) -> Iterator[str]:
         timer = facts.ends[answer.timer_id or ""]
         name = f"order {answer.order.number} ({answer.order.verb} of {name_of(timer.id)})"
         if answer.outcome == "error":
-            if own:
+            # A beat that was made, unheard of and repeated by the client may be told what came after it.
+            since = answer.order.verb == "heartbeat" and timer.status not in OPEN
+            if own and not since:
                 yield f"{name} was refused with {answer.value!r}, and made all the same"
             yield from _refused(facts, answer, timer, name)
         elif timer.tenant_id != answer.order.tenant_id:

@@ -169,6 +169,9 @@ def _gone_on(facts: Facts, ack: Acked, stood: Timer, hint: WakeUp) -> bool:
 
 
 def _woke_what_fired(facts: Facts, ack: Acked, stood: Timer, hint: WakeUp) -> Iterator[str]:
+    seen = ack.by.seen.get(stood.id)
+    if seen is not None and seen.status in PENDING and hint.lap < stood.lap:
+        return  # another wake-up had gone on for it, and fired the timer since
     write = next((write for write in ack.by.wrote if wrote_fire(write)), None)
     if was_too_late(stood) and stood.next_check_at_ms is not None:
         if any(leaves_waiting(one) for one in ack.by.wrote) or (ack.again and stood.generation == hint.generation):

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from tests.simulation.invariants import Facts
-from tests.simulation.mutants import actions, edges, timers
+from tests.simulation.mutants import actions, edges, minds, timers
 from tests.simulation.mutants.planting import Mutant, planted
 from tests.simulation.plan import draw_plan
 from tests.simulation.world import run
 
 __all__ = ["MUTANTS", "WITHIN", "Catch", "Mutant", "hunt"]
 
-MUTANTS: Final[tuple[Mutant, ...]] = (*timers.MUTANTS, *actions.MUTANTS, *edges.MUTANTS)
+MUTANTS: Final[tuple[Mutant, ...]] = (*timers.MUTANTS, *minds.MUTANTS, *actions.MUTANTS, *edges.MUTANTS)
 
 WITHIN: Final = 400
 """Each mutant is caught within so many seeds, from 0."""

@@ -141,7 +141,7 @@ MUTANTS: Final = (
     Mutant(
         "the schedule of a cancelled timer stays",
         (promises.a_stale_wake_up_dies,),
-        (edit(arming.ArmChanges._disarm, "self.disarm(wake_up_for(change.before or change.after))", "pass"),),
+        (edit(arming.ArmChanges._disarm, "self.disarm(wake_up_for(armed))", "pass"),),
     ),
     Mutant(
         "the wake-up is sent before the timer is stored",
@@ -161,7 +161,8 @@ MUTANTS: Final = (
             edit(
                 CREATE.__call__,
                 "self.store.create(timer)\n",
-                "try:\n        self.store.create(timer)\n    except MinootsError:\n        pass\n",
+                "from minoots_kernel.domain.errors import MinootsError\n"
+                "    try:\n        self.store.create(timer)\n    except MinootsError:\n        pass\n",
             ),
         ),
     ),
