@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from tests.simulation.faults import AT_CALLS, ELSEWHERE, Fault, Outage, Rates
 from tests.simulation.focus import Lead, draw_focus
-from tests.simulation.wishes import beats_of, changes_of, late_policy_of
 from tests.simulation.matrix import CALLS, KINDS
+from tests.simulation.wishes import beats_of, changes_of, late_policy_of
 
 __all__ = ["BEGIN_MS", "TENANTS", "Order", "Plan", "draw_plan"]
 
@@ -27,6 +27,7 @@ DURATIONS_MS: Final = (
     (HOUR, 4 * HOUR),
 )
 """Timers whose wake-up the request sends itself, others by the queue, around the reach of the queue, by Scheduler."""
+STRANGERS_VERBS: Final = ("cancel", "pause", "heartbeat", "get", "list", "list dead letters")
 BACKOFFS_MS: Final = (100, SECOND, 20 * SECOND, 10 * MINUTE, 25 * MINUTE)
 
 
@@ -198,10 +199,9 @@ def _about(rng: Random, create: Order, number: int, lead: Lead) -> list[Order]:
 
     if lead.cancels:
         about.append(Order(number, create.at_ms + duration // 2, create.tenant_id, "cancel", create.number))
-    elif rng.random() < 0.4:
-        ask("cancel", create.tenant_id, reason="first")
-        if rng.random() < 0.4:
-            ask("cancel", create.tenant_id, reason="second")
+    else:
+        for reason in rng.choice((("first",), ("first",), ("first", "second"), (), (), ())):
+            ask("cancel", create.tenant_id, reason=reason)
     for verb, after_ms, details in (*beats_of(rng, create.details, lead), *changes_of(rng, create, lead)):
         at_ms = create.at_ms + max(0, after_ms)
         about.append(Order(number + len(about), at_ms, create.tenant_id, verb, create.number, details))
@@ -209,5 +209,5 @@ def _about(rng: Random, create: Order, number: int, lead: Lead) -> list[Order]:
         if rng.random() < (0.9 if verb in lead.verbs else 0.15):
             ask(verb, create.tenant_id)
     if rng.random() < 0.1:
-        ask(rng.choice(("cancel", "pause", "heartbeat", "get", "list", "list dead letters")), stranger, reason="a stranger's")
+        ask(rng.choice(STRANGERS_VERBS), stranger)
     return about

@@ -18,7 +18,7 @@ SECOND, MINUTE = 1_000, 60_000
 BEATEN_FOR_MS: Final = 8 * 60 * MINUTE
 AMOUNTS_MS: Final = (1, 900, 3 * SECOND, 20 * SECOND, 3 * MINUTE, 20 * MINUTE, 90 * MINUTE)
 ALLOWED_MS: Final = (100, 2 * SECOND, 20 * SECOND, 70 * SECOND, 10 * MINUTE)
-WEIGHTS: Final = {"extend": 5, "reschedule": 4, "snooze": 3, "pause": 3, "resume": 3, "fire": 2}
+WEIGHTS: Final = {"extend": 5, "reschedule": 4, "snooze": 3, "pause": 3, "resume": 3, "fire": 2, "cancel": 1}
 Wish = tuple[str, int, dict[str, Any]]
 """What is wanted, how long after the create, milliseconds, and how exactly."""
 

@@ -90,9 +90,12 @@ def _as_asked(facts: Facts, write: Wrote, name: str) -> Iterator[str]:
         yield f"{name} is said to have been made at another time"
     if after.generation != before.generation + 1:
         yield f"{name} left the wake-ups under way their generation"
-    if order.verb == "cancel":
-        return
-    fire_at_ms, left_ms = _DUE[order.verb](before, order, moment.at_ms)
+    if order.verb != "cancel":
+        yield from _due_as_asked(before, after, order, moment.at_ms, name)
+
+
+def _due_as_asked(before: Timer, after: Timer, order: Any, at_ms: int, name: str) -> Iterator[str]:
+    fire_at_ms, left_ms = _DUE[order.verb](before, order, at_ms)
     paused = left_ms is not None
     if (after.fire_at_ms, after.remaining_ms) != (fire_at_ms, left_ms):
         wanted = f"{fire_at_ms - before.fire_at_ms:+} ms, {left_ms} left"
@@ -101,7 +104,7 @@ def _as_asked(facts: Facts, write: Wrote, name: str) -> Iterator[str]:
         yield f"{name} left beats that may push it out again"
     if after.status is not (Status.PAUSED if paused else Status.SCHEDULED):
         yield f"{name} left it {after.status}"
-    if after.next_check_at_ms != (None if paused else max(fire_at_ms, moment.at_ms) + CHECK_MS):
+    if after.next_check_at_ms != (None if paused else max(fire_at_ms, at_ms) + CHECK_MS):
         yield f"{name} has the sweep look at another time"
 
 
@@ -274,7 +277,8 @@ def a_beaten_timer_lives(facts: Facts) -> Iterator[str]:
                 (
                     (one.after.beat_at_ms or 0) + (one.after.timeout_ms or 0)
                     for one in writes
-                    if one.before and one.after.beats > one.before.beats
+                    if one.before
+                    and one.after.beats > one.before.beats
                     and one.after.generation == write.before.generation
                 ),
                 default=0,

@@ -173,9 +173,9 @@ def _woke_what_fired(facts: Facts, ack: Acked, stood: Timer, hint: WakeUp) -> It
     if seen is not None and seen.status in PENDING and hint.lap < stood.lap:
         return  # another wake-up had gone on for it, and fired the timer since
     write = next((write for write in ack.by.wrote if wrote_fire(write)), None)
-    if was_too_late(stood) and stood.next_check_at_ms is not None:
-        if any(leaves_waiting(one) for one in ack.by.wrote) or (ack.again and stood.generation == hint.generation):
-            yield f"{name_of(stood.id)} was too late, and its dead letters were not stored by who wrote so"
+    its_own = any(map(leaves_waiting, ack.by.wrote)) or (ack.again and stood.generation == hint.generation)
+    if its_own and was_too_late(stood) and stood.next_check_at_ms is not None:
+        yield f"{name_of(stood.id)} was too late, and its dead letters were not stored by who wrote so"
     if write is not None:
         yield from _handed_over(facts, ack, write, name_of(stood.id))
     elif ack.again and stood.generation == hint.generation and not ack.by.sent:  # one that came early goes on

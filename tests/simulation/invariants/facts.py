@@ -90,11 +90,7 @@ class Facts:
     def due_set_at(self, write: Wrote) -> int:
         """Return when the due time was set upon which a write fired, epoch milliseconds, true time."""
         assert write.before is not None
-        return next(
-            one.at_ms
-            for one in self.writes[write.after.id]
-            if one.after.generation == write.before.generation
-        )
+        return next(one.at_ms for one in self.writes[write.after.id] if one.after.generation == write.before.generation)
 
     def disturbed(self, timer_id: str) -> bool:
         """Tell whether anything went wrong with what concerns a timer."""

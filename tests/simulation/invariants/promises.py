@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
-from minoots_kernel.domain.messages import ActionMessage, WakeUp
+from minoots_kernel.domain.messages import WakeUp
 from minoots_kernel.domain.timer import ActionState, ActionStatus, Status, Timer
 from tests.simulation.invariants.facts import ENDED, Facts, hint_of, leaves_waiting, newly_released, tried
 from tests.simulation.invariants.lateness import was_too_late
@@ -66,9 +66,8 @@ def _sent_before_it_was_true(sent: Sent) -> Iterator[str]:
         state = stood.action(hint.action_id)
         if state is None or state.status is ActionStatus.WAITING or (hint.attempt or 0) > state.tries + 1:
             yield f"attempt {hint.attempt} of {name}.{hint.action_id} was sent before the item called for it"
-    elif not isinstance(hint, ActionMessage):
-        if (hint.generation, hint.lap) > (stood.generation, stood.lap):
-            yield f"a wake-up of {name} was sent for a generation or lap that is not stored"
+    elif isinstance(hint, WakeUp) and (hint.generation, hint.lap) > (stood.generation, stood.lap):
+        yield f"a wake-up of {name} was sent for a generation or lap that is not stored"
 
 
 def _repaired_on_hearsay(repair: Sent | Wrote, timer_id: str, facts: Facts) -> Iterator[str]:

@@ -175,7 +175,8 @@ MUTANTS: Final = (
                 "changed = change_timer(self.store, timer, _command(request), self.clock.now_ms(), guard).timer",
                 "from minoots_kernel.domain.errors import StateConflictError\n"
                 "    try:\n"
-                "        changed = change_timer(self.store, timer, _command(request), self.clock.now_ms(), guard).timer\n"
+                "        changed = change_timer(self.store, timer, _command(request), self.clock.now_ms(), guard)"
+                ".timer\n"
                 "    except StateConflictError:\n"
                 "        return timer",
             ),

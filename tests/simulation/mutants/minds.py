@@ -54,7 +54,7 @@ MUTANTS: Final = (
     Mutant(
         "what was not heard of is made again",
         (changes.changes_are_made_as_asked, outside.callers_are_told_the_truth),
-        (edit(change._not_known, "bool(set(transition.events) & set(read.timeline))", "False"),),
+        (edit(change._check_known, "set(transition.events) & set(read.timeline)", "False"),),
     ),
     Mutant(
         "the version is not looked at again",
@@ -115,7 +115,13 @@ MUTANTS: Final = (
     Mutant(
         "the sweep looks at what was beaten a day later",
         (lateness.lateness_is_bounded,),
-        (edit(repair.repair_of, "look_again_at_ms=check_at(timer.fire_at_ms, now_ms)", "look_again_at_ms=now_ms + 86_400_000"),),
+        (
+            edit(
+                repair.repair_of,
+                "look_again_at_ms=check_at(timer.fire_at_ms, now_ms)",
+                "look_again_at_ms=now_ms + 86_400_000",
+            ),
+        ),
     ),
     Mutant(
         "late is a minute later than the policy says",
@@ -125,7 +131,13 @@ MUTANTS: Final = (
     Mutant(
         "the sweep's own delay is not counted as late",
         (lateness.late_timers_keep_to_their_policy,),
-        (edit(T._fire, "tolerates(now_ms - timer.fire_at_ms)", "tolerates(now_ms - (timer.next_check_at_ms or now_ms))"),),
+        (
+            edit(
+                T._fire,
+                "tolerates(now_ms - timer.fire_at_ms)",
+                "tolerates(now_ms - (timer.next_check_at_ms or now_ms))",
+            ),
+        ),
     ),
     Mutant(
         "the dead letters of a late timer are left to the sweep",

@@ -14,8 +14,6 @@ from minoots_kernel.domain.transitions import apply
 
 __all__ = ["change_timer"]
 
-NOT_KNOWN = "The timer was changed while the answer was lost; whether by this request is not known: read it."
-
 MAX_TRIES = 40
 """More writers than actions may run at once in a bundle (20): each round at least one of them gets through."""
 
@@ -64,18 +62,24 @@ def change_timer(
             read = store.get(TimerKey(timer.tenant_id, timer.id))
             if read is None:
                 raise
-            if error.unsure and isinstance(command, Change) and not guard.has_seen(read) and _not_known(transition, read):
-                raise DependencyUnavailableError(NOT_KNOWN) from error
+            if error.unsure and isinstance(command, Change):
+                _check_known(transition, read, guard)
             current = read
         else:
             return transition
     raise DependencyUnavailableError("The timer is being changed by too many at once; try again.")
 
 
-def _not_known(transition: Transition, read: Timer) -> bool:
-    """Tell whether a change whose answer was lost may have been made, and others upon it.
+def _check_known(transition: Transition, read: Timer, guard: Guard) -> None:
+    """Let a change of mind be decided again unless it may have been made already, unheard, and others upon it.
 
     Without a key in the timer nothing tells it from another's of the same kind, author, reason, version and instant.
     Tried again it might be made twice, refused though it was made, or undo what came after it.
+
+    Raises:
+        DependencyUnavailableError: If it may have been made.
     """
-    return bool(set(transition.events) & set(read.timeline))
+    if not guard.has_seen(read) and set(transition.events) & set(read.timeline):
+        raise DependencyUnavailableError(
+            "The timer was changed while the answer was lost; whether by this request is not known: read it."
+        )
