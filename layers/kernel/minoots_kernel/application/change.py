@@ -62,15 +62,16 @@ def change_timer(
             read = store.get(TimerKey(timer.tenant_id, timer.id))
             if read is None:
                 raise
-            if error.unsure and isinstance(command, Change):
-                _check_known(transition, read, guard)
+            _check_known(error, command, transition, read, guard)
             current = read
         else:
             return transition
     raise DependencyUnavailableError("The timer is being changed by too many at once; try again.")
 
 
-def _check_known(transition: Transition, read: Timer, guard: Guard) -> None:
+def _check_known(
+    error: VersionMismatchError, command: Command, transition: Transition, read: Timer, guard: Guard
+) -> None:
     """Let a change of mind be decided again unless it may have been made already, unheard, and others upon it.
 
     Without a key in the timer nothing tells it from another's of the same kind, author, reason, version and instant.
@@ -79,7 +80,9 @@ def _check_known(transition: Transition, read: Timer, guard: Guard) -> None:
     Raises:
         DependencyUnavailableError: If it may have been made.
     """
-    if not guard.has_seen(read) and set(transition.events) & set(read.timeline):
+    if not error.unsure or not isinstance(command, Change) or guard.has_seen(read):
+        return
+    if set(transition.events) & set(read.timeline):
         raise DependencyUnavailableError(
             "The timer was changed while the answer was lost; whether by this request is not known: read it."
         )
