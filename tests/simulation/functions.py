@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from minoots_kernel.adapters.memory import MemoryMetrics
+from minoots_kernel.adapters.memory import MemoryCommandTemplateStore, MemoryMetrics
 from minoots_kernel.application.arm_timers import ArmTimers, DisarmTimer
 from minoots_kernel.application.authenticate import Authenticate
 from minoots_kernel.application.change_of_mind import ChangeOfMind
@@ -14,13 +14,16 @@ from minoots_kernel.application.create_timer import CreateTimer
 from minoots_kernel.application.fire_timer import FireTimer
 from minoots_kernel.application.heartbeat_timer import HeartbeatTimer
 from minoots_kernel.application.list_dead_letters import ListDeadLetters
+from minoots_kernel.application.performers.webhook import WebhookPerformer
 from minoots_kernel.application.ports import Clock, IdFactory
+from minoots_kernel.application.prepare_actions import PrepareActions
 from minoots_kernel.application.publish_events import PublishEvents
 from minoots_kernel.application.read_timers import GetTimer, ListTimers
 from minoots_kernel.application.run_action import RunAction
 from minoots_kernel.application.sweep_timers import SweepTimers
 from minoots_kernel.domain.errors import MinootsError, UnknownHintError
 from minoots_kernel.domain.messages import ActionMessage, MalformedMessageError, WakeUp
+from minoots_kernel.domain.targets import AllowedTargets
 from minoots_kernel.interfaces.arming import ArmChanges
 from minoots_kernel.interfaces.queues import QueueConsumer
 from minoots_kernel.interfaces.streams import StreamConsumer
@@ -35,7 +38,7 @@ __all__ = ["FIRE_BATCH", "RUN_BATCH", "TIMEOUTS_MS", "Functions", "Ports"]
 
 FIRE_BATCH, RUN_BATCH = 10, 5
 TIMEOUTS_MS: Final = {
-    "control_plane": 15_000,
+    "control_plane": 30_000,
     "kernel_arm": 60_000,
     "event_fabric": 60_000,
     "kernel_fire": 20_000,
@@ -80,7 +83,9 @@ class Functions:
         store, clock, metrics = ports.store, ports.clock, MemoryMetrics()
         wake_queue, action_queue, schedules = ports.wake_queue, ports.action_queue, ports.schedules
         self.authenticate = Authenticate(ports.keys, clock, KEY_CACHE_MS)
-        self.create = CreateTimer(store, wake_queue, clock, ports.ids)
+        self.create = CreateTimer(
+            store, wake_queue, clock, ports.ids, PrepareActions(AllowedTargets(), MemoryCommandTemplateStore())
+        )
         self.change = ChangeOfMind(store, wake_queue, clock)
         self.beat = HeartbeatTimer(store, clock)
         self.get, self.list = GetTimer(store), ListTimers(store)
@@ -88,7 +93,8 @@ class Functions:
         self.sweep = SweepTimers(store, ports.dead_letters, wake_queue, action_queue, schedules, clock, metrics)
         arming = ArmChanges(ArmTimers(store, wake_queue, schedules, clock), DisarmTimer(schedules))
         fire = FireTimer(store, ports.dead_letters, wake_queue, action_queue, schedules, clock, metrics)
-        run = RunAction(store, ports.dead_letters, wake_queue, schedules, action_queue, ports.receivers, clock, metrics)
+        performers = {"webhook": WebhookPerformer(ports.receivers)}
+        run = RunAction(store, ports.dead_letters, wake_queue, schedules, action_queue, performers, clock, metrics)
         pool = self._pool
         self._handlers: Mapping[str, Callable[[Any, Any], Any]] = {
             "kernel_arm": StreamConsumer("kernel_arm", read_image, self._sound(arming), ports.parked, clock),
