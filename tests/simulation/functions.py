@@ -6,7 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from minoots_kernel.adapters.memory import MemoryCommandTemplateStore, MemoryMetrics
+from minoots_kernel.adapters.memory import (
+    MemoryCommandTemplateStore,
+    MemoryDestinationStore,
+    MemoryMetrics,
+    MemorySecretBox,
+)
 from minoots_kernel.application.arm_timers import ArmTimers, DisarmTimer
 from minoots_kernel.application.authenticate import Authenticate
 from minoots_kernel.application.change_of_mind import ChangeOfMind
@@ -93,7 +98,7 @@ class Functions:
         self.sweep = SweepTimers(store, ports.dead_letters, wake_queue, action_queue, schedules, clock, metrics)
         arming = ArmChanges(ArmTimers(store, wake_queue, schedules, clock), DisarmTimer(schedules))
         fire = FireTimer(store, ports.dead_letters, wake_queue, action_queue, schedules, clock, metrics)
-        performers = {"webhook": WebhookPerformer(ports.receivers)}
+        performers = {"webhook": WebhookPerformer(ports.receivers, MemoryDestinationStore(), MemorySecretBox(), clock)}
         run = RunAction(store, ports.dead_letters, wake_queue, schedules, action_queue, performers, clock, metrics)
         pool = self._pool
         self._handlers: Mapping[str, Callable[[Any, Any], Any]] = {

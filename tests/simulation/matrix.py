@@ -95,9 +95,9 @@ CALLS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """The port calls that each use case makes."""
 
-RARE: Final = {("run_action", "WakeQueue.send"), ("rebuild", "TimerStore.get")}
+RARE: Final = {("run_action", "WakeQueue.send"), ("rebuild", "TimerStore.get"), ("pause_timer", "WakeQueue.send")}
 """Calls that happen in one of many thousand histories: a retry due in 900 to 901 s whose lead is the longest; a rebuild
-that meets another write."""
+that meets another write; a pause asked for again with its key when the timer was resumed since and is due at once."""
 
 COLUMNS: Final = (Fault.CRASH_BEFORE, Fault.CRASH_AFTER, Fault.REFUSED, Fault.ANSWER_LOST)
 """What every call has to go through; more can happen to some."""

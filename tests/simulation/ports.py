@@ -12,6 +12,7 @@ from minoots_kernel.adapters.memory import (
     MemoryParkedRecordStore,
     MemoryWakeSchedules,
 )
+from minoots_kernel.application.ports import Performed
 from minoots_kernel.domain.errors import PermanentActionError, TransientActionError
 from minoots_kernel.domain.messages import WakeUp
 from minoots_kernel.domain.tenancy import Principal
@@ -24,6 +25,7 @@ from tests.simulation.queues import SimulatedQueue
 from tests.simulation.store import SimulatedStore
 
 __all__ = [
+    "GONE",
     "SimulatedBus",
     "SimulatedKeys",
     "SimulatedParking",
@@ -165,6 +167,10 @@ class SimulatedParking:
         self._cross("ParkedRecordStore.put", about, lambda: self.truth.put(consumer, record, reason))
 
 
+GONE: Final = 404
+"""The status of a receiver that is gone; 410 would switch its whole destination off, for other timers, too."""
+
+
 class SimulatedReceivers:
     """Whoever gets the webhooks. What one answers to a request is its mood."""
 
@@ -174,7 +180,7 @@ class SimulatedReceivers:
         self._cross, self._store, self._name = cross, store, name
         self._moods = [(mood, int(share * SPAN)) for mood, share in moods.items()]
 
-    def send(self, request: WebhookRequest) -> int:
+    def send(self, request: WebhookRequest) -> Performed:
         """Answer a request."""
         task = self._cross.task
         timer_id, _, action_id = request.headers["webhook-id"].partition(".")
@@ -199,7 +205,7 @@ class SimulatedReceivers:
         self._cross.loop.pause(shortest_ms + (word >> 34) % (longest_ms - shortest_ms + 1))
         return self._answer(answer, retry_after_ms)
 
-    def _answer(self, mood: str, retry_after_ms: int) -> int:
+    def _answer(self, mood: str, retry_after_ms: int) -> Performed:
         if mood in {"hangs", "forgets"}:
             raise TransientActionError("timed out" if mood == "hangs" else "connection reset")
         if mood == "busy":
@@ -207,10 +213,10 @@ class SimulatedReceivers:
         if mood == "later":
             raise TransientActionError("later", 429, retry_after_ms)
         if mood == "gone":
-            raise PermanentActionError("gone", 410)
+            raise PermanentActionError("gone", GONE)
         if mood == "breaks":
             raise RuntimeError("a defect of the sender")
-        return 200
+        return Performed(200)
 
     def _mood(self, point: int) -> str:
         for mood, share in self._moods:

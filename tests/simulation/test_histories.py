@@ -19,7 +19,7 @@ from tests.simulation.world import run
 
 pytestmark = pytest.mark.simulation
 
-SEEDS = 4_000
+SEEDS = 5_000
 ROOT = Path(__file__).parents[2]
 
 

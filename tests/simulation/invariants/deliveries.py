@@ -19,6 +19,7 @@ from tests.simulation.invariants.facts import (
 )
 from tests.simulation.invariants.lateness import was_too_late
 from tests.simulation.journal import Acked, Posted, Wrote
+from tests.simulation.ports import GONE
 from tests.simulation.world import name_of
 
 __all__ = [
@@ -80,7 +81,7 @@ def retries_keep_to_their_policy(facts: Facts) -> Iterator[str]:
         if bundle is None or last.outcome == "succeeded":
             continue
         policy = bundle.retry_policy
-        final = last.status_code == 410 or state.tries >= policy.max_attempts
+        final = last.status_code == GONE or state.tries >= policy.max_attempts
         if final is (state.status is ActionStatus.DISPATCHED):
             yield f"{name} failed {state.tries} of {policy.max_attempts} times ({last.error}), and is {state.status}"
         if state.status is ActionStatus.DISPATCHED:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from minoots_kernel.domain.messages import ActionMessage, WakeUp
 from minoots_kernel.domain.timer import ActionState, ActionStatus, Status, Timer
+from tests.simulation.faults import Fault
 from tests.simulation.journal import (
     Acked,
     Answered,
@@ -106,8 +107,13 @@ class Facts:
         )
 
     def arming_disturbed(self, timer_id: str) -> bool:
-        """Tell whether anything went wrong with a timer, or with what arms and disarms."""
-        return self.disturbed(timer_id) or any(strike.subject.startswith("kernel_arm") for strike in self.strikes)
+        """Tell whether anything went wrong with a timer, or with what arms and disarms.
+
+        A forged hint may name any timer, and have its wake-up go on while the schedule of the lap before still stands.
+        """
+        return self.disturbed(timer_id) or any(
+            strike.fault is Fault.FORGED_HINT or strike.subject.startswith("kernel_arm") for strike in self.strikes
+        )
 
     def sent_between(self, write: Wrote, until: Entry, action_id: str, attempt: int) -> bool:
         """Tell whether the message of an attempt was sent after a write and before an entry, by whomever."""
