@@ -74,7 +74,7 @@ def test_an_answer_comes_after_the_disk(
             )
         )
     )
-    until(lambda: toy.stack._ledger._journal.appended >= 2)
+    until(lambda: toy.stack._ledger._journal.appended >= 3)
     reader.start()
     time.sleep(0.2)
     assert done == [], "neither writers nor a reader of what is not yet durable are answered"
