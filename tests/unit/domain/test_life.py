@@ -70,11 +70,17 @@ def expected(timer: Timer, command: Command, now_ms: int) -> Answer:  # noqa: PL
             mine = state is not None and state.status is ActionStatus.DISPATCHED and attempt.number == state.tries + 1
             return "change" if mine else StaleHintError
         case Rewake(generation) | Recheck(generation):
-            looked_at = timer.status in PENDING | {Status.FIRED}
-            mine = timer.status in PENDING and command.lap == timer.lap if isinstance(command, Rewake) else looked_at
-            return expected_of_hint(timer, generation) or ("change" if mine else StaleHintError)
+            return expected_of_hint(timer, generation) or expected_of_look(timer, command)
         case _:
             raise AssertionError(f"nothing is known of {command}")
+
+
+def expected_of_look(timer: Timer, command: Rewake | Recheck) -> Answer:
+    if isinstance(command, Recheck):
+        return "change" if timer.status in PENDING | {Status.FIRED} else StaleHintError
+    if timer.status not in PENDING or command.lap < timer.lap:
+        return StaleHintError
+    return "change" if command.lap == timer.lap else UnknownHintError
 
 
 def expected_of_change(timer: Timer, command: Change, now_ms: int) -> Answer:  # noqa: PLR0911

@@ -146,6 +146,8 @@ def _repaired(timer: Timer, now_ms: int, what: str | None, **changes: Any) -> Tr
 def _rewake(timer: Timer, command: Rewake, now_ms: int) -> Transition:
     """Let one wake-up of each lap go on: of duplicates, which would multiply with every lap, the others die here."""
     _check_generation(timer, command.generation)
+    if timer.status.pending and timer.lap < command.lap:
+        raise UnknownHintError(f"lap {command.lap} is not visible yet")
     if not timer.status.pending or timer.lap != command.lap:
         raise StaleHintError(f"the timer is {timer.status}, in lap {timer.lap}")
     return moved(timer, now_ms, (), lap=timer.lap + 1)
