@@ -52,6 +52,6 @@ def armed_items(count: int, now_ms: int) -> Iterator[dict[str, Any]]:
 
 def _request(index: int, due_ms: int) -> dict[str, Any]:
     due = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(due_ms // 1000))
-    parameters = {"url": "http://127.0.0.1:9/t", "body": {"id": f"bk{index}", "due": due_ms / 1000}}
+    parameters = {"url": "http://127.0.0.1:8999/t", "body": {"id": f"bk{index}", "due": due_ms / 1000}}
     action = {"id": "w", "kind": "webhook", "parameters": parameters}
     return {"requestedBy": "bench", "name": f"bk{index}", "fireAt": due, "actionBundle": {"actions": [action]}}
