@@ -54,7 +54,7 @@ class StackProcess:
                 [*argv, "--data", str(self.data), *self.options], stdout=log, stderr=log, env=env
             )
 
-    def wait_until_up(self, timeout_s: float = 60) -> None:
+    def wait_until_up(self, timeout_s: float = 180) -> None:
         """Return once the API answers."""
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:

@@ -137,10 +137,23 @@ def test_a_heartbeat_invokes_no_reader_of_the_stream_and_every_other_write_does(
 
 def test_kernel_arm_sees_what_became_scheduled_or_was_disarmed(resources: Resources) -> None:
     (mapping,) = mappings_of(resources, "KernelArmFunction")
-    scheduled, disarmed = (json.loads(one["Pattern"]) for one in mapping["FilterCriteria"]["Filters"])
+    scheduled, disarmed, lapped = (json.loads(one["Pattern"]) for one in mapping["FilterCriteria"]["Filters"])
     assert scheduled["dynamodb"]["NewImage"]["status"] == {"S": ["scheduled"]}
     assert disarmed["dynamodb"]["NewImage"]["status"] == {"S": ["cancelled", "paused"]}
     assert disarmed["dynamodb"]["OldImage"]["status"] == {"S": ["armed"]}
+    assert lapped["dynamodb"]["NewImage"] == disarmed["dynamodb"]["NewImage"]
+
+
+@pytest.mark.parametrize(("lap", "seen"), [(0, False), (2, True)])
+def test_kernel_arm_sees_the_end_of_a_timer_that_began_near_and_has_had_laps(
+    resources: Resources, lap: int, seen: bool
+) -> None:
+    (mapping,) = mappings_of(resources, "KernelArmFunction")
+    patterns = [Pattern(one["Pattern"], "KernelArmFunction") for one in mapping["FilterCriteria"]["Filters"]]
+    before = replace(scheduled(heartbeat=True), lap=lap)
+    after = replace(before, status=Status.CANCELLED)
+    images = {"NewImage": timer_to_item(after, "{}"), "OldImage": timer_to_item(before, "{}")}
+    assert any(one.matches({"eventName": "MODIFY", "dynamodb": images}) for one in patterns) is seen
 
 
 def test_no_third_function_reads_the_stream(resources: Resources) -> None:

@@ -141,7 +141,7 @@ MUTANTS: Final = (
     Mutant(
         "the schedule of a cancelled timer stays",
         (promises.a_stale_wake_up_dies,),
-        (edit(arming.ArmChanges._disarm, "self.disarm(wake_up_for(armed))", "pass"),),
+        (edit(arming.ArmChanges._disarm, "self.disarm(wake_up_for(before))", "pass"),),
     ),
     Mutant(
         "the wake-up is sent before the timer is stored",

@@ -71,6 +71,24 @@ def test_a_timer_beaten_a_thousand_times_and_left_to_die_fires_once_on_time(
     assert world.metrics.counts["SweepRepairs"] == 0, "a timer that is beaten needs no repair"
 
 
+@pytest.mark.parametrize("change", ["cancel", "pause", "extend"])
+def test_a_timer_that_began_near_loses_the_schedule_of_its_lap_when_it_is_changed(change: str) -> None:
+    world = World()
+    timer = watched(world, "6m")
+    while not world.schedules.schedules:  # the lead of some lap is short enough
+        beat_for(world, timer, 1, 59_000)
+    assert world.now(timer).status is Status.SCHEDULED
+    assert world.now(timer).lap > 0
+    if change == "cancel":
+        world.cancel_it(timer)
+    elif change == "pause":
+        world.change(DEMO, timer.id, PauseTimerRequest(requested_by="ann"))
+    else:
+        world.change(DEMO, timer.id, ExtendTimerRequest(requested_by="ann", by=86_400_000))
+    world.play(world.clock.now_ms())
+    assert not any(schedule.wake_up.lap for schedule in world.schedules.schedules.values())
+
+
 def test_a_beat_arms_nothing() -> None:
     world = World()
     timer = watched(world)

@@ -23,7 +23,7 @@ class ArmChanges:
     disarm: DisarmTimer
 
     def __call__(self, changes: Sequence[TimerChange]) -> set[int]:
-        """Arm what is scheduled, under a generation that no record before told of; disarm what was armed before.
+        """Arm what is scheduled, under a generation that no record before told of; disarm what had a schedule before.
 
         A write that left the generation alone (a beat, a look of the sweep) left a wake-up under way.
 
@@ -36,7 +36,8 @@ class ArmChanges:
             before = change.before
             if before is not None and before.generation == change.after.generation:
                 continue
-            if before is not None and before.status is Status.ARMED:
+            # A heartbeat timer that began near was never armed: its later laps may have schedules all the same.
+            if before is not None and (before.status is Status.ARMED or before.lap):
                 failed |= self._disarm(index, before)
             if change.after.status is Status.SCHEDULED:
                 to_arm.setdefault(wake_up_for(change.after), []).append(index)
@@ -44,9 +45,9 @@ class ArmChanges:
             failed.update(to_arm[wake_up])
         return failed
 
-    def _disarm(self, index: int, armed: Timer) -> set[int]:
+    def _disarm(self, index: int, before: Timer) -> set[int]:
         try:
-            self.disarm(wake_up_for(armed))
+            self.disarm(wake_up_for(before))
         except MinootsError:
             return {index}
         return set()
