@@ -9,9 +9,20 @@ import pytest
 from botocore.exceptions import ClientError
 
 from minoots_kernel.application.ports import TimerKey
-from minoots_kernel.domain.commands import Arm, Cancel, Command, Extend, Pause, Reschedule, Resume, Snooze
+from minoots_kernel.domain.commands import (
+    Arm,
+    Cancel,
+    Command,
+    Extend,
+    Pause,
+    RecordAttempt,
+    Redrive,
+    Reschedule,
+    Resume,
+    Snooze,
+)
 from minoots_kernel.domain.errors import AlreadyExistsError, DependencyUnavailableError, VersionMismatchError
-from minoots_kernel.domain.timer import Timer
+from minoots_kernel.domain.timer import Attempt, Timer
 from minoots_kernel.domain.transitions import apply
 from tests.contract.conftest import Stores, Table
 from tests.contract.timers import NOW_MS, a_timer, ended, fired
@@ -194,6 +205,35 @@ def test_an_ended_timer_expires_after_the_retention(dynamo: Stores, table: Table
     dynamo.timers.replace(fired(timer), ended(fired(timer)))
 
     assert int(table.item("T#")["expiresAt"]["N"]) == (timer.fire_at_ms + 5000) // 1000 + 30 * 86_400
+
+
+def test_a_timer_that_failed_is_kept_as_long_as_its_dead_letters_and_never_while_it_is_redriven(
+    dynamo: Stores, table: Table
+) -> None:
+    timer = a_timer(dynamo.new_tenant(), metadata={"text": "x" * 2_000})
+    dynamo.timers.create(timer)
+    due = fired(timer)
+    dynamo.timers.replace(timer, due)
+    dynamo.clock.advance_to(timer.fire_at_ms + 5_000)
+    failed = ended(due, outcome="failed")
+    dynamo.timers.replace(due, failed)
+    letters_end_ms = failed.actions[0].attempts[-1].ended_at_ms + 400 * DAY_MS
+    assert int(table.item("T#")["expiresAt"]["N"]) * 1000 >= letters_end_ms - 1_000
+    assert (kept_until_ms(table) or 0) > letters_end_ms
+
+    dynamo.clock.advance(399 * DAY_MS)
+    redrive = Redrive(action_id="notify", death=0, requested_by="ops")
+    redriven = change(dynamo, failed, redrive, dynamo.clock.now_ms())
+    assert "expiresAt" not in table.item("T#")
+    assert (kept_until_ms(table) or 0) > dynamo.clock.now_ms() + 60 * DAY_MS
+
+    change(dynamo, redriven, outcome_at(redriven, dynamo.clock.now_ms()), dynamo.clock.now_ms())
+    assert int(table.item("T#")["expiresAt"]["N"]) == dynamo.clock.now_ms() // 1000 + 30 * 86_400
+
+
+def outcome_at(timer: Timer, now_ms: int) -> RecordAttempt:
+    state = timer.actions[0]
+    return RecordAttempt(state.id, Attempt(state.next_attempt, now_ms, now_ms, "succeeded", 200))
 
 
 def test_a_payload_outlives_the_longest_run_of_its_timer(dynamo: Stores, table: Table) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from math import ceil
 from typing import Any
 
@@ -12,17 +13,20 @@ from minoots_kernel.adapters.dynamodb.keys import timer_key
 from minoots_kernel.application.ports import TimerKey
 from minoots_kernel.domain.commands import (
     Arm,
+    Bury,
     Cancel,
     Change,
     Extend,
     FireNow,
     Pause,
     Recheck,
+    Redrive,
     Reschedule,
     Resume,
     Rewake,
     Snooze,
 )
+from minoots_kernel.domain.dead_letters import LetterState, dead_letter
 from minoots_kernel.domain.guards import Guard, remembered
 from minoots_kernel.domain.timer import Timer
 from minoots_kernel.domain.transitions import apply
@@ -147,6 +151,28 @@ def test_the_common_timer_costs_so_many_write_units(
 
     assert costs == expected
     assert agreed(meter, costs)
+
+
+def test_a_redrive_costs_three_units_with_its_letters_mark_and_what_settles_it_three(meter: Meter) -> None:
+    timer = common_timer()
+    failed = ended(fired(timer), outcome="failed")
+    meter.live(timer, fired, lambda due: ended(due, outcome="failed"), lambda dead: apply(dead, Bury(), NOW_MS).timer)
+    letter = dead_letter(failed, failed.actions[0])
+    meter.stores.dead_letters.put(letter)
+    buried = meter.stores.timers.get(TimerKey(timer.tenant_id, timer.id))
+    assert buried is not None
+    items, before = [meter.item(timer)], len(meter.counted)
+
+    redriven = apply(buried, Redrive(action_id="notify", death=0, requested_by="ops"), NOW_MS + 700_000).timer
+    meter.stores.timers.replace(buried, redriven)
+    items.append(meter.item(timer))
+    meter.stores.dead_letters.mark(letter, LetterState.REDRIVEN, NOW_MS + 700_000)
+    meter.stores.timers.replace(redriven, ended(redriven))
+    items.append(meter.item(timer))
+
+    assert [units(one, two or {}) for one, two in pairwise(items)] == [2, 3], "its story has grown past a kilobyte"
+    assert meter.table.name == "timers" or meter.counted[before:] == [2, 1, 3]
+    assert [size(item or {}) < 1_200 for item in items] == [True] * 3
 
 
 def test_a_timer_without_an_action_costs_four(meter: Meter) -> None:

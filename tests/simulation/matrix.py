@@ -20,6 +20,8 @@ KINDS: Final[Mapping[str, Kind]] = {
     "TimerStore.page": Kind.READ,
     "TimerStore.due_for_check": Kind.READ,
     "DeadLetterStore.put": Kind.WRITE,
+    "DeadLetterStore.get": Kind.READ,
+    "DeadLetterStore.mark": Kind.WRITE,
     "DeadLetterStore.page": Kind.READ,
     "ParkedRecordStore.put": Kind.WRITE,
     "WakeQueue.send": Kind.SEND,

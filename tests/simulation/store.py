@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from minoots_kernel.adapters.memory import MemoryDeadLetterStore, MemoryTimerStore
 from minoots_kernel.application.ports import Page, TimerKey
-from minoots_kernel.domain.dead_letters import DeadLetter
+from minoots_kernel.domain.dead_letters import ANY_LETTER, DeadLetter, LetterFilter, LetterState
 from minoots_kernel.domain.events import TimerChange
 from minoots_kernel.domain.heartbeats import beaten
 from minoots_kernel.domain.timer import Status, Timer
@@ -168,8 +168,21 @@ class SimulatedDeadLetters:
         """Store a dead letter."""
         self._cross("DeadLetterStore.put", letter.id, lambda: self.truth.put(letter))
 
-    def page(self, tenant_id: str, *, limit: int, position: str | None = None) -> Page[DeadLetter]:
+    def get(self, tenant_id: str, letter_id: str) -> DeadLetter | None:
+        """Return a letter, dead or not."""
+        return self._cross("DeadLetterStore.get", letter_id, lambda: self.truth.get(tenant_id, letter_id))
+
+    def mark(self, letter: DeadLetter, state: LetterState, at_ms: int) -> None:
+        """Write down what became of a letter."""
+        about = f"{letter.id} {state}"
+        self._cross("DeadLetterStore.mark", about, lambda: self.truth.mark(letter, state, at_ms))
+
+    def page(
+        self, tenant_id: str, *, wanted: LetterFilter = ANY_LETTER, limit: int, position: str | None = None
+    ) -> Page[DeadLetter]:
         """List a tenant's dead letters."""
         return self._cross(
-            "DeadLetterStore.page", tenant_id, lambda: self.truth.page(tenant_id, limit=limit, position=position)
+            "DeadLetterStore.page",
+            tenant_id,
+            lambda: self.truth.page(tenant_id, wanted=wanted, limit=limit, position=position),
         )

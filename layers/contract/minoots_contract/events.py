@@ -25,6 +25,8 @@ TimerEventName = Literal[
     "repaired",
     "settled",
     "failed",
+    "redriven",
+    "discarded",
     "cancelled",
 ]
 

@@ -108,12 +108,12 @@ MUTANTS: Final = (
     Mutant(
         "one attempt too many",
         (deliveries.retries_keep_to_their_policy,),
-        (edit(T._after_attempt, "number >= policy.max_attempts", "number > policy.max_attempts"),),
+        (edit(T._after_attempt, "tries_this_time >= policy.max_attempts", "tries_this_time > policy.max_attempts"),),
     ),
     Mutant(
         "a final refusal is tried again",
         (deliveries.retries_keep_to_their_policy,),
-        (edit(T._after_attempt, "command.permanent or number", "number"),),
+        (edit(T._after_attempt, "command.permanent or tried", "tried"),),
     ),
     Mutant(
         "the receiver's Retry-After is not heard",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from minoots_kernel.application import change, fire_timer, sweep_timers
-from minoots_kernel.domain import changes_of_mind, dispatch, moves, repair, transitions, waking
+from minoots_kernel.domain import changes_of_mind, dispatch, moves, releasing, repair, transitions, waking
 from minoots_kernel.domain.timer import Status
 from tests.simulation.invariants import deliveries, lateness, outside, promises
 from tests.simulation.mutants.planting import Mutant, edit, put
@@ -81,7 +81,7 @@ MUTANTS: Final = (
     Mutant(
         "more actions at once than asked for",
         (promises.every_transition_is_one_conditional_write,),
-        (edit(T._release, "and free > 0", ""),),
+        (edit(releasing.release, "and free > 0", ""),),
     ),
     Mutant(
         "the outcome of an attempt counts twice",

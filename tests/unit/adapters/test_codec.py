@@ -26,7 +26,17 @@ from minoots_kernel.adapters.dynamodb.codec import (
     timer_to_item,
 )
 from minoots_kernel.adapters.dynamodb.keys import check_shard
-from minoots_kernel.domain.timer import ActionState, ActionStatus, Attempt, Moment, Remembered, Status, Timer, TimerSpec
+from minoots_kernel.domain.timer import (
+    ActionState,
+    ActionStatus,
+    Attempt,
+    Moment,
+    Redriven,
+    Remembered,
+    Status,
+    Timer,
+    TimerSpec,
+)
 from tests.contract.timers import a_timer, common_timer, ended, fired, webhook
 
 json_values = st.recursive(
@@ -92,6 +102,8 @@ states = st.builds(
     attempts=st.lists(attempts, max_size=3).map(tuple),
     dispatched_at_ms=maybe,
     next_attempt_at_ms=maybe,
+    redriven=st.just(Redriven()) | st.builds(Redriven, st.integers(1, 9), st.integers(0, 100), st.none() | names),
+    discarded=st.booleans(),
 )
 moments = st.builds(Moment, names, instants, st.integers(1, 99), st.none() | names, st.none() | names)
 timers = st.builds(
@@ -252,6 +264,15 @@ def test_attempts_that_were_stored_with_fewer_values_stay_readable() -> None:
     old = [[1, 5, 9, "failed", 503, "no luck"], [2, 15, 19, "succeeded", 200, None]]
 
     assert attempts_from_json(old) == (Attempt(1, 5, 9, "failed", 503, "no luck"), Attempt(2, 15, 19, "succeeded", 200))
+
+
+def test_an_action_that_was_neither_redriven_nor_discarded_costs_no_byte_for_that() -> None:
+    timer = fired(a_timer())
+    (row,) = json.loads(timer_to_item(timer, "{}")["actions"]["S"])
+    assert len(row) == 6
+    redriven = replace(timer, actions=(replace(timer.actions[0], redriven=Redriven(1, 3, "k")),))
+    (row,) = json.loads(timer_to_item(redriven, "{}")["actions"]["S"])
+    assert row[6:] == [1, 3, "k", 0]
 
 
 def test_an_attempts_row_ends_with_its_last_value() -> None:

@@ -9,11 +9,13 @@ from minoots_contract.timers import TimerReply
 from minoots_kernel.domain.commands import (
     Arm,
     Cancel,
+    Discard,
     Extend,
     Fire,
     FireNow,
     Pause,
     Recheck,
+    Redrive,
     Reschedule,
     Resume,
     Snooze,
@@ -128,6 +130,12 @@ def test_what_happens_to_timers_has_its_name_in_the_contract() -> None:
     skipped = after(scheduled(latePolicy={"mode": "skip", "afterMs": 1}), (Fire(1), DUE_MS + 2))
     told |= {moment.event for moment in skipped.timeline}
     told |= {moment.event for moment in after(scheduled(), (Recheck(1, DUE_MS, "unfired"), NOW_MS)).timeline}
+    for command in (Redrive, Discard):
+        failed = after(fired("a"), (outcome("a", 1, DUE_MS, "failed"), DUE_MS))
+        told |= {
+            moment.event
+            for moment in after(failed, (command(action_id="a", death=0, requested_by="ann"), DUE_MS)).timeline
+        }
     assert told == set(EVENT_TYPES)
 
 

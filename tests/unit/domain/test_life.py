@@ -14,12 +14,14 @@ from minoots_kernel.domain.commands import (
     Cancel,
     Change,
     Command,
+    Discard,
     Extend,
     Fire,
     FireNow,
     Pause,
     Recheck,
     RecordAttempt,
+    Redrive,
     Reschedule,
     Resume,
     Rewake,
@@ -35,7 +37,7 @@ from minoots_kernel.domain.errors import (
 from minoots_kernel.domain.heartbeats import beaten
 from minoots_kernel.domain.moves import MAX_TIMELINE, MOVES, Transition
 from minoots_kernel.domain.timer import ActionState, ActionStatus, Status, Timer
-from minoots_kernel.domain.transitions import apply
+from minoots_kernel.domain.transitions import MAX_ATTEMPTS_KEPT, apply
 from tests.unit.domain.builders import NOW_MS, outcome, scheduled
 
 HINT_ERRORS = (InvalidTimerError, NotDueError, StaleHintError, StateConflictError, UnknownHintError)
@@ -72,7 +74,20 @@ def expected(timer: Timer, command: Command, now_ms: int) -> Answer:  # noqa: PL
         case Rewake(generation) | Recheck(generation):
             return expected_of_hint(timer, generation) or expected_of_look(timer, command)
         case _:
-            raise AssertionError(f"nothing is known of {command}")
+            return expected_of_letter(timer, command)
+
+
+def expected_of_letter(timer: Timer, command: Command) -> Answer:
+    assert isinstance(command, Redrive | Discard), f"nothing is known of {command}"
+    state = timer.action(command.action_id)
+    if state is None:
+        return StateConflictError
+    if state.redriven.times > command.death:
+        return "nothing" if isinstance(command, Redrive) else StateConflictError
+    if state.discarded:
+        return "nothing" if isinstance(command, Discard) else StateConflictError
+    dead = state.status is ActionStatus.FAILED and timer.status in {Status.FIRED, Status.FAILED}
+    return "change" if dead else StateConflictError
 
 
 def expected_of_look(timer: Timer, command: Rewake | Recheck) -> Answer:
@@ -177,7 +192,8 @@ class TimerLife(RuleBasedStateMachine):
         if timer is before:
             assert transition.events == ()
             return
-        assert before.status not in ENDED
+        about_a_letter = isinstance(self.asked, Redrive | Discard)
+        assert before.status not in ENDED or about_a_letter
         assert timer.version == before.version + 1
         assert timer.status is before.status or timer.status in MOVES[before.status]
         told = before.timeline + transition.events
@@ -186,10 +202,11 @@ class TimerLife(RuleBasedStateMachine):
         assert {state.id for state in transition.released} == {
             state.id
             for state, old in zip(timer.actions, before.actions, strict=True)
-            if old.status is ActionStatus.WAITING and state.status is ActionStatus.DISPATCHED
+            if old.status is not ActionStatus.DISPATCHED and state.status is ActionStatus.DISPATCHED
         }
         for old, new in zip(before.actions, timer.actions, strict=True):
-            assert new == old or not old.status.terminal, "an action that had ended was changed"
+            meant = about_a_letter and self.asked.action_id == old.id
+            assert new == old or meant or not old.status.terminal, "an action that had ended was changed"
             assert new.tries in {old.tries, old.tries + 1}
         if isinstance(self.asked, Fire) and before.late_policy is not None:
             in_time = self.now_ms - before.fire_at_ms <= (before.late_policy.after_ms or 0)
@@ -285,6 +302,21 @@ class TimerLife(RuleBasedStateMachine):
         state = self.timer.actions[which % len(self.timer.actions)]
         self.do(outcome(state.id, state.tries + 1 + off, self.now_ms, "succeeded" if good else "failed"))
 
+    @precondition(lambda self: self.timer.actions)
+    @rule(
+        which=st.integers(0, 3),
+        off=st.sampled_from([0, 0, 0, 0, -1, 1]),
+        verb=st.sampled_from([Redrive, Redrive, Discard]),
+    )
+    def somebody_works_with_a_dead_letter(self, which: int, off: int, verb: type) -> None:
+        dead = [state for state in self.timer.actions if state.status is ActionStatus.FAILED]
+        state = (dead or self.timer.actions)[which % len(dead or self.timer.actions)]
+        self.do(verb(action_id=state.id, death=state.redriven.times + off, requested_by="somebody"))
+
+    @rule()
+    def somebody_redrives_a_stranger(self) -> None:
+        self.do(Redrive(action_id="stranger", death=0, requested_by="somebody"))
+
     @rule()
     def an_attempt_of_a_stranger_ends(self) -> None:
         self.do(outcome("stranger", 1, self.now_ms))
@@ -309,7 +341,8 @@ class TimerLife(RuleBasedStateMachine):
     def actions_run_in_order_and_not_too_many_at_once(self) -> None:
         states = [state.status for state in self.timer.actions]
         assert states.count(ActionStatus.DISPATCHED) <= self.concurrency
-        begun = [status is not ActionStatus.WAITING for status in states]
+        never_redriven = [state.status for state in self.timer.actions if not state.redriven.times]
+        begun = [status is not ActionStatus.WAITING for status in never_redriven]
         assert begun == sorted(begun, reverse=True), "an action was released before one that comes earlier"
         if self.timer.status is Status.FIRED:
             under_way = states.count(ActionStatus.DISPATCHED)
@@ -333,9 +366,10 @@ class TimerLife(RuleBasedStateMachine):
     @invariant()
     def no_action_gets_more_attempts_than_it_may(self) -> None:
         for state in self.timer.actions:
-            assert state.tries <= self.max_attempts
-            assert [attempt.number for attempt in state.attempts] == list(range(1, state.tries + 1))
-            waits = state.status is ActionStatus.DISPATCHED and state.tries > 0
+            assert 0 <= state.tries_this_time <= self.max_attempts
+            first = max(1, state.tries - MAX_ATTEMPTS_KEPT + 1)
+            assert [attempt.number for attempt in state.attempts] == list(range(first, state.tries + 1))
+            waits = state.status is ActionStatus.DISPATCHED and state.tries_this_time > 0
             assert (state.next_attempt_at_ms is not None) == waits
             assert state.next_attempt_at_ms is None or state.next_attempt_at_ms >= state.attempts[-1].ended_at_ms + 500
 
@@ -355,7 +389,9 @@ class TimerLife(RuleBasedStateMachine):
     def the_timeline_tells_what_the_fields_say(self) -> None:
         timer = self.timer
         told = {moment.event: moment.at_ms for moment in timer.timeline if moment.event != "attempt_failed"}
-        ended = told.keys() & {"settled", "failed", "cancelled"}
+        events = [moment.event for moment in timer.timeline]
+        since = events[len(events) - events[::-1].index("redriven") :] if "redriven" in events else events
+        ended = {*since} & {"settled", "failed", "cancelled"}
         assert timer.timeline[0].event == "created"
         assert told["created"] == timer.created_at_ms
         for event in ("fired", "settled", "cancelled"):

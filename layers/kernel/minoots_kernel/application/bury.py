@@ -5,11 +5,11 @@ from __future__ import annotations
 from minoots_kernel.application.change import change_timer
 from minoots_kernel.application.ports import DeadLetterStore, TimerStore
 from minoots_kernel.domain.commands import Bury
-from minoots_kernel.domain.dead_letters import dead_letter
+from minoots_kernel.domain.dead_letters import LetterState, dead_letter
 from minoots_kernel.domain.errors import StaleHintError
-from minoots_kernel.domain.timer import ActionStatus, Status, Timer
+from minoots_kernel.domain.timer import ActionState, ActionStatus, Status, Timer, delivery_id
 
-__all__ = ["bury"]
+__all__ = ["bury", "take_up"]
 
 
 def bury(
@@ -17,7 +17,8 @@ def bury(
 ) -> None:
     """Store the letters of every failed action, and then, once the timer has failed, that nothing is left to be done.
 
-    Until that is written the sweep keeps an eye on the timer, so no crash loses a letter. Done again, it does no harm.
+    Until that is written the sweep keeps an eye on the timer, so no crash loses a letter. Done again, it does no harm,
+    even if the timer is one that was read long ago: a letter that was redriven or discarded since does not come back.
 
     Args:
         timer: The timer, with failed actions.
@@ -30,11 +31,28 @@ def bury(
         DependencyUnavailableError: If a store does not answer.
     """
     for state in timer.actions:
-        if state.status is ActionStatus.FAILED:
+        if state.status is ActionStatus.FAILED and not state.discarded:
             dead_letters.put(dead_letter(timer, state))
     if timer.status is not Status.FAILED:
         return
     try:
         change_timer(store, timer, Bury(repaired), now_ms)
     except StaleHintError:
-        return  # buried already
+        return  # buried already, or redriven
+
+
+def take_up(timer: Timer, state: ActionState, dead_letters: DeadLetterStore, now_ms: int) -> None:
+    """Note in its letter that an action was redriven, should whoever redrove it have crashed before they did.
+
+    Args:
+        timer: The timer.
+        state: One of its actions, which was redriven.
+        dead_letters: Where the letters are.
+        now_ms: The service's clock, epoch milliseconds.
+
+    Raises:
+        DependencyUnavailableError: If the store does not answer.
+    """
+    letter = dead_letters.get(timer.tenant_id, delivery_id(timer.id, state.id))
+    if letter is not None and letter.state is LetterState.DEAD and letter.death < state.redriven.times:
+        dead_letters.mark(letter, LetterState.REDRIVEN, now_ms)

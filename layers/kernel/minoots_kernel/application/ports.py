@@ -14,7 +14,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from minoots_contract.actions import Action
 from minoots_contract.events import CloudEvent
 from minoots_kernel.domain.answers import Answer
-from minoots_kernel.domain.dead_letters import DeadLetter
+from minoots_kernel.domain.dead_letters import ANY_LETTER, DeadLetter, LetterFilter, LetterState
 from minoots_kernel.domain.destinations import Destination
 from minoots_kernel.domain.messages import ActionMessage, WakeUp
 from minoots_kernel.domain.targets import TargetMessage
@@ -175,11 +175,33 @@ class DeadLetterStore(Protocol):
     """Actions that exhausted their attempts."""
 
     def put(self, letter: DeadLetter) -> None:
-        """Store a dead letter; storing it again changes nothing."""
+        """Store a dead letter; it takes the place of one of an earlier death, as `domain.dead_letters.follows` says.
+
+        One of the same death, or of a later one, stays as it is, whatever has become of it.
+        """
         ...
 
-    def page(self, tenant_id: str, *, limit: int, position: str | None = None) -> Page[DeadLetter]:
-        """List a tenant's dead letters by descending id, eventually consistent; as `TimerStore.page`."""
+    def get(self, tenant_id: str, letter_id: str) -> DeadLetter | None:
+        """Return a letter, dead or not, strongly consistent; of one that was discarded only what it was about is left.
+
+        None if there was none, or it is so long ago that it is forgotten.
+        """
+        ...
+
+    def mark(self, letter: DeadLetter, state: LetterState, at_ms: int) -> None:
+        """Write down what became of a letter that was dead; of a letter of another death, or of one marked, nothing.
+
+        Args:
+            letter: The letter as it was read.
+            state: Redriven, or discarded: that forgets the request and the story.
+            at_ms: When, epoch milliseconds.
+        """
+        ...
+
+    def page(
+        self, tenant_id: str, *, wanted: LetterFilter = ANY_LETTER, limit: int, position: str | None = None
+    ) -> Page[DeadLetter]:
+        """List a tenant's letters that are dead, by descending id, eventually consistent; as `TimerStore.page`."""
         ...
 
 

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from minoots_kernel.application.bury import bury
+from minoots_kernel.application.bury import bury, take_up
 from minoots_kernel.application.change import change_timer
 from minoots_kernel.application.hints import attempt_delay_s, send_wake_ups
 from minoots_kernel.application.ports import (
@@ -175,13 +175,18 @@ class RunAction:
             self._send_what_follows(timer, state, released_at(timer, state.attempts[-1].ended_at_ms))
 
     def _send_what_follows(self, timer: Timer, state: ActionState, released: list[ActionMessage]) -> None:
-        """Send the next attempt, or the dead letter and the actions that this one's end released."""
-        if state.status is ActionStatus.DISPATCHED:
+        """Send the next attempt, or the dead letter and the actions that this one's end released.
+
+        An action that was redriven since is somebody else's to send.
+        """
+        if state.status is ActionStatus.DISPATCHED and state.tries_this_time:
             self._send_attempt(timer, state)
             return
         if state.status is ActionStatus.FAILED:
             self.metrics.count("DeadLetters")
         self._send([Delayed(message) for message in released])
+        if state.redriven.times and state.status is not ActionStatus.FAILED:
+            take_up(timer, state, self.dead_letters, self.clock.now_ms())
         bury(timer, self.store, self.dead_letters, self.clock.now_ms())
 
     def _send_attempt(self, timer: Timer, state: ActionState) -> None:

@@ -13,12 +13,14 @@ __all__ = [
     "Cancel",
     "Change",
     "Command",
+    "Discard",
     "Extend",
     "Fire",
     "FireNow",
     "Pause",
     "Recheck",
     "RecordAttempt",
+    "Redrive",
     "Reschedule",
     "Resume",
     "Rewake",
@@ -157,4 +159,32 @@ class Bury:
     repaired: str | None = None
 
 
-Command = Arm | Fire | Change | RecordAttempt | Recheck | Rewake | Bury
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Redrive:
+    """An action that failed for good is to be tried again, with all the attempts of its policy.
+
+    Attributes:
+        death: Which of its deaths is meant: how often it had been redriven before. One redrive undoes one death.
+        requested_by: Who wants it.
+        reason: Why, one line for people.
+        key: Digest of the idempotency key that it came with: a redrive that came with it before is not made again.
+    """
+
+    action_id: str
+    death: int
+    requested_by: str
+    reason: str | None = None
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Discard:
+    """An action that failed for good is to be let go; its attributes as those of `Redrive`."""
+
+    action_id: str
+    death: int
+    requested_by: str
+    reason: str | None = None
+
+
+Command = Arm | Fire | Change | RecordAttempt | Recheck | Rewake | Bury | Redrive | Discard

@@ -27,7 +27,9 @@ def under_way(timer: Timer) -> list[ActionState]:
 def released_at(timer: Timer, at_ms: int) -> list[ActionMessage]:
     """Return the messages of the actions that the write made at `at_ms` released and that were not tried since."""
     return [
-        message_for(timer, state) for state in under_way(timer) if state.dispatched_at_ms == at_ms and state.tries == 0
+        message_for(timer, state)
+        for state in under_way(timer)
+        if state.dispatched_at_ms == at_ms and state.tries_this_time == 0
     ]
 
 

@@ -19,12 +19,13 @@ MOVES: Final[dict[Status, frozenset[Status]]] = {
     Status.PAUSED: frozenset({Status.SCHEDULED, Status.CANCELLED}),
     Status.FIRED: frozenset({Status.FIRED, Status.SETTLED, Status.FAILED}),
     Status.SETTLED: frozenset(),
-    Status.FAILED: frozenset(),
+    Status.FAILED: frozenset({Status.FIRED}),
     Status.CANCELLED: frozenset(),
 }
 """Every legal change of status. `scheduled → fired` is the near leg, whose wake-up needs no write of its own;
 `→ settled` at once is a timer with no action, `→ failed` one that was too late; `armed → scheduled` is a due time that
-moved, which has to be armed afresh; `fired → fired` is an attempt that is not the last."""
+moved, which has to be armed afresh; `fired → fired` is an attempt that is not the last; `failed → fired` is a dead
+letter that is redriven."""
 
 MAX_TIMELINE: Final = 40
 
@@ -40,7 +41,7 @@ class Transition:
     @property
     def released(self) -> list[ActionState]:
         """The actions that this transition dispatched."""
-        earlier = {state.id for state in self.before.actions if state.status is not ActionStatus.WAITING}
+        earlier = {state.id for state in self.before.actions if state.status is ActionStatus.DISPATCHED}
         return [
             state for state in self.timer.actions if state.status is ActionStatus.DISPATCHED and state.id not in earlier
         ]

@@ -22,8 +22,8 @@ class Repair:
     Attributes:
         kind: What was wrong, in one word; none when the timer only has to be looked at again later. `unarmed`: past due
             and never given a schedule; `unfired`: past due though it was armed, or near from the start; `undispatched`:
-            fired, and nothing heard of an action; `unclosed`: a later attempt of which nothing was heard; `unburied`:
-            failed, its dead letters not yet stored.
+            fired or redriven, and nothing heard of an action; `unclosed`: a later attempt of which nothing was heard;
+            `unburied`: failed, its dead letters not yet stored.
         wake_up: A wake-up to send.
         attempts: Action messages to send, each with when its attempt is due, epoch milliseconds.
         bury: Whether dead letters of failed actions have yet to be stored.
@@ -66,7 +66,8 @@ def _what_is_overdue(timer: Timer, messages: Sequence[tuple[ActionMessage, int]]
     """Tell first attempts of which nothing was heard from later ones; that one began is written nowhere."""
     if not messages:
         return None
-    return "undispatched" if any(message.attempt == 1 for message, _ in messages) else "unclosed"
+    firsts = {state.id for state in under_way(timer) if state.tries_this_time == 0}
+    return "undispatched" if any(message.action_id in firsts for message, _ in messages) else "unclosed"
 
 
 def hints_afresh(timer: Timer, now_ms: int) -> Repair | None:

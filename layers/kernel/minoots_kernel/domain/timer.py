@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import JsonValue
 
@@ -13,10 +13,12 @@ from minoots_contract.agents import AgentBinding
 from minoots_contract.late_policy import LatePolicy
 
 __all__ = [
+    "NEVER_REDRIVEN",
     "ActionState",
     "ActionStatus",
     "Attempt",
     "Moment",
+    "Redriven",
     "Remembered",
     "Status",
     "Timer",
@@ -77,6 +79,24 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class Redriven:
+    """How often an action that had failed for good was taken up again.
+
+    Attributes:
+        times: How often; a dead letter names its death by it.
+        after_tries: The attempts that had been made when it was taken up last: those of its policy count from there.
+        key: Digest of the idempotency key that the latest redrive came with, if it had one.
+    """
+
+    times: int = 0
+    after_tries: int = 0
+    key: str | None = None
+
+
+NEVER_REDRIVEN: Final = Redriven()
+
+
+@dataclass(frozen=True, slots=True)
 class ActionState:
     """What has become of one action.
 
@@ -87,6 +107,8 @@ class ActionState:
         attempts: The latest attempts, oldest first.
         dispatched_at_ms: When the write that released the action was made.
         next_attempt_at_ms: When the next attempt is due after a failed one.
+        redriven: How often it was taken up again after it had failed.
+        discarded: Whether somebody let its dead letter go; it stays failed then.
     """
 
     id: str
@@ -95,11 +117,18 @@ class ActionState:
     attempts: tuple[Attempt, ...] = ()
     dispatched_at_ms: int | None = None
     next_attempt_at_ms: int | None = None
+    redriven: Redriven = NEVER_REDRIVEN
+    discarded: bool = False
 
     @property
     def next_attempt(self) -> int:
         """The number of the attempt that comes next, from 1."""
         return self.tries + 1
+
+    @property
+    def tries_this_time(self) -> int:
+        """The attempts since the firing or, of an action that was redriven, since the latest redrive."""
+        return self.tries - self.redriven.after_tries
 
 
 @dataclass(frozen=True, slots=True)

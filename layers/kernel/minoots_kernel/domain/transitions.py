@@ -16,14 +16,12 @@ from minoots_kernel.domain.changes_of_mind import CHANGES
 from minoots_kernel.domain.commands import Arm, Bury, Command, Fire, Recheck, RecordAttempt, Rewake
 from minoots_kernel.domain.errors import NotDueError, StaleHintError, UnknownHintError
 from minoots_kernel.domain.moves import Transition, moved
+from minoots_kernel.domain.redrive import REDRIVES
+from minoots_kernel.domain.releasing import REDISPATCH_AFTER_MS, next_check, release
 from minoots_kernel.domain.retry import retry_delay_ms
 from minoots_kernel.domain.timer import ActionState, ActionStatus, Status, Timer, delivery_id
 
 __all__ = ["REDISPATCH_AFTER_MS", "apply"]
-
-REDISPATCH_AFTER_MS: Final = 45_000
-"""How long a dispatched action may stay without an outcome before it is sent again: longer than the longest attempt
-(30 s), shorter than the time after which a crashed wake-up comes back (two minutes)."""
 
 MAX_ATTEMPTS_KEPT: Final = 10
 
@@ -79,7 +77,7 @@ def _fire(timer: Timer, command: Fire, now_ms: int) -> Transition:
         status=Status.FIRED,
         fired_at_ms=now_ms,
         next_check_at_ms=check,
-        actions=_release(timer.actions, timer.spec.bundle.concurrency if timer.spec.bundle else 1, now_ms),
+        actions=release(timer.actions, timer.spec.bundle.concurrency if timer.spec.bundle else 1, now_ms),
     )
 
 
@@ -117,10 +115,10 @@ def _record_attempt(timer: Timer, command: RecordAttempt, now_ms: int) -> Transi
     ended = _after_attempt(timer, state, command, now_ms)
     actions = tuple(ended if other.id == ended.id else other for other in timer.actions)
     if ended.status.terminal:
-        actions = _release(actions, timer.spec.bundle.concurrency if timer.spec.bundle else 1, now_ms)
+        actions = release(actions, timer.spec.bundle.concurrency if timer.spec.bundle else 1, now_ms)
     events: tuple[str, ...] = ("attempt_failed",) if command.attempt.outcome == "failed" else ()
     if not all(action.status.terminal for action in actions):
-        return moved(timer, now_ms, events, actions=actions, next_check_at_ms=_next_check(timer, actions))
+        return moved(timer, now_ms, events, actions=actions, next_check_at_ms=next_check(timer, actions))
     return _end(timer, actions, now_ms, events)
 
 
@@ -167,6 +165,7 @@ _HANDLERS: Final[dict[type, Callable[[Timer, Any, int], Transition]]] = {
     Recheck: _recheck,
     Rewake: _rewake,
     Bury: _bury,
+    **REDRIVES,
 }
 
 
@@ -175,19 +174,6 @@ def _check_generation(timer: Timer, generation: int) -> None:
         raise StaleHintError(f"generation {generation} is over")
     if generation > timer.generation:
         raise UnknownHintError(f"generation {generation} is not visible yet")
-
-
-def _release(actions: tuple[ActionState, ...], concurrency: int, now_ms: int) -> tuple[ActionState, ...]:
-    """Dispatch waiting actions, in order, until as many are under way as the bundle allows."""
-    free = concurrency - sum(action.status is ActionStatus.DISPATCHED for action in actions)
-    released: list[ActionState] = []
-    for action in actions:
-        if action.status is ActionStatus.WAITING and free > 0:
-            free -= 1
-            released.append(replace(action, status=ActionStatus.DISPATCHED, dispatched_at_ms=now_ms))
-        else:
-            released.append(action)
-    return tuple(released)
 
 
 def _after_attempt(timer: Timer, state: ActionState, command: RecordAttempt, now_ms: int) -> ActionState:
@@ -201,25 +187,11 @@ def _after_attempt(timer: Timer, state: ActionState, command: RecordAttempt, now
     )
     if command.attempt.outcome == "succeeded":
         return replace(tried, status=ActionStatus.SUCCEEDED)
-    if command.permanent or number >= policy.max_attempts:
+    if command.permanent or tried.tries_this_time >= policy.max_attempts:
         return replace(tried, status=ActionStatus.FAILED)
-    delay = retry_delay_ms(policy, delivery_id(timer.id, state.id), number, command.retry_after_ms)
+    delivery = delivery_id(timer.id, state.id)
+    delay = retry_delay_ms(policy, delivery, tried.tries_this_time, command.retry_after_ms)
     return replace(tried, next_attempt_at_ms=now_ms + delay)
-
-
-def _next_check(timer: Timer, actions: tuple[ActionState, ...]) -> int:
-    """Leave the sweep's time alone as long as it catches a loss: a change costs two index writes.
-
-    The action that is expected first decides: a long wait of one must not hide the loss of another.
-    """
-    expected_ms = min(
-        max(action.next_attempt_at_ms or 0, action.dispatched_at_ms or 0)
-        for action in actions
-        if action.status is ActionStatus.DISPATCHED
-    )
-    latest_ms = expected_ms + REDISPATCH_AFTER_MS
-    check_ms = timer.next_check_at_ms
-    return check_ms if check_ms is not None and expected_ms <= check_ms <= latest_ms else latest_ms
 
 
 def _end(timer: Timer, actions: tuple[ActionState, ...], now_ms: int, events: tuple[str, ...]) -> Transition:

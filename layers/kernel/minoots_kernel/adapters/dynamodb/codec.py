@@ -9,8 +9,9 @@ because the table never looks into them and a map would cost more bytes and more
   stored timer keeps its meaning when a default changes. Text over `MAX_SPEC_BYTES` is an item of its own, and `payload`
   is its length.
 - `actions`: `[[id, status, tries, dispatched at, next attempt at, [[number, started at, ended at, outcome, status code,
-  error, connect ms, first byte ms, excerpt], ...]], ...]`, times in epoch milliseconds; a row ends with the last of its
-  values that is there.
+  error, connect ms, first byte ms, excerpt], ...], times redriven, after tries, key, discarded], ...]`, times in epoch
+  milliseconds; a row of an attempt ends with the last of its values that is there, and one of an action with its
+  attempts if it was neither redriven nor discarded.
 - `timeline`: `[[event, at, version], ...]`, with who asked and why behind if anybody did.
 - `asked`: `[[digest of the key, digest of the request], ...]`, the latest changes under an idempotency key.
 
@@ -29,7 +30,18 @@ from minoots_contract.actions import Action, ActionBundle, RetryPolicy
 from minoots_contract.agents import AgentBinding
 from minoots_contract.late_policy import LatePolicy
 from minoots_kernel.adapters.dynamodb.keys import Item, check_shard, tenant_of, timer_key
-from minoots_kernel.domain.timer import ActionState, ActionStatus, Attempt, Moment, Remembered, Status, Timer, TimerSpec
+from minoots_kernel.domain.timer import (
+    NEVER_REDRIVEN,
+    ActionState,
+    ActionStatus,
+    Attempt,
+    Moment,
+    Redriven,
+    Remembered,
+    Status,
+    Timer,
+    TimerSpec,
+)
 
 __all__ = [
     "MAX_SPEC_BYTES",
@@ -162,10 +174,17 @@ def _actions(states: tuple[ActionState, ...]) -> Item | None:
             state.dispatched_at_ms,
             state.next_attempt_at_ms,
             attempts_to_json(state.attempts),
+            *_afterlife(state),
         ]
         for state in states
     ]
     return {"S": compact(rows)}
+
+
+def _afterlife(state: ActionState) -> list[Any]:
+    if not state.redriven.times and not state.discarded:
+        return []
+    return [state.redriven.times, state.redriven.after_tries, state.redriven.key, int(state.discarded)]
 
 
 def _timeline(moments: tuple[Moment, ...]) -> Item:
@@ -297,10 +316,21 @@ def timer_from_item(item: Item, payload: str | None = None) -> Timer:
 
 
 def _states(text: str) -> tuple[ActionState, ...]:
-    return tuple(
-        ActionState(identifier, _ACTION_STATUSES[status], tries, attempts_from_json(attempts), dispatched, following)
-        for identifier, status, tries, dispatched, following, attempts in json.loads(text)
-    )
+    return tuple(_state(*row) for row in json.loads(text))
+
+
+def _state(
+    identifier: str,
+    status: str,
+    tries: int,
+    dispatched: int | None,
+    following: int | None,
+    attempts: list[list[Any]],
+    *afterlife: Any,
+) -> ActionState:
+    made = attempts_from_json(attempts)
+    redriven, discarded = (Redriven(*afterlife[:3]), bool(afterlife[3])) if afterlife else (NEVER_REDRIVEN, False)
+    return ActionState(identifier, _ACTION_STATUSES[status], tries, made, dispatched, following, redriven, discarded)
 
 
 def _policy(text: str) -> LatePolicy:

@@ -1,24 +1,47 @@
-"""Dead letters in DynamoDB."""
+"""Dead letters in DynamoDB.
+
+What a letter does not have, its item does not have either: `labels`, `death` if it is the first, `state` and
+`changedAt` while it is dead. One that was redriven is kept for a month more, for its story, should the delivery die
+again; of one that was discarded the rest is removed, and its item stays as long as it would have, so that no straggler
+stores the letter anew.
+"""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from minoots_kernel.adapters.dynamodb.codec import attempts_from_json, attempts_to_json, compact
-from minoots_kernel.adapters.dynamodb.keys import DAY_S, Item, dead_letter_key, tenant_of
+from minoots_kernel.adapters.dynamodb.keys import (
+    DAY_S,
+    DEAD_LETTERS_KEPT_S,
+    Item,
+    dead_letter_key,
+    shard_of,
+    storable,
+    tenant_of,
+)
 from minoots_kernel.adapters.dynamodb.listing import MergedListing
 from minoots_kernel.adapters.dynamodb.table import ConditionFailedError, Table
 from minoots_kernel.application.ports import Page
-from minoots_kernel.domain.dead_letters import DeadLetter
+from minoots_kernel.domain.dead_letters import (
+    ANY_LETTER,
+    DeadLetter,
+    LetterFilter,
+    LetterState,
+    follows,
+    timer_id_of,
+)
+from minoots_kernel.domain.errors import InvalidTimerError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
 __all__ = ["DynamoDeadLetterStore"]
 
-RETENTION_S: Final = 400 * DAY_S
-"""Long enough for a yearly audit to find each one."""
+REDRIVEN_KEPT_S: Final = 30 * DAY_S
+CONTENT: Final = ("request", "reason", "attempts", "labels")
+MAX_TRIES: Final = 3
 
 
 class DynamoDeadLetterStore:
@@ -29,20 +52,96 @@ class DynamoDeadLetterStore:
         self._letters = MergedListing(self._table, "D")
 
     def put(self, letter: DeadLetter) -> None:
-        """Store a dead letter; storing it again changes nothing."""
+        """Store a dead letter, in the place of one of an earlier death; see the port."""
         try:
             self._table.put_new(_to_item(letter))
         except ConditionFailedError:
+            self._put_over(letter)
+
+    def get(self, tenant_id: str, letter_id: str) -> DeadLetter | None:
+        """Return a letter, dead or not; see the port."""
+        if not storable(letter_id):
+            return None
+        item = self._table.get(dead_letter_key(tenant_id, timer_id_of(letter_id), letter_id))
+        return None if item is None else _from_item(item)
+
+    def mark(self, letter: DeadLetter, state: LetterState, at_ms: int) -> None:
+        """Write down what became of a letter that was dead; see the port."""
+        changes: dict[str, Any] = {"state": {"S": state.value}, "changedAt": {"N": str(at_ms)}}
+        if state is LetterState.DISCARDED:
+            changes |= dict.fromkeys(CONTENT)
+        else:
+            kept_until_s = min(_kept_until_s(letter), at_ms // 1000 + REDRIVEN_KEPT_S)
+            changes["expiresAt"] = {"N": str(kept_until_s)}
+        key = dead_letter_key(letter.tenant_id, letter.timer_id, letter.id)
+        try:
+            self._table.set_where(key, changes, {"state": None, "death": _death(letter)})
+        except ConditionFailedError:
+            return  # marked already, or it has died again
+
+    def page(
+        self, tenant_id: str, *, wanted: LetterFilter = ANY_LETTER, limit: int, position: str | None = None
+    ) -> Page[DeadLetter]:
+        """List a tenant's letters that are dead, by descending id, eventually consistent."""
+        if wanted.timer_id is not None:
+            items, following = self._of_timer(tenant_id, wanted.timer_id, limit, position)
+        else:
+            filters = wanted != ANY_LETTER
+            items, following = self._letters.page(
+                tenant_id, limit, position, wanted=lambda item: wanted.matches(_from_item(item)), few=filters
+            )
+        letters = (_from_item(item) for item in items)
+        return Page(tuple(letter for letter in letters if wanted.matches(letter)), following)
+
+    def _of_timer(
+        self, tenant_id: str, timer_id: str, limit: int, position: str | None
+    ) -> tuple[list[Item], str | None]:
+        """Read one timer's letters, which lie side by side."""
+        if not storable(timer_id):
+            return [], None
+        begin: dict[str, Any] = {}
+        if position is not None:
+            if not storable(position) or timer_id_of(position) != timer_id:
+                raise InvalidTimerError("The cursor is not one of this listing.", (("cursor", "leave it out"),))
+            begin = {"ExclusiveStartKey": dead_letter_key(tenant_id, timer_id, position)}
+        items, last = self._table.query(
+            KeyConditionExpression="pk = :pk AND begins_with(sk, :timer)",
+            ExpressionAttributeValues={
+                ":pk": {"S": f"D#{tenant_id}#{shard_of(timer_id)}"},
+                ":timer": {"S": f"{timer_id}."},
+            },
+            ScanIndexForward=False,
+            Limit=limit,
+            **begin,
+        )
+        return items, last["sk"]["S"] if last else None
+
+    def _put_over(self, letter: DeadLetter) -> None:
+        for _ in range(MAX_TRIES):
+            earlier = self.get(letter.tenant_id, letter.id)
+            later = letter if earlier is None else follows(letter, earlier)
+            if later is None:
+                return
+            try:
+                if earlier is None:
+                    self._table.put_new(_to_item(later))  # its time had come in between
+                else:
+                    self._table.put_where(_to_item(later), {"death": _death(earlier)})
+            except ConditionFailedError:
+                continue  # somebody else stored it, or a later one
             return
 
-    def page(self, tenant_id: str, *, limit: int, position: str | None = None) -> Page[DeadLetter]:
-        """List a tenant's dead letters by descending id, eventually consistent."""
-        items, following = self._letters.page(tenant_id, limit, position)
-        return Page(tuple(_from_item(item) for item in items), following)
+
+def _death(letter: DeadLetter) -> Item | None:
+    return {"N": str(letter.death)} if letter.death else None
+
+
+def _kept_until_s(letter: DeadLetter) -> int:
+    return letter.dead_at_ms // 1000 + DEAD_LETTERS_KEPT_S
 
 
 def _to_item(letter: DeadLetter) -> Item:
-    return {
+    item: Item = {
         **dead_letter_key(letter.tenant_id, letter.timer_id, letter.id),
         "kind": {"S": "deadLetter"},
         "timerId": {"S": letter.timer_id},
@@ -52,8 +151,13 @@ def _to_item(letter: DeadLetter) -> Item:
         "reason": {"S": letter.reason},
         "attempts": {"S": compact(attempts_to_json(letter.attempts))},
         "deadAt": {"N": str(letter.dead_at_ms)},
-        "expiresAt": {"N": str(letter.dead_at_ms // 1000 + RETENTION_S)},
+        "expiresAt": {"N": str(_kept_until_s(letter))},
     }
+    if letter.labels:
+        item["labels"] = {"S": compact(letter.labels)}
+    if letter.death:
+        item["death"] = {"N": str(letter.death)}
+    return item
 
 
 def _from_item(item: Item) -> DeadLetter:
@@ -63,8 +167,16 @@ def _from_item(item: Item) -> DeadLetter:
         timer_id=item["timerId"]["S"],
         action_id=item["actionId"]["S"],
         kind=item["actionKind"]["S"],
-        request=json.loads(item["request"]["S"]),
-        reason=item["reason"]["S"],
-        attempts=attempts_from_json(json.loads(item["attempts"]["S"])),
+        request=_json(item, "request", {}),
+        reason=item["reason"]["S"] if "reason" in item else "",
+        attempts=attempts_from_json(_json(item, "attempts", [])),
         dead_at_ms=int(item["deadAt"]["N"]),
+        labels=_json(item, "labels", {}),
+        death=int(item["death"]["N"]) if "death" in item else 0,
+        state=LetterState(item["state"]["S"]) if "state" in item else LetterState.DEAD,
+        changed_at_ms=int(item["changedAt"]["N"]) if "changedAt" in item else None,
     )
+
+
+def _json(item: Item, attribute: str, without: Any) -> Any:
+    return json.loads(item[attribute]["S"]) if attribute in item else without

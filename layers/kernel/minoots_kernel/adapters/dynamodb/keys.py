@@ -26,6 +26,7 @@ __all__ = [
     "CHECK_INDEX",
     "CHECK_SHARDS",
     "DAY_S",
+    "DEAD_LETTERS_KEPT_S",
     "SHARDS",
     "Item",
     "check_shard",
@@ -47,6 +48,8 @@ SHARDS: Final = 8
 CHECK_SHARDS: Final = 8
 CHECK_INDEX: Final = "NextCheckIndex"
 DAY_S: Final = 86_400
+DEAD_LETTERS_KEPT_S: Final = 400 * DAY_S
+"""Long enough for a yearly audit to find each one; a timer that failed is kept as long, for it may be redriven."""
 
 _MAX_ID: Final = 256
 

@@ -84,9 +84,24 @@ class MergedListing:
         self._pool = ThreadPoolExecutor(SHARDS, thread_name_prefix="listing")  # starts its threads when needed
 
     def page(
-        self, tenant_id: str, limit: int, position: str | None, statuses: Sequence[str] = ()
+        self,
+        tenant_id: str,
+        limit: int,
+        position: str | None,
+        statuses: Sequence[str] = (),
+        *,
+        wanted: Callable[[Item], bool] = lambda _: True,
+        few: bool = False,
     ) -> tuple[list[Item], str | None]:
         """Return a page, and where the next one begins, if there may be one.
+
+        Args:
+            tenant_id: Whose items.
+            limit: Most items in the page.
+            position: Where the page before ended.
+            statuses: Only items in one of these; all when empty. The table leaves the others out.
+            wanted: Only items of which this holds; the others are read all the same.
+            few: Whether that may be a few among many.
 
         Raises:
             InvalidTimerError: If the position is none that a page ever named.
@@ -94,7 +109,7 @@ class MergedListing:
         if position is not None and not storable(position):
             raise InvalidTimerError("The cursor is not one of this listing.", (("cursor", "leave it out to begin"),))
         pks = partitions(self._kind, tenant_id)
-        extra: dict[str, Any] = {"Limit": _read_at_a_time(limit)}
+        extra: dict[str, Any] = {"Limit": FILTERED_READ if few else _read_at_a_time(limit)}
         values: Item = {}
         if statuses:
             values = {f":{index}": {"S": status} for index, status in enumerate(statuses)}
@@ -113,7 +128,7 @@ class MergedListing:
                 ScanIndexForward=False,
                 **extra,
             )
-            return shard, Stretch(items, last["sk"]["S"] if last else None)
+            return shard, Stretch([item for item in items if wanted(item)], last["sk"]["S"] if last else None)
 
         def read_all(below: dict[int, str | None]) -> Iterable[tuple[int, Stretch]]:
             return self._pool.map(read, below.keys(), below.values())

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from minoots_kernel.adapters.dynamodb.keys import DAY_S, Item, payload_key
+from minoots_kernel.adapters.dynamodb.keys import DAY_S, DEAD_LETTERS_KEPT_S, Item, payload_key
 from minoots_kernel.adapters.dynamodb.table import ConditionFailedError, Table
 from minoots_kernel.application.ports import Clock
 from minoots_kernel.domain.timer import Status, Timer
 
-__all__ = ["Payloads"]
+__all__ = ["Payloads", "kept_after_end_s"]
 
 GRACE_S: Final = 30 * DAY_S
 """How much longer than its timer a payload is kept at least, and in what steps its time moves."""
@@ -63,11 +63,18 @@ class Payloads:
         """Return when the payload may go, epoch seconds; none while nobody knows."""
         now_s = self._clock.now_ms() // 1000
         if timer.status.terminal:
-            return now_s + self._retention_s + GRACE_S
+            ended_ms = timer.failed_at_ms if timer.status is Status.FAILED else None
+            ended_s = now_s if ended_ms is None else ended_ms // 1000
+            return ended_s + kept_after_end_s(timer, self._retention_s) + GRACE_S
         if timer.timeout_ms is not None or timer.status is Status.PAUSED:
             return None
         due_s = (max(timer.fire_at_ms // 1000, now_s) // GRACE_S + 1) * GRACE_S
         return due_s + _longest_run_s(timer) + self._retention_s + GRACE_S
+
+
+def kept_after_end_s(timer: Timer, retention_s: int) -> int:
+    """Return how long a timer is kept from its end, seconds: no dead letter may outlive what it is redriven from."""
+    return max(retention_s, DEAD_LETTERS_KEPT_S) if timer.status is Status.FAILED and timer.actions else retention_s
 
 
 def _expires(at_s: int) -> Item:

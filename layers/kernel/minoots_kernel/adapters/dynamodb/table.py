@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from minoots_kernel.adapters.aws import answering
@@ -71,6 +71,34 @@ class Table:
             ConditionFailedError: If it is not, or there is no such item.
         """
         self._set(key, changes, "#version = :was", {"#version": "version"}, {":was": {"N": str(version)}})
+
+    def put_where(self, item: Item, stands: Mapping[str, Item | None]) -> None:
+        """Write an item over one of which some attributes stand as given; none for one that it has not.
+
+        Raises:
+            ConditionFailedError: If they do not, or there is no such item.
+        """
+        condition, names, values = _condition(stands)
+        given: dict[str, Any] = {"ExpressionAttributeValues": values} if values else {}
+        try:
+            with answering(WHO):
+                self._client.put_item(
+                    TableName=self._name,
+                    Item=item,
+                    ConditionExpression=condition,
+                    ExpressionAttributeNames=names,
+                    **given,
+                )
+        except self._refused as error:
+            raise ConditionFailedError(_was_first_try(error)) from error
+
+    def set_where(self, key: Item, changes: dict[str, Any], stands: Mapping[str, Item | None]) -> None:
+        """Set and remove attributes of an item of which some attributes stand as given; none for one it has not.
+
+        Raises:
+            ConditionFailedError: If they do not, or there is no such item.
+        """
+        self._set(key, changes, *_condition(stands))
 
     def set_if_there(self, key: Item, changes: dict[str, Any]) -> None:
         """Set and remove attributes of an item; an attribute without a value is removed.
@@ -174,6 +202,19 @@ class Table:
         with answering(WHO):
             reply = self._client.query(TableName=self._name, **arguments)
         return reply["Items"], reply.get("LastEvaluatedKey")
+
+
+def _condition(stands: Mapping[str, Item | None]) -> tuple[str, dict[str, str], Item]:
+    """Return the condition that attributes stand as given, with its names and values."""
+    condition, names, values = "attribute_exists(pk)", {}, {}
+    for index, (name, value) in enumerate(stands.items()):
+        names[f"#was{index}"] = name
+        if value is None:
+            condition += f" AND attribute_not_exists(#was{index})"
+        else:
+            values[f":was{index}"] = value
+            condition += f" AND #was{index} = :was{index}"
+    return condition, names, values
 
 
 def _was_first_try(error: ClientError) -> bool:

@@ -20,7 +20,7 @@ from minoots_kernel.adapters.dynamodb.keys import (
     timer_key,
 )
 from minoots_kernel.adapters.dynamodb.listing import MergedListing
-from minoots_kernel.adapters.dynamodb.payloads import Payloads
+from minoots_kernel.adapters.dynamodb.payloads import Payloads, kept_after_end_s
 from minoots_kernel.adapters.dynamodb.table import ConditionFailedError, Table
 from minoots_kernel.application.ports import Clock, Page, TimerKey
 from minoots_kernel.domain.errors import AlreadyExistsError, InvalidTimerError, VersionMismatchError
@@ -61,7 +61,7 @@ class DynamoTimerStore:
     Args:
         client: Client of DynamoDB.
         table: The table's name.
-        retention_days: How long an ended timer is kept.
+        retention_days: How long an ended timer is kept; one that failed at least as long as its dead letters.
         clock: Tells when a timer ended for good.
     """
 
@@ -129,10 +129,15 @@ class DynamoTimerStore:
         if before.timeout_ms is not None:
             differing["beaten"] = None
         ends = after.status.terminal and not before.status.terminal
+        redriven = before.status.terminal and not after.status.terminal
         if ends:
-            differing["expiresAt"] = {"N": str(self._clock.now_ms() // 1000 + self._retention_s)}
+            kept_s = kept_after_end_s(after, self._retention_s)
+            differing["expiresAt"] = {"N": str(self._clock.now_ms() // 1000 + kept_s)}
+        elif redriven:
+            differing["expiresAt"] = None
         # Only these may change how long a payload is needed; whether there is one is known only by writing it out.
-        moved = after.generation != before.generation or (ends and before.timeout_ms is not None)
+        kept_otherwise = before.timeout_ms is not None or after.status is Status.FAILED
+        moved = after.generation != before.generation or (ends and kept_otherwise) or redriven
         large = moved and len(spec_to_json(after.spec).encode()) > MAX_SPEC_BYTES
         if large:
             self._payloads.before_change(before, after)

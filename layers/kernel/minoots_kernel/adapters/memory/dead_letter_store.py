@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from bisect import insort
 from collections import defaultdict
+from dataclasses import replace
 from threading import Lock
 
 from minoots_kernel.adapters.memory.listing import page_below
 from minoots_kernel.application.ports import Page
-from minoots_kernel.domain.dead_letters import DeadLetter
+from minoots_kernel.domain.dead_letters import ANY_LETTER, DeadLetter, LetterFilter, LetterState, follows
 
 __all__ = ["MemoryDeadLetterStore"]
 
@@ -23,24 +24,46 @@ class MemoryDeadLetterStore:
 
     @property
     def letters(self) -> list[DeadLetter]:
-        """Every dead letter, in the order they came."""
+        """Every letter that is dead, in the order they came."""
         with self._lock:
-            return list(self._letters.values())
+            return [letter for letter in self._letters.values() if letter.state is LetterState.DEAD]
 
     def put(self, letter: DeadLetter) -> None:
-        """Store a dead letter; storing it again changes nothing."""
+        """Store a dead letter, in the place of one of an earlier death; see the port."""
+        key = (letter.tenant_id, letter.id)
         with self._lock:
-            if (letter.tenant_id, letter.id) not in self._letters:
-                self._letters[letter.tenant_id, letter.id] = letter
+            earlier = self._letters.get(key)
+            if earlier is None:
+                self._letters[key] = letter
                 insort(self._ids[letter.tenant_id], letter.id)
+            else:
+                self._letters[key] = follows(letter, earlier) or earlier
 
-    def page(self, tenant_id: str, *, limit: int, position: str | None = None) -> Page[DeadLetter]:
-        """List a tenant's dead letters by descending id."""
+    def get(self, tenant_id: str, letter_id: str) -> DeadLetter | None:
+        """Return a letter, dead or not; see the port."""
+        return self._letters.get((tenant_id, letter_id))
+
+    def mark(self, letter: DeadLetter, state: LetterState, at_ms: int) -> None:
+        """Write down what became of a letter that was dead; see the port."""
+        key = (letter.tenant_id, letter.id)
+        with self._lock:
+            stored = self._letters.get(key)
+            if stored is None or stored.state is not LetterState.DEAD or stored.death != letter.death:
+                return
+            marked = replace(stored, state=state, changed_at_ms=at_ms)
+            if state is LetterState.DISCARDED:
+                marked = replace(marked, request={}, reason="", attempts=(), labels={})
+            self._letters[key] = marked
+
+    def page(
+        self, tenant_id: str, *, wanted: LetterFilter = ANY_LETTER, limit: int, position: str | None = None
+    ) -> Page[DeadLetter]:
+        """List a tenant's letters that are dead, by descending id."""
         with self._lock:
             return page_below(
                 self._ids.get(tenant_id, []),
                 position,
                 limit,
                 lambda letter_id: self._letters[tenant_id, letter_id],
-                lambda _: True,
+                wanted.matches,
             )
