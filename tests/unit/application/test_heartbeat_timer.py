@@ -171,6 +171,23 @@ def test_a_lap_that_was_counted_unheard_with_a_beat_on_top_is_still_given_its_wa
     assert world.fire(wake_up(timer)) is FireOutcome.DROPPED, "a mere duplicate is dropped"
 
 
+def test_a_wake_up_that_finds_its_timer_fired_as_it_sends_on_hands_over_what_was_not_sent() -> None:
+    world = World()
+    timer = watched(world, "30s", "a")
+    world.clock.advance(20_000)
+    world.beat(DEMO, timer.id)
+    world.clock.advance_to(timer.fire_at_ms)
+
+    def fired_by_the_next_lap_and_not_sent() -> None:
+        world.clock.advance_to(world.now(timer).fire_at_ms)
+        with pytest.raises(Crash):
+            replace(world.fire, action_queue=crashing(world.action_queue, "send"))(wake_up(timer, lap=1))
+
+    hiding = HidingStore(world.store, fired_by_the_next_lap_and_not_sent)
+    assert replace(world.fire, store=hiding)(wake_up(timer)) is FireOutcome.REDISPATCHED
+    assert [one.message.action_id for one in world.action_queue.sent] == ["a"]
+
+
 def test_a_schedule_that_cannot_be_made_brings_the_wake_up_back() -> None:
     world = World()
     timer = watched(world, "6h")

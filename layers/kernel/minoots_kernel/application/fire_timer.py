@@ -121,8 +121,11 @@ class FireTimer:
             rewake = Rewake(wake_up.generation, wake_up.lap)
             following = wake_up_for(change_timer(self.store, timer, rewake, now_ms).timer)
         except StaleHintError as error:
+            again = again or error.unsure
             read = self.store.get(TimerKey(wake_up.tenant_id, wake_up.timer_id))
-            if not (again or error.unsure) or read is None or not read.status.pending:
+            if read is not None and not read.status.pending:
+                return self._finish_what_was_begun(wake_up, again=again)
+            if not again or read is None:
                 return FireOutcome.DROPPED
             following = wake_up_for(read)
             if (following.generation, following.lap) != (wake_up.generation, wake_up.lap + 1):
