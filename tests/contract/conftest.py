@@ -13,6 +13,7 @@ import pytest
 from moto import mock_aws
 
 from minoots_kernel.adapters import aws
+from minoots_kernel.adapters.dynamodb.circuit_store import DynamoCircuitStore
 from minoots_kernel.adapters.dynamodb.command_template_store import DynamoCommandTemplateStore
 from minoots_kernel.adapters.dynamodb.dead_letter_store import DynamoDeadLetterStore
 from minoots_kernel.adapters.dynamodb.destination_store import DynamoDestinationStore
@@ -21,6 +22,7 @@ from minoots_kernel.adapters.dynamodb.key_store import DynamoKeyStore
 from minoots_kernel.adapters.dynamodb.parked_record_store import DynamoParkedRecordStore
 from minoots_kernel.adapters.dynamodb.timer_store import DynamoTimerStore
 from minoots_kernel.adapters.memory import (
+    MemoryCircuitStore,
     MemoryCommandTemplateStore,
     MemoryDeadLetterStore,
     MemoryDestinationStore,
@@ -31,6 +33,7 @@ from minoots_kernel.adapters.memory import (
     VirtualClock,
 )
 from minoots_kernel.application.agent_ports import CommandTemplateStore, InboxStore
+from minoots_kernel.application.circuit_ports import CircuitStore
 from minoots_kernel.application.ports import DeadLetterStore, DestinationStore, KeyStore, ParkedRecordStore, TimerStore
 from tests.contract.dynamodb_local import UnavailableError, running
 from tests.contract.faults import Wire
@@ -74,6 +77,7 @@ class Stores:
     timers: TimerStore
     dead_letters: DeadLetterStore
     destinations: DestinationStore
+    circuits: CircuitStore
     keys: KeyStore
     parked: ParkedRecordStore
     inboxes: InboxStore
@@ -145,6 +149,7 @@ def _memory() -> Stores:
         timers=MemoryTimerStore(),
         dead_letters=MemoryDeadLetterStore(),
         destinations=MemoryDestinationStore(),
+        circuits=MemoryCircuitStore(),
         keys=MemoryKeyStore(),
         parked=MemoryParkedRecordStore(),
         inboxes=MemoryInboxStore(),
@@ -161,6 +166,7 @@ def _dynamo(table: Table) -> Stores:
         timers=DynamoTimerStore(table.client, table.name, retention_days=RETENTION_DAYS, clock=clock),
         dead_letters=DynamoDeadLetterStore(table.client, table.name),
         destinations=DynamoDestinationStore(table.client, table.name),
+        circuits=DynamoCircuitStore(table.client, table.name, clock),
         keys=DynamoKeyStore(table.client, table.name),
         parked=DynamoParkedRecordStore(table.client, table.name, clock),
         inboxes=DynamoInboxStore(table.client, table.name),

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from minoots_kernel.domain.circuits import Limits, Pace
 from minoots_kernel.domain.destinations import Destination, SigningSecret, disabled, enabled, gone_url
 from minoots_kernel.domain.errors import AlreadyExistsError, InvalidTimerError, VersionMismatchError
 from tests.contract.conftest import Stores
@@ -26,6 +27,7 @@ def a_destination(tenant: str, name: str = "billing", **changes: Any) -> Destina
         auth_names=("Authorization", "X-Team"),
         sealed_auth="sealed-headers",
         version=3,
+        limits=Limits(Pace(2.5, 10), 4),
     )
     return replace(made, **changes)
 

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from minoots_contract.timers import CreateTimerRequest
 from minoots_kernel.adapters.emf import EmfMetrics
 from minoots_kernel.adapters.memory import (
     MemoryActionQueue,
+    MemoryCircuitStore,
     MemoryDeadLetterStore,
     MemoryTimerStore,
     MemoryWakeQueue,
@@ -19,8 +21,11 @@ from minoots_kernel.adapters.memory import (
     VirtualClock,
 )
 from minoots_kernel.application.fire_timer import FireTimer
+from minoots_kernel.application.protect import Protect
 from minoots_kernel.application.sweep_timers import SweepTimers
+from minoots_kernel.domain.circuits import FAILURES_TO_OPEN, Call
 from minoots_kernel.domain.creation import new_timer
+from minoots_kernel.domain.errors import TransientActionError
 from minoots_kernel.domain.messages import WakeUp
 from tests.template.alarm_evaluation import Metric, Samples, raised
 from tests.template.expanded import DEAD_LETTER_QUEUES, FUNCTIONS, RUNBOOKS, STREAM_FUNCTIONS, Resources
@@ -89,6 +94,7 @@ TROUBLES: Mapping[str, Trouble] = {
     "EventFabricAgeAlarm": Trouble(of_function("IteratorAge", "EventFabricFunction"), 301_000, minutes=3),
     "ControlPlaneFailuresAlarm": Trouble(FAILURES, 6),
     "SweepRepairsAlarm": Trouble(own("SweepRepairs"), 1),
+    "CircuitsOpenedAlarm": Trouble(own("CircuitsOpened"), 1),
     "LatenessAlarm": Trouble(own("Lateness"), 2_001, minutes=10),
     **{
         function.replace("Function", f"{what}Alarm"): Trouble(of_function(what, function), 1)
@@ -239,6 +245,18 @@ def test_timers_that_fire_on_time_raise_no_alarm(alarms: Alarms, capsys: pytest.
 def test_what_the_sweep_repairs_raises_its_alarm(alarms: Alarms, capsys: pytest.CaptureFixture[str]) -> None:
     one_late_timer(40_000, sweep)
     assert those_raised(alarms, emitted(capsys)) == {"SweepRepairsAlarm"}
+
+
+def test_a_receiver_that_fails_again_and_again_raises_its_alarm(
+    alarms: Alarms, capsys: pytest.CaptureFixture[str]
+) -> None:
+    metrics = EmfMetrics()
+    shield = Protect(MemoryCircuitStore(), VirtualClock(DUE_MS), metrics, lambda *_: nullcontext())
+    for _ in range(FAILURES_TO_OPEN):
+        with pytest.raises(TransientActionError), shield.admitted(Call("demo", "h:example.org:443")):
+            raise TransientActionError("busy", 503)
+    metrics.flush()
+    assert those_raised(alarms, emitted(capsys)) == {"CircuitsOpenedAlarm"}
 
 
 # Runbooks

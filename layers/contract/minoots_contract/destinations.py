@@ -7,6 +7,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints, field_validator
 
+from minoots_contract.limits import MAX_IN_FLIGHT, RateLimit
 from minoots_contract.model import Duration, Instant, WireModel
 from minoots_contract.signatures import parse_secret
 from minoots_contract.templates import placeholders
@@ -57,6 +58,15 @@ class PutDestinationRequest(WireModel):
     signing_secret: _SigningSecret | None = Field(
         default=None, description="`whsec_` and base64, for a new destination; made here without it."
     )
+    rate_limit: RateLimit | None = Field(
+        default=None, description="How many attempts may begin. Left out: as it was; null: no limit any more."
+    )
+    max_in_flight: int | None = Field(
+        default=None,
+        ge=1,
+        le=MAX_IN_FLIGHT,
+        description="How many attempts may be under way at once. Left out: as it was; null: no limit any more.",
+    )
 
     @field_validator("url")
     @classmethod
@@ -102,6 +112,8 @@ class DestinationReply(WireModel):
     disabled_reason: str | None = None
     auth_headers: list[str] = Field(default_factory=list, description="The names; the values are never shown.")
     signing_secrets: list[SigningSecretReply] = Field(default_factory=list, description="The newest first.")
+    rate_limit: RateLimit | None = None
+    max_in_flight: int | None = None
     created_at: Instant
     updated_at: Instant
 

@@ -22,6 +22,7 @@ __all__ = [
     "DeadLetterReply",
     "HealthReply",
     "HeartbeatReply",
+    "PutOffReply",
     "TimelineEntry",
     "TimerPage",
     "TimerReply",
@@ -121,6 +122,14 @@ class AttemptReply(WireModel):
     )
 
 
+class PutOffReply(WireModel):
+    """That an attempt waits because its receiver, or its tenant, must not be asked for more now."""
+
+    times: int = Field(description="How often, since the attempt before it.")
+    since: Instant
+    reason: str
+
+
 class ActionReply(WireModel):
     """How far an action of a fired timer has come."""
 
@@ -129,6 +138,9 @@ class ActionReply(WireModel):
     delivery_id: str = Field(description="The `webhook-id` that every attempt carries.")
     attempts: list[AttemptReply] = Field(default_factory=list)
     next_attempt_at: Instant | None = None
+    put_off: PutOffReply | None = Field(
+        default=None, description="Present while the next attempt is put off; that is no attempt."
+    )
 
 
 class TimerReply(WireModel):

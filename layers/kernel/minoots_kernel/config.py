@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from minoots_contract.late_policy import LatePolicy, parse_late_policy
+from minoots_contract.limits import MAX_IN_FLIGHT
 
 __all__ = ["ConfigurationError", "Settings"]
 
@@ -57,6 +58,9 @@ class Settings(BaseModel):
     allowed_functions: Words = ()
     allowed_state_machines: Words = ()
     secrets_key: str = ""
+    protection: Literal["on", "off"] = "on"
+    tenant_max_in_flight: int = Field(default=0, ge=0, le=MAX_IN_FLIGHT)
+    tenant_per_second: float = Field(default=0, ge=0, le=1000)
 
     @classmethod
     def from_env(cls, env: Mapping[str, str], *needed: str) -> Settings:

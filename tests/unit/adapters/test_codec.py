@@ -26,6 +26,7 @@ from minoots_kernel.adapters.dynamodb.codec import (
     timer_to_item,
 )
 from minoots_kernel.adapters.dynamodb.keys import check_shard
+from minoots_kernel.domain.put_offs import PutOffs
 from minoots_kernel.domain.timer import (
     ActionState,
     ActionStatus,
@@ -104,6 +105,8 @@ states = st.builds(
     next_attempt_at_ms=maybe,
     redriven=st.just(Redriven()) | st.builds(Redriven, st.integers(1, 9), st.integers(0, 100), st.none() | names),
     discarded=st.booleans(),
+    put_off=st.none()
+    | st.builds(PutOffs, st.integers(1, 99), instants, st.text(), st.sampled_from([None, "destination", "tenant"])),
 )
 moments = st.builds(Moment, names, instants, st.integers(1, 99), st.none() | names, st.none() | names)
 timers = st.builds(
@@ -133,7 +136,7 @@ timers = st.builds(
     beat_at_ms=maybe,
     beats=st.integers(0, 10**9),
     lap=st.integers(0, 10**6),
-    actions=st.lists(states, max_size=3).map(tuple),
+    actions=st.lists(states, max_size=3, unique_by=lambda state: state.id).map(tuple),
     timeline=st.lists(moments, min_size=1, max_size=5).map(tuple),
     remembered=st.lists(st.builds(Remembered, names, names), max_size=4).map(tuple),
 )

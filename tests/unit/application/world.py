@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from minoots_contract.changes import CancelTimerRequest
@@ -11,6 +12,7 @@ from minoots_kernel.adapters.agents.http import HttpAgentReceiver
 from minoots_kernel.adapters.agents.inbox import InboxReceiver
 from minoots_kernel.adapters.memory import (
     MemoryActionQueue,
+    MemoryCircuitStore,
     MemoryCommandTemplateStore,
     MemoryDeadLetterStore,
     MemoryDestinationStore,
@@ -35,9 +37,11 @@ from minoots_kernel.application.performers.webhook import WebhookPerformer
 from minoots_kernel.application.performers.workflow_event import WorkflowEventPerformer
 from minoots_kernel.application.ports import Delayed, TimerKey
 from minoots_kernel.application.prepare_actions import PrepareActions
+from minoots_kernel.application.protect import Protect
 from minoots_kernel.application.run_action import RunAction
 from minoots_kernel.application.sweep_timers import SweepTimers
 from minoots_kernel.domain.answers import Answer
+from minoots_kernel.domain.circuits import NO_LIMITS, Limits
 from minoots_kernel.domain.errors import ActionError, MinootsError, UnknownHintError, VersionMismatchError
 from minoots_kernel.domain.events import TimerChange
 from minoots_kernel.domain.messages import ActionMessage, WakeUp
@@ -189,15 +193,35 @@ class Receiver:
         return Answer(answer if isinstance(answer, int) else answer())
 
 
+class Watcher:
+    """Tells of calls under way that they are slow, when somebody says so."""
+
+    def __init__(self) -> None:
+        self.under_way: list[Callable[[], None]] = []
+
+    @contextmanager
+    def __call__(self, _delay_ms: int, call: Callable[[], None]) -> Iterator[None]:
+        self.under_way.append(call)
+        try:
+            yield
+        finally:
+            self.under_way.remove(call)
+
+    def all_are_slow(self) -> None:
+        for call in list(self.under_way):
+            call()
+
+
 class World:
     """Every use case, over one set of ports.
 
     Args:
         faults: Around every port but the clock and the metrics.
         redelivers: Whether a message whose handling ended badly comes back after its visibility timeout.
+        tenant: What holds for every tenant.
     """
 
-    def __init__(self, faults: Faults | None = None, *, redelivers: bool = True) -> None:
+    def __init__(self, faults: Faults | None = None, *, redelivers: bool = True, tenant: Limits = NO_LIMITS) -> None:
         around = faults.around if faults else lambda port: port
         self.redelivers = redelivers
         self.clock = VirtualClock(NOW_MS)
@@ -217,6 +241,8 @@ class World:
         prepare_actions = PrepareActions(self.allowed, self.templates)
         self.beat = HeartbeatTimer(store, self.clock)
         self.change = ChangeOfMind(store, wake_queue, self.clock)
+        self.circuits, self.watch = MemoryCircuitStore(), Watcher()
+        self.shield = Protect(around(self.circuits), self.clock, self.metrics, self.watch, tenant, lambda _: 0)
         self.destinations, self.secret_box = MemoryDestinationStore(), MemorySecretBox()
         checks = (CheckWebhooks(around(self.destinations)),)
         self.create = CreateTimer(store, wake_queue, self.clock, SequentialIds(), prepare_actions, checks=checks)
@@ -241,9 +267,9 @@ class World:
         receiver = around(self.receiver)
         http, inbox = HttpAgentReceiver(receiver), InboxReceiver(around(self.inboxes))
         ways = {"langchain": http, "autogen": http, "custom": http, "inbox": inbox}
-        agents = AgentPerformer(ways, self.templates)
+        agents = AgentPerformer(ways, self.templates, self.shield)
         return {
-            "webhook": WebhookPerformer(receiver, around(self.destinations), self.secret_box, self.clock),
+            "webhook": WebhookPerformer(receiver, around(self.destinations), self.secret_box, self.clock, self.shield),
             "workflow_event": WorkflowEventPerformer(around(self.targets), self.allowed),
             "agent_prompt": agents,
             "command": agents,

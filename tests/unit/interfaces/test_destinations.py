@@ -89,6 +89,44 @@ def test_changing_a_destination_keeps_its_secrets_and_its_headers_unless_they_ar
     assert put(api, authHeaders={}).json["authHeaders"] == []
 
 
+def test_limits_stay_as_they_were_unless_they_are_given_and_null_takes_one_away(api: Api) -> None:
+    made = put(api, rateLimit={"perSecond": 2.5, "burst": 10}, maxInFlight=4).json
+    assert (made["rateLimit"], made["maxInFlight"]) == ({"perSecond": 2.5, "burst": 10}, 4)
+    put(api)
+    assert (get(api).json["rateLimit"], get(api).json["maxInFlight"]) == ({"perSecond": 2.5, "burst": 10}, 4)
+    changed = put(api, rateLimit={"perSecond": 1}, maxInFlight=None).json
+    assert changed["rateLimit"] == {"perSecond": 1, "burst": 1}
+    assert "maxInFlight" not in changed
+    put(api, rateLimit=None)
+    assert "rateLimit" not in get(api).json
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"rateLimit": {"perSecond": 0}}, "rateLimit.perSecond"),
+        ({"rateLimit": {"perSecond": 1001}}, "rateLimit.perSecond"),
+        ({"rateLimit": {"perSecond": 1, "burst": 0}}, "rateLimit.burst"),
+        ({"rateLimit": {"burst": 3}}, "rateLimit.perSecond"),
+        ({"rateLimit": 5}, "rateLimit"),
+        ({"maxInFlight": 0}, "maxInFlight"),
+        ({"maxInFlight": 101}, "maxInFlight"),
+        ({"maxInFlight": 2.5}, "maxInFlight"),
+    ],
+)
+def test_a_limit_that_does_not_fit_names_the_field(api: Api, body: dict[str, Any], field: str) -> None:
+    answer = put(api, **body)
+    assert answer.status == 400
+    assert [error["field"] for error in answer.json["errors"]] == [field]
+
+
+@pytest.mark.parametrize("limit", [{"rateLimit": {"perSecond": 1}}, {"maxInFlight": 1}])
+def test_the_default_destination_has_no_limits_for_it_stands_for_any_url(api: Api, limit: dict[str, Any]) -> None:
+    answer = api.call("PUT", "/destinations/default", body=limit)
+    assert answer.status == 400
+    assert [error["field"] for error in answer.json["errors"]] == list(limit)
+
+
 def test_a_second_signing_secret_is_a_rotation_not_a_change(api: Api) -> None:
     put(api)
     refused = put(api, signingSecret=MINE)

@@ -1,4 +1,4 @@
-"""Make a destination, or change its URL and auth headers."""
+"""Make a destination, or change its URL, auth headers and limits."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from minoots_contract.destinations import PutDestinationRequest
 from minoots_contract.signatures import format_secret
 from minoots_kernel.application.change_destination import change_destination
 from minoots_kernel.application.ports import Clock, DestinationStore, SecretBox
-from minoots_kernel.domain.destinations import Destination, SigningSecret, check_url
+from minoots_kernel.domain.circuits import NO_LIMITS, Limits
+from minoots_kernel.domain.destinations import Destination, SigningSecret, check_limits, check_url, with_limits
 from minoots_kernel.domain.errors import AlreadyExistsError
 from minoots_kernel.domain.tenancy import Principal
 
@@ -65,11 +66,13 @@ class PutDestination:
         """
         tenant_id = principal.tenant_id
         check_url(name, request.url, tuple(request.auth_headers or ()))
+        limits = _limited(NO_LIMITS, request)
+        check_limits(name, limits)
         if self.store.get_many(tenant_id, [name]):
             return self._change(tenant_id, name, request)
         now_ms = self.clock.now_ms()
         secret, made = self.secrets(tenant_id, name, request.signing_secret, now_ms)
-        new = Destination(tenant_id, name, request.url, now_ms, now_ms, secrets=(secret,))
+        new = Destination(tenant_id, name, request.url, now_ms, now_ms, secrets=(secret,), limits=limits)
         new = self._with_auth(new, request.auth_headers)
         self.store.create(new)
         return MadeSecret(new, made, created=True)
@@ -84,6 +87,7 @@ class PutDestination:
 
         def change(before: Destination) -> Destination:
             moved = replace(before, url=request.url, updated_at_ms=now_ms, version=before.version + 1)
+            moved = replace(moved, limits=_limited(before.limits, request))
             return self._with_auth(moved, request.auth_headers)
 
         return MadeSecret(change_destination(self.store, tenant_id, name, change))
@@ -96,3 +100,7 @@ class PutDestination:
         text = json.dumps(headers, separators=(",", ":"))
         sealed = self.secrets.box.seal(destination.tenant_id, destination.name, text)
         return replace(destination, auth_names=tuple(sorted(headers)), sealed_auth=sealed)
+
+
+def _limited(before: Limits, request: PutDestinationRequest) -> Limits:
+    return with_limits(before, request.model_fields_set, request.rate_limit, request.max_in_flight)

@@ -22,6 +22,7 @@ from minoots_kernel.application.ports import (
     WakeQueue,
     WakeSchedules,
 )
+from minoots_kernel.application.put_off import put_off_attempt, put_off_too_long
 from minoots_kernel.domain.commands import RecordAttempt
 from minoots_kernel.domain.dispatch import message_for, released_at
 from minoots_kernel.domain.errors import (
@@ -29,6 +30,7 @@ from minoots_kernel.domain.errors import (
     DependencyUnavailableError,
     MinootsError,
     PermanentActionError,
+    PutOffError,
     StaleHintError,
     TransientActionError,
     UnknownHintError,
@@ -92,7 +94,11 @@ class RunAction:
         self._run(timer, state, again=again)
 
     def _run(self, timer: Timer, state: ActionState, *, again: bool) -> None:
-        outcome = self._attempt(timer, state)
+        try:
+            outcome = self._attempt(timer, state)
+        except PutOffError as put_off:
+            self._put_off(timer, state, put_off, again=again)
+            return
         try:
             transition = change_timer(self.store, timer, outcome, outcome.attempt.ended_at_ms)
         except StaleHintError:
@@ -102,6 +108,15 @@ class RunAction:
         if after is not None:
             released = [message_for(transition.timer, other) for other in transition.released]
             self._send_what_follows(transition.timer, after, released)
+
+    def _put_off(self, timer: Timer, state: ActionState, put_off: PutOffError, *, again: bool) -> None:
+        """Write first that the attempt is due later, then send its message, as after an attempt that failed."""
+        self.metrics.count("AttemptsPutOff")
+        story = {"timerId": timer.id, "actionId": state.id, "reason": put_off.reason}
+        logger.info("attempt put off", extra=story)
+        later = put_off_attempt(self.store, timer, state, put_off, self.clock.now_ms(), again=again)
+        if later is not None:
+            self._send_attempt(*later)
 
     def _after_stale(self, timer: Timer, outcome: RecordAttempt, *, again: bool) -> None:
         """Find out whose outcome stands: a twin's, who sends what follows it, or ours, whose answer was lost.
@@ -146,6 +161,10 @@ class RunAction:
             return self._perform(timer, state, now_ms), None
         except ActionError as error:
             return error.answer, error
+        except PutOffError as put_off:
+            if not put_off_too_long(state, put_off, now_ms):
+                raise
+            return Performed(), TransientActionError(f"not sent: {put_off.reason}")
         except MinootsError:
             raise  # nothing was tried: the message comes back
         except Exception as error:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Mapping
+from functools import cache
 
 import httpx
 
@@ -17,6 +19,7 @@ from minoots_kernel.adapters.webhook.conversation import Conversations
 from minoots_kernel.adapters.webhook.guard import AddressGuard
 from minoots_kernel.adapters.webhook.sender import HttpWebhookSender
 from minoots_kernel.application.agent_ports import AgentReceiver
+from minoots_kernel.application.circuit_ports import Shield
 from minoots_kernel.application.performers.agent import AgentPerformer
 from minoots_kernel.application.performers.webhook import WebhookPerformer
 from minoots_kernel.application.performers.workflow_event import WorkflowEventPerformer
@@ -24,6 +27,7 @@ from minoots_kernel.application.ports import ActionPerformer, Clock, Metrics
 from minoots_kernel.application.run_action import RunAction
 from minoots_kernel.bootstrap import parts, surroundings
 from minoots_kernel.bootstrap.lazy import Handler
+from minoots_kernel.bootstrap.shielding import shield_of
 from minoots_kernel.config import Settings
 from minoots_kernel.domain.messages import ActionMessage
 from minoots_kernel.interfaces.queues import QueueConsumer
@@ -43,11 +47,10 @@ def build(env: Mapping[str, str]) -> Handler:
     dead_letters = DynamoDeadLetterStore(parts.client("dynamodb", env), settings.table)
     wake_queue, action_queue = parts.wake_queue(settings, env), parts.action_queue(settings, env)
     schedules = parts.schedules(settings, env)
-    performers = _performers(settings, env, clock)
-
     visibility = parts.visibility(settings.action_queue_url, env)
 
     def make(metrics: Metrics) -> Handler:
+        performers = _performers(settings, env, clock, shield_of(settings, env, clock, metrics))
         run = RunAction(store, dead_letters, wake_queue, schedules, action_queue, performers, clock, metrics)
         return QueueConsumer(
             lambda body, again: run(ActionMessage.from_json(body), again=again),
@@ -59,10 +62,15 @@ def build(env: Mapping[str, str]) -> Handler:
     return observed(settings, make)
 
 
-def _performers(settings: Settings, env: Mapping[str, str], clock: Clock) -> dict[str, ActionPerformer]:
+@cache
+def _tls() -> ssl.SSLContext:
+    """Return the process's context for all that goes out: reading the authorities' certificates costs some 50 ms."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
+def _performers(settings: Settings, env: Mapping[str, str], clock: Clock, shield: Shield) -> dict[str, ActionPerformer]:
     guard = AddressGuard(settings.allowed_private_hosts)
-    # One context for both: reading the authorities' certificates costs some 50 ms.
-    tls = httpx.create_ssl_context(trust_env=False)
+    tls = _tls()
     webhooks = HttpWebhookSender(guard, tls=tls)
     targets = AwsTargets(lambda service, region: parts.client_in(service, region, env), settings.event_bus)
     dynamodb = parts.client("dynamodb", env)
@@ -74,10 +82,10 @@ def _performers(settings: Settings, env: Mapping[str, str], clock: Clock) -> dic
         "custom": http,
         "inbox": InboxReceiver(DynamoInboxStore(dynamodb, settings.table)),
     }
-    agents = AgentPerformer(receivers, DynamoCommandTemplateStore(dynamodb, settings.table))
+    agents = AgentPerformer(receivers, DynamoCommandTemplateStore(dynamodb, settings.table), shield)
     return {
         "webhook": WebhookPerformer(
-            webhooks, parts.destinations(settings, env), parts.secret_box(settings, env), clock
+            webhooks, parts.destinations(settings, env), parts.secret_box(settings, env), clock, shield
         ),
         "workflow_event": WorkflowEventPerformer(targets, parts.allowed_targets(settings)),
         "agent_prompt": agents,

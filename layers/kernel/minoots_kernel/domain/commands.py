@@ -18,6 +18,7 @@ __all__ = [
     "Fire",
     "FireNow",
     "Pause",
+    "PutOff",
     "Recheck",
     "RecordAttempt",
     "Redrive",
@@ -135,6 +136,26 @@ class RecordAttempt:
 
 
 @dataclass(frozen=True, slots=True)
+class PutOff:
+    """An attempt of an action may not be made now: it is to be made later, and has not been made.
+
+    Attributes:
+        attempt: The attempt's number.
+        times: How often it had been put off before, as it was read.
+        reason: Why, one line.
+        not_before_ms: When there may be hope, epoch milliseconds.
+        turn: Whose limit has a turn for it at that instant, `destination` or `tenant`, if one has.
+    """
+
+    action_id: str
+    attempt: int
+    times: int
+    reason: str
+    not_before_ms: int
+    turn: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Recheck:
     """The sweep has looked at the timer of this generation and wants to look again later.
 
@@ -187,4 +208,4 @@ class Discard:
     reason: str | None = None
 
 
-Command = Arm | Fire | Change | RecordAttempt | Recheck | Rewake | Bury | Redrive | Discard
+Command = Arm | Fire | Change | RecordAttempt | PutOff | Recheck | Rewake | Bury | Redrive | Discard

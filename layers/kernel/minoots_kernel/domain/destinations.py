@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Final
@@ -13,18 +14,22 @@ from minoots_contract.destinations import (
     DestinationWithSecret,
     SigningSecretReply,
 )
+from minoots_contract.limits import RateLimit
+from minoots_kernel.domain.circuits import NO_LIMITS, Limits, Pace
 from minoots_kernel.domain.errors import InvalidTimerError, NotFoundError, StateConflictError
 
 __all__ = [
     "MAX_SECRETS",
     "Destination",
     "SigningSecret",
+    "check_limits",
     "check_url",
     "destination_reply",
     "disabled",
     "enabled",
     "gone_url",
     "name_of_url",
+    "with_limits",
     "with_secret",
     "without_secret",
 ]
@@ -64,6 +69,7 @@ class Destination:
         version: Rises by one with each write.
         disabled_at_ms: Since when it wants no more.
         disabled_reason: Why.
+        limits: How much it may be asked for.
     """
 
     tenant_id: str
@@ -77,6 +83,7 @@ class Destination:
     version: int = 1
     disabled_at_ms: int | None = None
     disabled_reason: str | None = None
+    limits: Limits = NO_LIMITS
 
 
 def check_url(name: str, url: str | None, auth_names: tuple[str, ...]) -> None:
@@ -95,6 +102,33 @@ def check_url(name: str, url: str | None, auth_names: tuple[str, ...]) -> None:
         raise _refused("url", f"'{DEFAULT_DESTINATION}' is for webhooks to any URL: leave it out")
     if auth_names:
         raise _refused("authHeaders", f"they would go to any URL: give them to another destination than '{name}'")
+
+
+def check_limits(name: str, limits: Limits) -> None:
+    """Hold a destination to what its name stands for.
+
+    Raises:
+        InvalidTimerError: If it cannot have limits.
+    """
+    if name == DEFAULT_DESTINATION and limits != NO_LIMITS:
+        field = "rateLimit" if limits.pace else "maxInFlight"
+        raise _refused(field, f"'{DEFAULT_DESTINATION}' is for webhooks to any URL: limit the destination of one")
+
+
+def with_limits(before: Limits, given: Set[str], rate_limit: RateLimit | None, max_in_flight: int | None) -> Limits:
+    """Return limits with those replaced that a request gave.
+
+    Args:
+        before: What holds so far.
+        given: Names of the request's fields that were not left out.
+        rate_limit: The field `rate_limit`.
+        max_in_flight: The field `max_in_flight`.
+    """
+    pace = Pace(rate_limit.per_second, rate_limit.burst) if rate_limit else None
+    return Limits(
+        pace=pace if "rate_limit" in given else before.pace,
+        max_in_flight=max_in_flight if "max_in_flight" in given else before.max_in_flight,
+    )
 
 
 def with_secret(destination: Destination, secret: SigningSecret, overlap_ms: int, now_ms: int) -> Destination:
@@ -177,10 +211,16 @@ def destination_reply(destination: Destination, now_ms: int, made: str | None = 
             for one in destination.secrets
             if one.signs_at(now_ms)
         ],
+        rate_limit=_rate_limit(destination.limits.pace),
+        max_in_flight=destination.limits.max_in_flight,
         created_at=destination.created_at_ms,
         updated_at=destination.updated_at_ms,
         signing_secret=made,
     )
+
+
+def _rate_limit(pace: Pace | None) -> RateLimit | None:
+    return RateLimit.model_construct(per_second=pace.per_second, burst=pace.burst) if pace else None
 
 
 def _changed(destination: Destination, now_ms: int, **changes: object) -> Destination:

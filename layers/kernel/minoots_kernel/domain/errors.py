@@ -18,6 +18,8 @@ ActionError(reason)                 an attempt of an action failed
 ├── TransientActionError            worth another attempt, `retry_after_ms` if the receiver named a time
 └── PermanentActionError            another attempt would end the same way
 
+PutOffError(reason)                 an attempt may not be made now; nothing was tried, and it does not count
+
 NotDueError(fire_at_ms)             a wake-up came before its time
 StaleHintError                      a hint speaks of a generation, or an attempt, that is over
 UnknownHintError                    a hint is newer than what was read: read again later
@@ -44,6 +46,7 @@ __all__ = [
     "NotDueError",
     "NotFoundError",
     "PermanentActionError",
+    "PutOffError",
     "QuotaExceededError",
     "SealedSecretError",
     "StaleHintError",
@@ -197,6 +200,24 @@ class TransientActionError(ActionError):
 
 class PermanentActionError(ActionError):
     """Another attempt would end the same way."""
+
+
+class PutOffError(Exception):
+    """An attempt may not be made now: its receiver, or its tenant, has as much to do as it may have, or fails.
+
+    Attributes:
+        reason: One line for the timer's story.
+        not_before_ms: When there may be hope, epoch milliseconds.
+        longest_ms: For how long an attempt may be put off for this before it counts as made in vain, milliseconds.
+        turn: Whose limit has a turn for the attempt at that instant, `destination` or `tenant`, if one has.
+    """
+
+    def __init__(self, reason: str, not_before_ms: int, longest_ms: int, turn: str | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.not_before_ms = not_before_ms
+        self.longest_ms = longest_ms
+        self.turn = turn
 
 
 class NotDueError(Exception):

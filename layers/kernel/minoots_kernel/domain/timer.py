@@ -11,6 +11,7 @@ from pydantic import JsonValue
 from minoots_contract.actions import Action, ActionBundle
 from minoots_contract.agents import AgentBinding
 from minoots_contract.late_policy import LatePolicy
+from minoots_kernel.domain.put_offs import PutOffs
 
 __all__ = [
     "NEVER_REDRIVEN",
@@ -106,9 +107,10 @@ class ActionState:
         tries: Attempts made so far; `attempts` may hold fewer, the latest.
         attempts: The latest attempts, oldest first.
         dispatched_at_ms: When the write that released the action was made.
-        next_attempt_at_ms: When the next attempt is due after a failed one.
+        next_attempt_at_ms: When the next attempt is due, after a failed one or because it was put off.
         redriven: How often it was taken up again after it had failed.
         discarded: Whether somebody let its dead letter go; it stays failed then.
+        put_off: That the next attempt was put off, if it was.
     """
 
     id: str
@@ -119,6 +121,7 @@ class ActionState:
     next_attempt_at_ms: int | None = None
     redriven: Redriven = NEVER_REDRIVEN
     discarded: bool = False
+    put_off: PutOffs | None = None
 
     @property
     def next_attempt(self) -> int:

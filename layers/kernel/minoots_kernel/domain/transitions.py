@@ -13,9 +13,10 @@ from typing import Any, Final
 from minoots_contract.actions import RetryPolicy
 from minoots_contract.late_policy import LatePolicy
 from minoots_kernel.domain.changes_of_mind import CHANGES
-from minoots_kernel.domain.commands import Arm, Bury, Command, Fire, Recheck, RecordAttempt, Rewake
+from minoots_kernel.domain.commands import Arm, Bury, Command, Fire, PutOff, Recheck, RecordAttempt, Rewake
 from minoots_kernel.domain.errors import NotDueError, StaleHintError, UnknownHintError
 from minoots_kernel.domain.moves import Transition, moved
+from minoots_kernel.domain.putting_off import put_off
 from minoots_kernel.domain.redrive import REDRIVES
 from minoots_kernel.domain.releasing import REDISPATCH_AFTER_MS, next_check, release
 from minoots_kernel.domain.retry import retry_delay_ms
@@ -162,6 +163,7 @@ _HANDLERS: Final[dict[type, Callable[[Timer, Any, int], Transition]]] = {
     Fire: _fire,
     **CHANGES,
     RecordAttempt: _record_attempt,
+    PutOff: put_off,
     Recheck: _recheck,
     Rewake: _rewake,
     Bury: _bury,
@@ -184,6 +186,7 @@ def _after_attempt(timer: Timer, state: ActionState, command: RecordAttempt, now
         tries=number,
         attempts=(*state.attempts, command.attempt)[-MAX_ATTEMPTS_KEPT:],
         next_attempt_at_ms=None,
+        put_off=None,
     )
     if command.attempt.outcome == "succeeded":
         return replace(tried, status=ActionStatus.SUCCEEDED)

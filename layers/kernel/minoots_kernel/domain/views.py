@@ -9,6 +9,7 @@ from minoots_contract.timers import (
     AttemptReply,
     DeadLetterReply,
     HeartbeatReply,
+    PutOffReply,
     TimelineEntry,
     TimerReply,
 )
@@ -84,6 +85,15 @@ def _action(timer: Timer, state: ActionState) -> ActionReply:
         delivery_id=delivery_id(timer.id, state.id),
         attempts=[_attempt(attempt) for attempt in state.attempts],
         next_attempt_at=state.next_attempt_at_ms,
+        put_off=_put_off(state),
+    )
+
+
+def _put_off(state: ActionState) -> PutOffReply | None:
+    if state.put_off is None:
+        return None
+    return PutOffReply.model_construct(
+        times=state.put_off.times, since=state.put_off.since_ms, reason=state.put_off.reason
     )
 
 

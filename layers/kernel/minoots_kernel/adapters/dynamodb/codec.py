@@ -1,7 +1,7 @@
 """Timers as items of the table, and back; the stream's images have the same form.
 
 What a timer does not have, its item does not have either. Beside what is the timer's own, an item has `beaten` exactly
-when its latest write was a heartbeat: the stream's readers leave such records out. Four attributes are JSON text,
+when its latest write was a heartbeat: the stream's readers leave such records out. Five attributes are JSON text,
 because the table never looks into them and a map would cost more bytes and more work:
 
 - `spec`: `{"metadata": {}, "labels": {}, "bundle": {"actions": [], "concurrency": n, "retry": [max attempts, initial
@@ -12,6 +12,7 @@ because the table never looks into them and a map would cost more bytes and more
   error, connect ms, first byte ms, excerpt], ...], times redriven, after tries, key, discarded], ...]`, times in epoch
   milliseconds; a row of an attempt ends with the last of its values that is there, and one of an action with its
   attempts if it was neither redriven nor discarded.
+- `putOff`: `{action id: [times, since, reason, whose turn]}` of actions whose next attempt was put off.
 - `timeline`: `[[event, at, version], ...]`, with who asked and why behind if anybody did.
 - `asked`: `[[digest of the key, digest of the request], ...]`, the latest changes under an idempotency key.
 
@@ -23,6 +24,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from operator import attrgetter
 from typing import Any, Final
 
@@ -30,6 +32,7 @@ from minoots_contract.actions import Action, ActionBundle, RetryPolicy
 from minoots_contract.agents import AgentBinding
 from minoots_contract.late_policy import LatePolicy
 from minoots_kernel.adapters.dynamodb.keys import Item, check_shard, tenant_of, timer_key
+from minoots_kernel.domain.put_offs import PutOffs
 from minoots_kernel.domain.timer import (
     NEVER_REDRIVEN,
     ActionState,
@@ -187,6 +190,17 @@ def _afterlife(state: ActionState) -> list[Any]:
     return [state.redriven.times, state.redriven.after_tries, state.redriven.key, int(state.discarded)]
 
 
+def _put_off(timer: Timer) -> dict[str, PutOffs]:
+    return {state.id: state.put_off for state in timer.actions if state.put_off}
+
+
+def _put_offs(found: dict[str, PutOffs]) -> Item | None:
+    if not found:
+        return None
+    rows = {name: [one.times, one.since_ms, one.reason, one.turn] for name, one in sorted(found.items())}
+    return {"S": compact(rows)}
+
+
 def _timeline(moments: tuple[Moment, ...]) -> Item:
     return {"S": compact([_row(moment) for moment in moments])}
 
@@ -206,13 +220,14 @@ def _remembered(marks: tuple[Remembered, ...]) -> Item | None:
 
 # The attributes that a transition may change, with the field that each is made of. What is not here is set once.
 _CHANGING: Final[tuple[tuple[str, Callable[[Timer], Any], Callable[[Any], Item | None]], ...]] = tuple(
-    (attribute, attrgetter(field), encode)
+    (attribute, attrgetter(field) if isinstance(field, str) else field, encode)
     for attribute, field, encode in (
         ("status", "status", _status),
         ("version", "version", _number),
         ("generation", "generation", _number),
         ("fireAt", "fire_at_ms", _number),
         ("actions", "actions", _actions),
+        ("putOff", _put_off, _put_offs),
         ("timeline", "timeline", _timeline),
         ("armedAt", "armed_at_ms", _number),
         ("latePolicy", "late_policy", _late_policy),
@@ -309,14 +324,18 @@ def timer_from_item(item: Item, payload: str | None = None) -> Timer:
         beat_at_ms=_int(item, "beatAt"),
         beats=_int(item, "beats") or 0,
         lap=_int(item, "lap") or 0,
-        actions=_states(item["actions"]["S"]) if "actions" in item else (),
+        actions=_states(item) if "actions" in item else (),
         timeline=tuple(Moment(*row) for row in json.loads(item["timeline"]["S"])),
         remembered=tuple(Remembered(*row) for row in json.loads(item["asked"]["S"])) if "asked" in item else (),
     )
 
 
-def _states(text: str) -> tuple[ActionState, ...]:
-    return tuple(_state(*row) for row in json.loads(text))
+def _states(item: Item) -> tuple[ActionState, ...]:
+    states = tuple(_state(*row) for row in json.loads(item["actions"]["S"]))
+    if "putOff" not in item:
+        return states
+    put_off = {name: PutOffs(*row) for name, row in json.loads(item["putOff"]["S"]).items()}
+    return tuple(replace(state, put_off=put_off.get(state.id)) for state in states)
 
 
 def _state(

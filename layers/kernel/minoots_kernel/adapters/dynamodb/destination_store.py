@@ -11,6 +11,7 @@ from minoots_kernel.adapters.dynamodb.codec import compact
 from minoots_kernel.adapters.dynamodb.keys import DAY_S, Item, destination_key, storable
 from minoots_kernel.adapters.dynamodb.table import ConditionFailedError, Table
 from minoots_kernel.application.ports import Page
+from minoots_kernel.domain.circuits import NO_LIMITS, Limits, Pace
 from minoots_kernel.domain.destinations import Destination, SigningSecret
 from minoots_kernel.domain.errors import AlreadyExistsError, InvalidTimerError, VersionMismatchError
 
@@ -103,6 +104,10 @@ def _to_item(destination: Destination) -> Item:
         item["authNames"] = {"S": compact(list(destination.auth_names))}
     if destination.disabled_at_ms is not None:
         item["disabledAt"] = {"N": str(destination.disabled_at_ms)}
+    if destination.limits != NO_LIMITS:
+        pace = destination.limits.pace
+        row = [pace and pace.per_second, pace and pace.burst, destination.limits.max_in_flight]
+        item["limits"] = {"S": compact(row)}
     if destination.name.startswith(UNNAMED_PREFIX):
         item["expiresAt"] = {"N": str(destination.updated_at_ms // 1000 + UNNAMED_RETENTION_S)}
     return item
@@ -121,4 +126,10 @@ def _from_item(item: Item) -> Destination:
         version=int(item["version"]["N"]),
         disabled_at_ms=int(item["disabledAt"]["N"]) if "disabledAt" in item else None,
         disabled_reason=item["disabledReason"]["S"] if "disabledReason" in item else None,
+        limits=_limits(item["limits"]["S"]) if "limits" in item else NO_LIMITS,
     )
+
+
+def _limits(text: str) -> Limits:
+    per_second, burst, max_in_flight = json.loads(text)
+    return Limits(None if per_second is None else Pace(per_second, burst), max_in_flight)

@@ -6,6 +6,7 @@
 | payload of a timer | `P#<tenant>#<timer id>` | `payload` |
 | dead letter | `D#<tenant>#<shard>` | dead letter id |
 | destination of webhooks | `W#<tenant>` | name |
+| circuit of a receiver, or of all of a tenant's | `B#<tenant>` | `d:<destination>`, `h:<host>:<port>` or `*` |
 | API key | `K#<SHA-256 of the secret>` | `key` |
 | parked stream record | `X#<consumer>` | event id |
 | message of an inbox | `I#<tenant>#<agent>` | fired at, 13 digits of epoch milliseconds, `#`, delivery id |
@@ -30,6 +31,7 @@ __all__ = [
     "SHARDS",
     "Item",
     "check_shard",
+    "circuit_key",
     "dead_letter_key",
     "destination_key",
     "item_key",
@@ -87,6 +89,11 @@ def dead_letter_key(tenant_id: str, timer_id: str, letter_id: str) -> Item:
 def destination_key(tenant_id: str, name: str) -> Item:
     """Return the key of a destination."""
     return item_key(f"W#{tenant_id}", name)
+
+
+def circuit_key(tenant_id: str, name: str) -> Item:
+    """Return the key of a circuit."""
+    return item_key(f"B#{tenant_id}", name)
 
 
 def partitions(kind: str, tenant_id: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from minoots_kernel.adapters.memory.bus import MemoryEventBus
+from minoots_kernel.adapters.memory.circuit_store import MemoryCircuitStore
 from minoots_kernel.adapters.memory.clock import VirtualClock
 from minoots_kernel.adapters.memory.command_template_store import MemoryCommandTemplateStore
 from minoots_kernel.adapters.memory.dead_letter_store import MemoryDeadLetterStore
@@ -20,6 +21,7 @@ from minoots_kernel.adapters.memory.timer_store import MemoryTimerStore
 
 __all__ = [
     "MemoryActionQueue",
+    "MemoryCircuitStore",
     "MemoryCommandTemplateStore",
     "MemoryDeadLetterStore",
     "MemoryDestinationStore",

@@ -10,10 +10,13 @@ from pydantic import JsonValue, ValidationError
 from minoots_contract.actions import Action
 from minoots_contract.agents import AgentBinding
 from minoots_kernel.application.agent_ports import AgentReceiver, CommandTemplateStore
+from minoots_kernel.application.circuit_ports import NO_SHIELD, Shield
 from minoots_kernel.application.ports import Performed
 from minoots_kernel.domain.action_context import action_context, filled_in
 from minoots_kernel.domain.agents import agent_delivery, receiver_of
+from minoots_kernel.domain.circuits import Call, receiver_of_url
 from minoots_kernel.domain.errors import PermanentActionError
+from minoots_kernel.domain.putting_off import turn_of
 from minoots_kernel.domain.timer import Timer
 
 __all__ = ["AgentPerformer"]
@@ -26,10 +29,12 @@ class AgentPerformer:
     Attributes:
         receivers: The ways to reach an agent, by the binding's adapter.
         templates: Where commands come from.
+        shield: Stands before agents that are reached over the network.
     """
 
     receivers: Mapping[str, AgentReceiver]
     templates: CommandTemplateStore
+    shield: Shield = NO_SHIELD
 
     def perform(self, timer: Timer, action: Action, attempt: int, now_ms: int) -> Performed:
         """Make one attempt; see the port."""
@@ -42,7 +47,12 @@ class AgentPerformer:
         receiver = self.receivers.get(binding.adapter) if binding else None
         if binding is None or receiver is None:
             raise PermanentActionError("the action has no agent that could be reached")
-        return receiver.deliver(agent_delivery(timer, action, attempt, now_ms, binding=binding, said=said))
+        delivery = agent_delivery(timer, action, attempt, now_ms, binding=binding, said=said)
+        if not binding.target.startswith(("http://", "https://")):
+            return receiver.deliver(delivery)
+        call = Call(timer.tenant_id, receiver_of_url(binding.target), turn=turn_of(timer, action.id))
+        with self.shield.admitted(call):
+            return receiver.deliver(delivery)
 
     def _said(self, timer: Timer, action: Action, attempt: int) -> tuple[AgentBinding | None, dict[str, JsonValue]]:
         if action.kind == "agent_prompt":

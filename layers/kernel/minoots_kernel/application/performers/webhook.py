@@ -14,7 +14,9 @@ from minoots_contract.instants import format_instant
 from minoots_contract.urls import lies_under
 from minoots_contract.webhooks import RenderedWebhook, WebhookParameters
 from minoots_kernel.application.change_destination import change_destination
+from minoots_kernel.application.circuit_ports import NO_SHIELD, Shield
 from minoots_kernel.application.ports import Clock, DestinationStore, Performed, SecretBox, WebhookSender
+from minoots_kernel.domain.circuits import NO_LIMITS, Call, receiver_of_destination, receiver_of_url
 from minoots_kernel.domain.destinations import Destination, disabled, gone_url, name_of_url
 from minoots_kernel.domain.errors import (
     MinootsError,
@@ -23,9 +25,10 @@ from minoots_kernel.domain.errors import (
     SealedSecretError,
     TransientActionError,
 )
+from minoots_kernel.domain.putting_off import turn_of
 from minoots_kernel.domain.rendering import UnrenderableError, render_webhook
 from minoots_kernel.domain.timer import Timer
-from minoots_kernel.domain.webhooks import NO_CREDENTIALS, Credentials, webhook_request
+from minoots_kernel.domain.webhooks import NO_CREDENTIALS, Credentials, WebhookRequest, webhook_request
 
 __all__ = ["WebhookPerformer"]
 
@@ -47,6 +50,7 @@ class WebhookPerformer:
     destinations: DestinationStore
     secrets: SecretBox
     clock: Clock
+    shield: Shield = NO_SHIELD
 
     def perform(self, timer: Timer, action: Action, attempt: int, now_ms: int) -> Performed:
         """Make one attempt; see the port.
@@ -54,6 +58,7 @@ class WebhookPerformer:
         Raises:
             TransientActionError: If another attempt may succeed.
             PermanentActionError: If none will.
+            PutOffError: If it may not be made now; nothing was sent.
             DependencyUnavailableError: If a store or the secret box does not answer; nothing was sent.
         """
         parameters = _parameters(action)
@@ -62,7 +67,8 @@ class WebhookPerformer:
         credentials = self._credentials(destination, now_ms) if destination else NO_CREDENTIALS
         request = webhook_request(timer, action.id, rendered, now_ms, credentials)
         try:
-            return self.sender.send(request)
+            with self.shield.admitted(_call(timer, action, parameters, request, destination)):
+                return self.sender.send(request)
         except PermanentActionError as error:
             if error.status_code == GONE:
                 self._disable(timer.tenant_id, parameters.destination, request.url, action.id)
@@ -125,6 +131,20 @@ class WebhookPerformer:
             logger.warning("destination not disabled", extra={"destination": target, "reason": error.detail})
         else:
             logger.warning("destination disabled", extra={"destination": target})
+
+
+def _call(
+    timer: Timer,
+    action: Action,
+    parameters: WebhookParameters,
+    request: WebhookRequest,
+    destination: Destination | None,
+) -> Call:
+    """Return whom the attempt asks: the destination that the action names, else the host of its URL."""
+    named = parameters.destination if parameters.destination != DEFAULT_DESTINATION else None
+    receiver = receiver_of_destination(named) if named else receiver_of_url(request.url)
+    limits = destination.limits if destination and named else NO_LIMITS
+    return Call(timer.tenant_id, receiver, limits, request.timeout_ms, turn_of(timer, action.id))
 
 
 def _parameters(action: Action) -> WebhookParameters:

@@ -1,0 +1,279 @@
+"""Protect receivers from what they cannot take, and everybody else from receivers that fail or hang.
+
+A circuit that is closed costs nothing but a read that is kept for a second. Failures are counted in the process;
+whoever counts enough of them in a row opens the circuit for all. An attempt that is slow takes a slot while it is under
+way; when there is none left the circuit turns narrow, and from then on attempts need a slot before they begin. What is
+let through nevertheless while nobody knows yet is what a second or two bring.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Final
+
+from minoots_contract.instants import format_instant
+from minoots_kernel.application.circuit_ports import CircuitStore, Watch
+from minoots_kernel.application.known_circuits import KnownCircuits
+from minoots_kernel.application.ports import Clock, Metrics
+from minoots_kernel.domain.circuits import (
+    FAILURES_TO_OPEN,
+    NO_LIMITS,
+    SLOW_AFTER_MS,
+    SLOW_SLOTS,
+    TENANT,
+    TENANT_SLOW_SLOTS,
+    Call,
+    Circuit,
+    Limits,
+    closed,
+    opened,
+    reopened,
+    slowed,
+)
+from minoots_kernel.domain.errors import ActionError, MinootsError, PutOffError, TransientActionError
+
+__all__ = ["Protect"]
+
+logger = logging.getLogger(__name__)
+
+MAX_TRIES: Final = 3
+LEASE_SPARE_MS: Final = 5_000
+"""A lease outlasts the attempt that it is for, and is over soon after a crash."""
+
+HORIZON_MS: Final = 600_000
+"""Farthest turn that is given away: less than the queue's reach."""
+
+HOUR_MS: Final = 3_600_000
+LONGEST_OPEN_MS: Final = HOUR_MS
+LONGEST_LIMITED_MS: Final = 24 * HOUR_MS
+"""For how long an attempt is put off before it counts as failed: by an open circuit, and by a limit."""
+
+TOO_MANY_REQUESTS: Final = 429
+
+
+@dataclass(slots=True)
+class _Lane:
+    """One of the circuits that a call goes through; `until_ms` is when the lease of its slot ends, if it has one."""
+
+    whose: str
+    circuit: Circuit
+    limits: Limits
+    slow_slots: int
+    slot: int = 0
+    until_ms: int | None = None
+
+
+@dataclass(slots=True)
+class _Passage:
+    """A call that was let through: its receiver's lane, and its tenant's."""
+
+    call: Call
+    lanes: tuple[_Lane, _Lane]
+    probes: bool = False
+    over: bool = False
+    lock: Lock = field(default_factory=Lock)
+
+
+class Protect:
+    """The shield of an execution environment.
+
+    Args:
+        circuits: What all environments know.
+        clock: The service's clock.
+        metrics: Told of circuits that open, close and turn narrow.
+        watch: Tells of calls that are slow.
+        tenant: What holds for every tenant.
+        draw: Returns a random number from 0 to below its argument; chooses among free slots.
+    """
+
+    def __init__(
+        self,
+        circuits: CircuitStore,
+        clock: Clock,
+        metrics: Metrics,
+        watch: Watch,
+        tenant: Limits = NO_LIMITS,
+        draw: Callable[[int], int] = random.randrange,
+    ) -> None:
+        self._circuits, self._clock, self._metrics, self._watch = circuits, clock, metrics, watch
+        self._tenant, self._draw = tenant, draw
+        self._known = KnownCircuits(circuits)
+
+    @contextmanager
+    def admitted(self, call: Call) -> Iterator[None]:
+        """Let a call through for as long as the block lasts; see `Shield`."""
+        passage = self._admit(call)
+        try:
+            with self._watch(SLOW_AFTER_MS, lambda: self._grew_slow(passage)):
+                yield
+        except ActionError as error:
+            self._judge(passage, error)
+            raise
+        else:
+            self._judge(passage, None)
+        finally:
+            self._leave(passage)
+
+    def _admit(self, call: Call) -> _Passage:
+        now_ms = self._clock.now_ms()
+        receiver, tenant = self._known.of(call.tenant_id, (call.receiver, TENANT), now_ms)
+        lanes = (
+            _Lane("destination", receiver, call.limits, SLOW_SLOTS),
+            _Lane("tenant", tenant, self._tenant, TENANT_SLOW_SLOTS),
+        )
+        passage = _Passage(call, lanes)
+        try:
+            for lane in lanes:
+                self._take_slot(passage, lane, now_ms)
+            if call.turn is None:
+                self._take_turn(lanes[0], now_ms)
+            if call.turn != "tenant":
+                self._take_turn(lanes[1], now_ms)
+        except BaseException:
+            self._leave(passage)
+            raise
+        return passage
+
+    def _take_slot(self, passage: _Passage, lane: _Lane, now_ms: int) -> None:
+        for _ in range(MAX_TRIES):
+            circuit = lane.circuit
+            width = circuit.width(lane.limits, lane.slow_slots, now_ms)
+            if width is None:
+                return
+            if not width:
+                since = format_instant(circuit.opened_at_ms or now_ms)
+                raise PutOffError(
+                    f"{_shown(circuit)} fails, its circuit is open since {since}",
+                    circuit.open_until_ms,
+                    LONGEST_OPEN_MS,
+                )
+            free = circuit.free(width, now_ms)
+            if free and self._take(passage, lane, free, now_ms):
+                passage.probes = passage.probes or circuit.opened_at_ms is not None
+                return
+            lane.circuit = self._known.afresh(circuit, now_ms)
+        is_open = lane.circuit.opened_at_ms is not None
+        reason = "is being tried" if is_open else "has as many attempts under way as it may have"
+        raise PutOffError(
+            f"{_shown(lane.circuit)} {reason}", now_ms, LONGEST_OPEN_MS if is_open else LONGEST_LIMITED_MS
+        )
+
+    def _take(self, passage: _Passage, lane: _Lane, free: list[int], now_ms: int) -> bool:
+        slot, until_ms = free[self._draw(len(free))], now_ms + passage.call.timeout_ms + LEASE_SPARE_MS
+        if not self._circuits.take(lane.circuit, slot, until_ms, now_ms):
+            return False
+        with passage.lock:
+            wanted = not passage.over
+            if wanted:
+                lane.slot, lane.until_ms = slot, until_ms
+        if wanted:
+            self._known.note(lane.circuit.with_slot(slot, until_ms))
+        else:
+            self._give_back(lane.circuit, slot, until_ms)  # it ended while a slot was taken for it
+        return True
+
+    def _take_turn(self, lane: _Lane, now_ms: int) -> None:
+        if lane.limits.pace is None:
+            return
+        at_ms = self._circuits.next_turn(lane.circuit, lane.limits.pace, now_ms, HORIZON_MS)
+        if at_ms is None or at_ms > now_ms:
+            reason = f"{_shown(lane.circuit)} has its limit of {lane.limits.pace.per_second:g} attempts a second"
+            turn = lane.whose if at_ms else None
+            raise PutOffError(reason, at_ms or now_ms + HORIZON_MS // 2, LONGEST_LIMITED_MS, turn)
+
+    def _leave(self, passage: _Passage) -> None:
+        """Give the slots back. Should that fail, their leases run out."""
+        with passage.lock:
+            passage.over = True
+        for lane in passage.lanes:
+            if lane.until_ms is not None:
+                self._give_back(lane.circuit, lane.slot, lane.until_ms)
+
+    def _give_back(self, circuit: Circuit, slot: int, until_ms: int) -> None:
+        try:
+            self._circuits.give_back(circuit, slot, until_ms)
+        except MinootsError as error:
+            logger.warning("slot not given back", extra={"receiver": circuit.name, "error": error.detail})
+
+    def _judge(self, passage: _Passage, error: ActionError | None) -> None:
+        """Learn from how a call ended."""
+        circuit = passage.lanes[0].circuit
+        wait_ms = error.retry_after_ms if isinstance(error, TransientActionError) else None
+        if error is not None and _is_failure(error):
+            if passage.probes:
+                self._change(circuit, lambda one, now_ms: reopened(one, now_ms, wait_ms), "CircuitProbesFailed")
+            elif self._known.count_failure(circuit) >= FAILURES_TO_OPEN:
+                self._known.forget_failures(circuit)
+                self._change(circuit, lambda one, now_ms: opened(one, now_ms, wait_ms), "CircuitsOpened")
+        elif error is None or error.status_code is not None:
+            self._known.forget_failures(circuit)
+            if passage.probes:
+                self._change(circuit, closed, "CircuitsClosed")
+
+    def _grew_slow(self, passage: _Passage) -> None:
+        """Count a slow call among its receiver's and its tenant's; called from a thread of its own."""
+        for lane in passage.lanes:
+            if lane.limits.max_in_flight is None:
+                try:
+                    self._count_slow(passage, lane)
+                except MinootsError as error:
+                    logger.warning(
+                        "slow call not counted", extra={"receiver": lane.circuit.name, "error": error.detail}
+                    )
+
+    def _count_slow(self, passage: _Passage, lane: _Lane) -> None:
+        now_ms = self._clock.now_ms()
+        circuit = self._known.afresh(lane.circuit, now_ms)
+        if circuit.opened_at_ms is not None:
+            return  # it lets nothing in any more, and its probes need the slot
+        free = circuit.free(lane.slow_slots, now_ms)
+        if lane.until_ms is not None:
+            crowded = 2 * len(free) <= lane.slow_slots
+        else:
+            crowded = not free
+            if free:
+                self._take(passage, lane, free, now_ms)
+        if crowded and slowed(circuit, now_ms) is not circuit:
+            self._change(circuit, slowed, "ReceiversSlow")
+
+    def _change(self, circuit: Circuit, change: Callable[[Circuit, int], Circuit], metric: str) -> None:
+        """Change a circuit for all, and tell of it; whoever comes second to the same change leaves it at that.
+
+        Should the store not answer, the next failure or success does it.
+        """
+        try:
+            after = self._known.change(circuit, change, self._clock.now_ms())
+        except MinootsError as error:
+            logger.warning("circuit not changed", extra={"receiver": circuit.name, "error": error.detail})
+            return
+        if after is not None:
+            self._metrics.count(metric)
+            story = {"tenantId": after.tenant_id, "receiver": after.name, "openUntil": after.open_until_ms}
+            logger.warning(_TOLD[metric], extra=story)
+
+
+_TOLD: Final = {
+    "CircuitsOpened": "circuit opened",
+    "CircuitsClosed": "circuit closed",
+    "CircuitProbesFailed": "circuit stays open",
+    "ReceiversSlow": "receiver is slow",
+}
+
+
+def _is_failure(error: ActionError) -> bool:
+    """Tell whether an answer, or none, says that the receiver is in trouble rather than that it does not like this."""
+    if not isinstance(error, TransientActionError):
+        return False
+    status = error.status_code
+    return status is None or status >= 500 or status == TOO_MANY_REQUESTS
+
+
+def _shown(circuit: Circuit) -> str:
+    if circuit.name == TENANT:
+        return f"tenant '{circuit.tenant_id}'"
+    return f"destination '{circuit.name[2:]}'" if circuit.name.startswith("d:") else circuit.name[2:]
