@@ -18,11 +18,11 @@ from minoots_kernel.application.change_of_mind import ChangeOfMind
 from minoots_kernel.application.create_timer import CreateTimer
 from minoots_kernel.application.fire_timer import FireTimer
 from minoots_kernel.application.heartbeat_timer import HeartbeatTimer
-from minoots_kernel.application.list_dead_letters import ListDeadLetters
 from minoots_kernel.application.performers.webhook import WebhookPerformer
 from minoots_kernel.application.ports import Clock, IdFactory
 from minoots_kernel.application.prepare_actions import PrepareActions
 from minoots_kernel.application.publish_events import PublishEvents
+from minoots_kernel.application.read_dead_letters import ListDeadLetters
 from minoots_kernel.application.read_timers import GetTimer, ListTimers
 from minoots_kernel.application.run_action import RunAction
 from minoots_kernel.application.sweep_timers import SweepTimers

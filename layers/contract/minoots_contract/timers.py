@@ -18,8 +18,6 @@ __all__ = [
     "ActionReply",
     "AttemptReply",
     "CreateTimerRequest",
-    "DeadLetterPage",
-    "DeadLetterReply",
     "HealthReply",
     "HeartbeatReply",
     "PutOffReply",
@@ -179,26 +177,6 @@ class TimerPage(WireModel):
     """A page of timers, newest first. A page may be short, even empty, and still have a ``nextCursor``."""
 
     timers: list[TimerReply]
-    next_cursor: str | None = None
-
-
-class DeadLetterReply(WireModel):
-    """An action that exhausted its attempts, with its whole story."""
-
-    id: str = Field(description="`<timer id>.<action id>`; also the delivery id.")
-    timer_id: str
-    action_id: str
-    kind: str
-    request: dict[str, JsonValue] = Field(description="What was sent, without header values.")
-    reason: str
-    attempts: list[AttemptReply]
-    dead_at: Instant
-
-
-class DeadLetterPage(WireModel):
-    """A page of dead letters, those of the newest timers first."""
-
-    dead_letters: list[DeadLetterReply]
     next_cursor: str | None = None
 
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+import inspect
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from minoots.cli.invocation import JsonFlag, invocation
+from minoots.cli.invocation import Invocation, JsonFlag, invocation
 from minoots.cli.listing import first, page_size
+from minoots.cli.values import instant, pairs
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from minoots.client.dead_letters import Worked
+    from minoots_contract.dead_letters import DeadLetterReply
 
 __all__ = ["dead_letters"]
 
@@ -18,16 +24,57 @@ dead_letters = typer.Typer(
     name="dead-letters", no_args_is_help=True, help="Actions that exhausted their attempts, with their story."
 )
 
+LetterId = Annotated[str, typer.Argument(metavar="ID", help="The dead letter's id.", show_default=False)]
+MaybeLetterId = Annotated[str | None, typer.Argument(metavar="[ID]", help="One of them.", show_default=False)]
+Reason = Annotated[str | None, typer.Option(help="One line for people; the timer's timeline keeps it.")]
+Everything = Annotated[bool, typer.Option("--all", help="Every one that the filters match, or every one.")]
+
+FILTERS: Final[dict[str, tuple[Any, str]]] = {
+    "host": (typer.Option(help="Host that they were to go to, with a port if it is named."), "host"),
+    "url_prefix": (typer.Option("--url-prefix", help="How the URL begins that they were to go to."), "url"),
+    "destination": (typer.Option(help="Destination that their webhooks name."), "destination"),
+    "kind": (typer.Option(help="webhook, agent_prompt, command or workflow_event."), "kind"),
+    "because": (typer.Option("--because", metavar="TEXT", help="What their reason contains."), "reason_contains"),
+    "timer": (typer.Option("--timer", metavar="ID", help="Their timer."), "timer_id"),
+    "died_after": (typer.Option(callback=instant, metavar="INSTANT", help="They died then or later."), "died_after"),
+    "died_before": (typer.Option(callback=instant, metavar="INSTANT", help="They died before."), "died_before"),
+}
+"""The options that filter, each with the client's word for it."""
+
+_LABELS: Final = typer.Option("--label", metavar="NAME=VALUE", help="Label of their timers; may be repeated.")
+
+
+def _filtered(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that filter; it gets them as `which`, in the client's words."""
+
+    def run(**given: Any) -> None:
+        which = {word: given.pop(name) for name, (_, word) in FILTERS.items()}
+        labels = pairs(given.pop("label"), "=", "--label")
+        found = {word: value for word, value in {**which, "labels": labels}.items() if value is not None}
+        command(**given, which=found)
+
+    own = [one for name, one in inspect.signature(command, eval_str=True).parameters.items() if name != "which"]
+    options = {name: Annotated[str | None, option] for name, (option, _) in FILTERS.items()}
+    options["label"] = Annotated[list[str] | None, _LABELS]
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    more = [inspect.Parameter(name, keyword, default=None, annotation=kind) for name, kind in options.items()]
+    parameters = [*(one.replace(kind=keyword) for one in own), *more]
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {one.name: one.annotation for one in parameters}
+    run.__name__, run.__doc__ = command.__name__, command.__doc__
+    return run
+
 
 @dead_letters.callback()
 def _group() -> None:
-    # With a callback it stays a group though it has one command.
     """Actions that exhausted their attempts, with their story."""
 
 
 @dead_letters.command("list")
+@_filtered
 def list_(
     ctx: typer.Context,
+    which: dict[str, Any],
     limit: Annotated[int, typer.Option(min=1, help="At most this many.")] = 20,
     every: Annotated[bool, typer.Option("--all", help="All of them, however many.")] = False,
     as_json: JsonFlag = False,
@@ -35,7 +82,8 @@ def list_(
     """List dead letters, those of the newest timers first."""
     run = invocation(ctx, as_json)
     with run.client() as client:
-        shown, more = first(client.dead_letters.list(page_size=page_size(limit, every)), None if every else limit)
+        found = client.dead_letters.list(page_size=page_size(limit, every), **which)
+        shown, more = first(found, None if every else limit)
     document = {"deadLetters": [letter.wire() for letter in shown], "more": more}
 
     def draw(console: Console) -> None:
@@ -44,5 +92,104 @@ def list_(
         console.print(dead_letter_table(shown, now_ms=run.seams.clock.now_ms()))
         if more:
             console.print("There are more: --limit N or --all shows them.", style="dim")
+
+    run.show(document, draw)
+
+
+@dead_letters.command()
+def show(ctx: typer.Context, letter_id: LetterId, as_json: JsonFlag = False) -> None:
+    """Show a dead letter with its request and every attempt."""
+    run = invocation(ctx, as_json)
+    with run.client() as client:
+        letter = client.dead_letters.get(letter_id)
+    _show(run, letter)
+
+
+@dead_letters.command()
+@_filtered
+def redrive(
+    ctx: typer.Context,
+    which: dict[str, Any],
+    letter_id: MaybeLetterId = None,
+    every: Everything = False,
+    reason: Reason = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Let deliveries be tried again: one by its ID, or with --all every one that the filters match."""
+    _check_meant(letter_id, every, which)
+    run = invocation(ctx, as_json)
+    with run.client() as client:
+        if letter_id is not None:
+            letter = client.dead_letters.redrive(letter_id, reason=reason)
+            return _show(run, letter)
+        worked = client.dead_letters.redrive_all(reason=reason, told=_progress(run, "redriven"), **which)
+    _show_worked(run, "redriven", worked)
+    return None
+
+
+@dead_letters.command()
+@_filtered
+def discard(
+    ctx: typer.Context,
+    which: dict[str, Any],
+    letter_id: MaybeLetterId = None,
+    every: Everything = False,
+    reason: Reason = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Let deliveries be: one by its ID, or with --all every one that the filters match. They cannot be brought back."""
+    _check_meant(letter_id, every, which)
+    run = invocation(ctx, as_json)
+    with run.client() as client:
+        if letter_id is None:
+            worked = client.dead_letters.discard_all(reason=reason, told=_progress(run, "discarded"), **which)
+            return _show_worked(run, "discarded", worked)
+        client.dead_letters.discard(letter_id, reason=reason)
+    run.show({"id": letter_id, "state": "discarded"}, lambda console: console.print(f"Discarded {letter_id}."))
+    return None
+
+
+def _check_meant(letter_id: str | None, every: bool, which: dict[str, Any]) -> None:
+    """Refuse what may be meant in two ways; nothing is done to many by a forgotten word.
+
+    Raises:
+        typer.BadParameter: If it is not said whether one is meant, or many.
+    """
+    if letter_id is not None and (every or which):
+        raise typer.BadParameter("give an ID, or --all with filters, not both", param_hint="ID")
+    if letter_id is None and not every:
+        raise typer.BadParameter("give an ID, or --all for every one that the filters match", param_hint="ID")
+
+
+def _progress(run: Invocation, verb: str) -> Callable[[Worked], None]:
+    def told(worked: Worked) -> None:
+        if not run.as_json and worked.calls % 10 == 0:
+            typer.echo(f"{worked.done} {verb} so far …", err=True)
+
+    return told
+
+
+def _show(run: Invocation, letter: DeadLetterReply) -> None:
+    def draw(console: Console) -> None:
+        from minoots.cli.tables import dead_letter_details
+
+        console.print(dead_letter_details(letter, now_ms=run.seams.clock.now_ms()))
+
+    run.show(letter.wire(), draw)
+
+
+def _show_worked(run: Invocation, verb: str, worked: Worked) -> None:
+    document = {
+        verb: worked.done,
+        "skipped": worked.skipped,
+        "refused": [letter.wire() for letter in worked.refused],
+        "calls": worked.calls,
+    }
+
+    def draw(console: Console) -> None:
+        from minoots.cli.tables import worked_lines
+
+        for line in worked_lines(verb, worked):
+            console.print(line)
 
     run.show(document, draw)

@@ -15,9 +15,11 @@ from minoots.cli.words import countdown, due, lateness, note, printable, span
 from minoots_contract.instants import format_instant
 
 if TYPE_CHECKING:
-    from minoots_contract.timers import ActionReply, AttemptReply, DeadLetterReply, TimelineEntry, TimerReply
+    from minoots.client.dead_letters import Worked
+    from minoots_contract.dead_letters import DeadLetterReply
+    from minoots_contract.timers import ActionReply, AttemptReply, TimelineEntry, TimerReply
 
-__all__ = ["board", "dead_letter_table", "timer_details", "timer_table"]
+__all__ = ["board", "dead_letter_details", "dead_letter_table", "timer_details", "timer_table", "worked_lines"]
 
 _STYLES: Final = {
     "scheduled": "cyan",
@@ -30,6 +32,7 @@ _STYLES: Final = {
 }
 # So that the columns beside it stand still while it runs.
 _COUNTDOWN_WIDTH: Final = 14
+_MAX_REFUSED: Final = 20
 
 
 def timer_table(timers: Sequence[TimerReply], *, now_ms: int) -> RenderableType:
@@ -83,12 +86,56 @@ def dead_letter_table(letters: Sequence[DeadLetterReply], *, now_ms: int) -> Ren
     """Draw a listing of dead letters, or say that there are none."""
     if not letters:
         return Text("No dead letters.")
-    table = _table("TIMER", "ACTION", "TARGET", "TRIES", "GAVE UP", "REASON")
+    table = _table("ID", "TARGET", "TRIES", "GAVE UP", "REASON")
     for letter in letters:
-        target = f"{letter.request.get('method', '')} {letter.request.get('url', letter.kind)}".strip()
         tries, gave_up = str(len(letter.attempts)), due(letter.dead_at, now_ms)
-        table.add_row(letter.timer_id, letter.action_id, _text(target), tries, gave_up, _text(letter.reason))
+        table.add_row(letter.id, _text(_target(letter)), tries, gave_up, _text(letter.reason))
     return table
+
+
+def dead_letter_details(letter: DeadLetterReply, *, now_ms: int) -> RenderableType:
+    """Draw all there is to know about one dead letter."""
+    facts = _facts(
+        [
+            ("id", letter.id),
+            ("timer", letter.timer_id),
+            ("action", f"{letter.action_id} ({letter.kind})"),
+            ("target", _text(_target(letter))),
+            ("state", Text(letter.state, style="bold red" if letter.state == "dead" else "yellow")),
+            ("died", _instant(letter.dead_at, now_ms)),
+            ("redriven", "" if letter.redriven_at is None else _instant(letter.redriven_at, now_ms)),
+            ("reason", _text(letter.reason)),
+            ("labels", _text(" ".join(f"{key}={value}" for key, value in letter.labels.items()))),
+            ("request", _text(json.dumps(letter.request, ensure_ascii=False))),
+        ]
+    )
+    if not letter.attempts:
+        return Group(facts, "", Text("It never ran: its timer was too late."))
+    attempts = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", show_edge=False)
+    for heading in ("ATTEMPT", "OUTCOME", "ITS ANSWER BEGAN"):
+        attempts.add_column(heading, overflow="fold")
+    for attempt in letter.attempts:
+        row = (_text(_attempt(attempt, now_ms)), _text(attempt.response_excerpt or ""))
+        attempts.add_row(str(attempt.attempt), *row)
+    return Group(facts, "", attempts)
+
+
+def worked_lines(verb: str, worked: Worked) -> Iterator[Text]:
+    """Say what became of many dead letters."""
+    skipped = f", {worked.skipped} skipped, for that had been done before" if worked.skipped else ""
+    yield Text(f"{worked.done} {verb}{skipped}.")
+    for letter in worked.refused[:_MAX_REFUSED]:
+        yield Text(f"{letter.id} was left alone: {printable(letter.reason)}", style="yellow")
+    left_out = len(worked.refused) - _MAX_REFUSED
+    if left_out > 0:
+        yield Text(f"{left_out} more were left alone.", style="yellow")
+
+
+def _target(letter: DeadLetterReply) -> str:
+    binding = letter.request.get("binding")
+    agent = binding.get("target") if isinstance(binding, dict) else None
+    where = next((letter.request[name] for name in ("url", "arn", "destination") if letter.request.get(name)), agent)
+    return f"{letter.request.get('method', '')} {where or letter.kind}".strip()
 
 
 def _table(*headings: str) -> Table:

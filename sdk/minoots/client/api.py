@@ -62,7 +62,7 @@ class Client:
             clock=clock or SystemClock(),
         )
         self.timers = Timers(self._session, requested_by)
-        self.dead_letters = DeadLetters(self._session)
+        self.dead_letters = DeadLetters(self._session, requested_by)
         self.command_templates = CommandTemplates(self._session)
 
     def inbox(self, agent: str) -> Inbox:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -27,6 +27,7 @@ from minoots_contract.problems import Problem
 
 __all__ = ["Call", "Session"]
 
+T = TypeVar("T")
 Reply = TypeVar("Reply", bound=WireModel)
 
 _log = logging.getLogger("minoots")
@@ -92,10 +93,17 @@ class Session:
         Raises:
             MinootsClientError: One of the tree in `minoots.client.errors`.
         """
+        return self._repeated(call, lambda response: self._read(response, reply))
+
+    def send_unanswered(self, call: Call) -> None:
+        """Make a call whose success has no content; as `send`."""
+        self._repeated(call, lambda _: None)
+
+    def _repeated(self, call: Call, read: Callable[[httpx.Response], T]) -> T:
         retries_made = 0
         while True:
             try:
-                return self._send_once(call, reply)
+                return read(self._send_once(call))
             except MinootsClientError as error:
                 delay_s = self._retry.delay_s(error, retries_made=retries_made, repeatable=call.repeatable)
                 if delay_s is None:
@@ -108,7 +116,7 @@ class Session:
         """Close the connections."""
         self._http.close()
 
-    def _send_once(self, call: Call, reply: type[Reply]) -> Reply:
+    def _send_once(self, call: Call) -> httpx.Response:
         params = {key: value for key, value in (call.params or {}).items() if value is not None}
         try:
             response = self._http.request(
@@ -118,6 +126,10 @@ class Session:
             raise self._connection_error(error) from error
         if not response.is_success:
             raise self._status_error(response)
+        return response
+
+    @staticmethod
+    def _read(response: httpx.Response, reply: type[Reply]) -> Reply:
         try:
             # A newer service may send more than this release knows: what is unknown is left out.
             return reply.model_validate_json(response.content, extra="ignore")

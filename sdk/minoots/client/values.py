@@ -37,7 +37,7 @@ def instant_value(value: datetime | str | None) -> str | None:
     if not isinstance(value, datetime):
         return value
     if value.utcoffset() is None:
-        raise ValueError("fire_at has no offset: make it aware, as in datetime(..., tzinfo=UTC)")
+        raise ValueError("the datetime has no offset: make it aware, as in datetime(..., tzinfo=UTC)")
     return value.isoformat()
 
 

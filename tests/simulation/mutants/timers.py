@@ -133,7 +133,7 @@ MUTANTS: Final = (
     Mutant(
         "actions are sent again while they run",
         (deliveries.actions_at_least_once_with_a_stable_delivery_id,),
-        (put(dispatch, "REDISPATCH_AFTER_MS", 5_000), put(transitions, "REDISPATCH_AFTER_MS", 5_000)),
+        tuple(put(module, "REDISPATCH_AFTER_MS", 5_000) for module in (dispatch, releasing, transitions)),
     ),
     Mutant(
         "delays are rounded up",

@@ -8,9 +8,9 @@ from minoots_kernel.adapters.memory import MemoryEventBus, MemoryKeyStore
 from minoots_kernel.application import change
 from minoots_kernel.application.authenticate import Authenticate
 from minoots_kernel.application.change import change_timer
-from minoots_kernel.application.list_dead_letters import ListDeadLetters
 from minoots_kernel.application.ports import TimerKey
 from minoots_kernel.application.publish_events import PublishEvents
+from minoots_kernel.application.read_dead_letters import ListDeadLetters
 from minoots_kernel.application.read_timers import GetTimer, ListTimers
 from minoots_kernel.domain.commands import Cancel, Recheck
 from minoots_kernel.domain.errors import (

@@ -30,6 +30,7 @@ from minoots_kernel.application.arm_timers import ArmTimers, DisarmTimer
 from minoots_kernel.application.change_of_mind import ChangeOfMind
 from minoots_kernel.application.check_webhooks import CheckWebhooks
 from minoots_kernel.application.create_timer import CreateTimer
+from minoots_kernel.application.discard_dead_letters import DiscardDeadLetters
 from minoots_kernel.application.fire_timer import FireOutcome, FireTimer
 from minoots_kernel.application.heartbeat_timer import HeartbeatTimer
 from minoots_kernel.application.performers.agent import AgentPerformer
@@ -38,6 +39,7 @@ from minoots_kernel.application.performers.workflow_event import WorkflowEventPe
 from minoots_kernel.application.ports import Delayed, TimerKey
 from minoots_kernel.application.prepare_actions import PrepareActions
 from minoots_kernel.application.protect import Protect
+from minoots_kernel.application.redrive_dead_letters import RedriveDeadLetters
 from minoots_kernel.application.run_action import RunAction
 from minoots_kernel.application.sweep_timers import SweepTimers
 from minoots_kernel.domain.answers import Answer
@@ -258,6 +260,8 @@ class World:
             self.clock,
             self.metrics,
         )
+        self.redrive = RedriveDeadLetters(store, dead_letters, wake_queue, self.clock)
+        self.discard = DiscardDeadLetters(store, dead_letters, self.clock)
         self.sweep = SweepTimers(store, dead_letters, wake_queue, action_queue, schedules, self.clock, self.metrics)
         self._arm_changes = ArmChanges(self.arm, DisarmTimer(schedules))
         self._next_sweep_ms = _next_sweep(NOW_MS)

@@ -5,12 +5,12 @@ from typing import get_args
 
 import pytest
 
+from minoots_contract.dead_letters import DeadLetterPage
 from minoots_contract.events import EVENT_TYPES, OUTCOME_EVENTS, CloudEvent, TimerEventName, event_type
 from minoots_contract.problems import ERRORS, ErrorCode, Problem
 from minoots_contract.timers import (
     TERMINAL_STATUSES,
     TIMER_STATUSES,
-    DeadLetterPage,
     HealthReply,
     TimerPage,
     TimerReply,

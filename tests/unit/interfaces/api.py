@@ -12,7 +12,7 @@ from minoots_kernel.adapters.memory import MemoryKeyStore, MemoryTimerStore
 from minoots_kernel.application.authenticate import Authenticate
 from minoots_kernel.application.destinations import DestinationUseCases
 from minoots_kernel.application.keep_command_templates import KeepCommandTemplates
-from minoots_kernel.application.list_dead_letters import ListDeadLetters
+from minoots_kernel.application.read_dead_letters import GetDeadLetter, ListDeadLetters
 from minoots_kernel.application.read_timers import GetTimer, ListTimers
 from minoots_kernel.application.use_inbox import UseInbox
 from minoots_kernel.domain.tenancy import Principal, digest_key
@@ -86,6 +86,9 @@ class Api(World):
             self.change,
             self.beat,
             ListDeadLetters(self.dead_letters),
+            GetDeadLetter(self.dead_letters),
+            self.redrive,
+            self.discard,
             UseInbox(self.inboxes, self.clock),
             KeepCommandTemplates(self.templates, self.clock),
             DestinationUseCases.over(

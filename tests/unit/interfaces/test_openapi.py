@@ -47,6 +47,11 @@ def test_every_route_of_the_contract_is_described_and_no_other(described: dict[s
         "GET /timers/{timer_id}",
         *(f"POST /timers/{{timer_id}}/{verb}" for verb in VERBS),
         "GET /dead-letters",
+        "GET /dead-letters/{letter_id}",
+        "DELETE /dead-letters/{letter_id}",
+        "POST /dead-letters/{letter_id}/redrive",
+        "POST /dead-letters:redrive",
+        "POST /dead-letters:discard",
         "GET /agents/{agent}/inbox",
         *(f"POST /agents/{{agent}}/inbox/{{receipt}}/{verb}" for verb in ("ack", "nack", "extend")),
         "GET /command-templates",
@@ -68,7 +73,8 @@ def test_every_operation_with_a_key_has_problems_and_a_422_if_it_may_be_repeated
     for name, operation in operations(described):
         problems = {status: one for status, one in operation["responses"].items() if int(status) >= 400}
         parameters = {one["name"] for one in operation.get("parameters", [])}
-        assert ("422" in problems) == ("idempotency-key" in parameters or name == "POST /timers"), name
+        remembers_the_request = "idempotency-key" in parameters and "redrive" not in name
+        assert ("422" in problems) == (remembers_the_request or name == "POST /timers"), name
         assert bool(problems) == bool(operation.get("security", [])), name
         for problem in problems.values():
             assert list(problem["content"]) == ["application/problem+json"]

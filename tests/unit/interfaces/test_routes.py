@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from minoots_contract.timers import DeadLetterPage, TimerPage, TimerReply
+from minoots_contract.dead_letters import DeadLetterPage
+from minoots_contract.timers import TimerPage, TimerReply
 from minoots_kernel.domain.errors import PermanentActionError
 from tests.unit.application.world import wake_up
 from tests.unit.domain.builders import NOW_MS, bundle

@@ -71,10 +71,13 @@ def dead_letter(timer_id: str = "t-1") -> dict[str, Any]:
         "timerId": timer_id,
         "actionId": "webhook",
         "kind": "webhook",
+        "state": "dead",
         "request": {"url": "https://sink.test/hook", "method": "POST"},
         "reason": "HTTP 500",
         "attempts": [attempt],
         "deadAt": format_instant(NOW_MS + 120),
+        "labels": {},
+        "redrives": 0,
     }
 
 

@@ -22,6 +22,10 @@ COMMANDS = re.findall(r"^\$ minoots (.+)$", GUIDE.read_text(), flags=re.MULTILIN
 def answer(request: httpx.Request) -> httpx.Response:
     if request.url.path == "/dead-letters":
         return httpx.Response(200, json={"deadLetters": [dead_letter()]})
+    if request.url.path.startswith("/dead-letters/"):
+        return httpx.Response(200, json=dead_letter())
+    if request.url.path.startswith("/dead-letters:"):
+        return httpx.Response(200, json={"redriven": 1, "discarded": 1, "skipped": 0, "refused": []})
     listing = request.method == "GET" and request.url.path == "/timers"
     ended = timer(status="settled")
     return httpx.Response(200, json={"timers": [ended]} if listing else ended)

@@ -15,11 +15,13 @@ from minoots_kernel.application.change_of_mind import ChangeOfMind
 from minoots_kernel.application.check_webhooks import CheckWebhooks
 from minoots_kernel.application.create_timer import CreateTimer
 from minoots_kernel.application.destinations import DestinationUseCases
+from minoots_kernel.application.discard_dead_letters import DiscardDeadLetters
 from minoots_kernel.application.heartbeat_timer import HeartbeatTimer
 from minoots_kernel.application.keep_command_templates import KeepCommandTemplates
-from minoots_kernel.application.list_dead_letters import ListDeadLetters
 from minoots_kernel.application.prepare_actions import PrepareActions
+from minoots_kernel.application.read_dead_letters import GetDeadLetter, ListDeadLetters
 from minoots_kernel.application.read_timers import GetTimer, ListTimers
+from minoots_kernel.application.redrive_dead_letters import RedriveDeadLetters
 from minoots_kernel.application.use_inbox import UseInbox
 from minoots_kernel.bootstrap import parts, surroundings
 from minoots_kernel.bootstrap.lazy import Handler
@@ -37,6 +39,7 @@ def build(env: Mapping[str, str]) -> Handler:
     clock, store = surroundings.clock(), parts.timer_store(settings, env)
     dynamodb = parts.client("dynamodb", env)
     templates = DynamoCommandTemplateStore(dynamodb, settings.table)
+    letters = DynamoDeadLetterStore(dynamodb, settings.table)
     prepare_actions = PrepareActions(parts.allowed_targets(settings), templates)
     destinations = parts.destinations(settings, env)
     checks = (CheckWebhooks(destinations),)
@@ -48,7 +51,10 @@ def build(env: Mapping[str, str]) -> Handler:
         list_timers=ListTimers(store),
         change_of_mind=ChangeOfMind(store, parts.wake_queue(settings, env), clock),
         heartbeat_timer=HeartbeatTimer(store, clock),
-        list_dead_letters=ListDeadLetters(DynamoDeadLetterStore(dynamodb, settings.table)),
+        list_dead_letters=ListDeadLetters(letters),
+        get_dead_letter=GetDeadLetter(letters),
+        redrive=RedriveDeadLetters(store, letters, parts.wake_queue(settings, env), clock),
+        discard=DiscardDeadLetters(store, letters, clock),
         use_inbox=UseInbox(DynamoInboxStore(dynamodb, settings.table), clock),
         command_templates=KeepCommandTemplates(templates, clock),
         destinations=DestinationUseCases.over(destinations, parts.secret_box(settings, env), clock, token_bytes),

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from minoots_contract.commands import CommandTemplateReply
+from minoots_contract.dead_letters import DeadLetterReply
 from minoots_contract.inbox import InboxMessageReply
 from minoots_contract.timers import (
     ActionReply,
     AttemptReply,
-    DeadLetterReply,
     HeartbeatReply,
     PutOffReply,
     TimelineEntry,
     TimerReply,
 )
 from minoots_kernel.domain.command_templates import CommandTemplate
-from minoots_kernel.domain.dead_letters import DeadLetter
+from minoots_kernel.domain.dead_letters import DeadLetter, LetterState
 from minoots_kernel.domain.inbox import LeasedMessage
 from minoots_kernel.domain.timer import ActionState, Attempt, Moment, Timer, delivery_id
 
@@ -55,16 +55,20 @@ def timer_reply(timer: Timer) -> TimerReply:
 
 
 def dead_letter_reply(letter: DeadLetter) -> DeadLetterReply:
-    """Return the wire's view of a dead letter."""
+    """Return the wire's view of a letter that is dead or was redriven."""
     return DeadLetterReply.model_construct(
         id=letter.id,
         timer_id=letter.timer_id,
         action_id=letter.action_id,
         kind=letter.kind,
+        state="dead" if letter.state is LetterState.DEAD else "redriven",
         request=letter.request,
         reason=letter.reason,
         attempts=[_attempt(attempt) for attempt in letter.attempts],
         dead_at=letter.dead_at_ms,
+        labels=letter.labels,
+        redrives=letter.death,
+        redriven_at=letter.changed_at_ms,
     )
 
 

@@ -9,14 +9,13 @@ from aws_lambda_powertools.event_handler.openapi.params import Body, Query
 
 from minoots_contract.timers import (
     CreateTimerRequest,
-    DeadLetterPage,
     HealthReply,
     TimerPage,
     TimerReply,
     TimerStatus,
 )
 from minoots_kernel.domain.timer import Status
-from minoots_kernel.domain.views import dead_letter_reply, timer_reply
+from minoots_kernel.domain.views import timer_reply
 from minoots_kernel.interfaces.rest.agent_routes import add_command_templates, add_inbox
 from minoots_kernel.interfaces.rest.answers import (
     Cursor,
@@ -29,6 +28,7 @@ from minoots_kernel.interfaces.rest.answers import (
 )
 from minoots_kernel.interfaces.rest.changes import add_changes
 from minoots_kernel.interfaces.rest.cursors import decode_cursor, encode_cursor
+from minoots_kernel.interfaces.rest.dead_letters import add_dead_letters
 from minoots_kernel.interfaces.rest.destinations import add_destinations
 from minoots_kernel.interfaces.rest.openapi import described
 from minoots_kernel.interfaces.rest.resolver import ConcurrentHttpResolver
@@ -47,7 +47,7 @@ def add_routes(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
     _add_health(app)
     _add_timers(app, use_cases)
     add_changes(app, use_cases)
-    _add_dead_letters(app, use_cases)
+    add_dead_letters(app, use_cases)
     add_inbox(app, use_cases)
     add_command_templates(app, use_cases)
     add_destinations(app, use_cases)
@@ -86,16 +86,3 @@ def _add_timers(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
     @app.get("/timers/<timer_id>", **described("getTimer", "Read a timer", TimerReply, 404, etag=True))
     def get_timer(timer_id: TimerId) -> Response[Any]:
         return timer_answer(use_cases.get_timer(principal(app), timer_id))
-
-
-def _add_dead_letters(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
-    @app.get(
-        "/dead-letters",
-        **described("listDeadLetters", "List deliveries that failed for good", DeadLetterPage),
-    )
-    def list_dead_letters(limit: Limit = 50, cursor: Cursor = None) -> Response[Any]:
-        listing = "dead-letters"
-        page = use_cases.list_dead_letters(principal(app), limit=limit, position=decode_cursor(listing, cursor))
-        letters = [dead_letter_reply(letter) for letter in page.items]
-        cursor_after = encode_cursor(listing, page.next_position)
-        return json_answer(200, DeadLetterPage.model_construct(dead_letters=letters, next_cursor=cursor_after))

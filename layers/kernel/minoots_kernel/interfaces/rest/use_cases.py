@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from minoots_kernel.application.change_of_mind import ChangeOfMind
 from minoots_kernel.application.create_timer import CreateTimer
 from minoots_kernel.application.destinations import DestinationUseCases
+from minoots_kernel.application.discard_dead_letters import DiscardDeadLetters
 from minoots_kernel.application.heartbeat_timer import HeartbeatTimer
 from minoots_kernel.application.keep_command_templates import KeepCommandTemplates
-from minoots_kernel.application.list_dead_letters import ListDeadLetters
+from minoots_kernel.application.read_dead_letters import GetDeadLetter, ListDeadLetters
 from minoots_kernel.application.read_timers import GetTimer, ListTimers
+from minoots_kernel.application.redrive_dead_letters import RedriveDeadLetters
 from minoots_kernel.application.use_inbox import UseInbox
 
 __all__ = ["UseCases"]
@@ -26,6 +28,9 @@ class UseCases:
     change_of_mind: ChangeOfMind
     heartbeat_timer: HeartbeatTimer
     list_dead_letters: ListDeadLetters
+    get_dead_letter: GetDeadLetter
+    redrive: RedriveDeadLetters
+    discard: DiscardDeadLetters
     use_inbox: UseInbox
     command_templates: KeepCommandTemplates
     destinations: DestinationUseCases
