@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from minoots_kernel.adapters.dynamodb.key_store import DynamoKeyStore
-from minoots_kernel.domain.tenancy import Principal, digest_key
+from minoots_kernel.domain.api_keys import key_from_file
 from tests.build.cloud import Cloud
 from tests.build.conftest import Start
 
@@ -55,7 +55,7 @@ def test_the_control_plane_creates_reads_lists_and_cancels_for_whom_the_key_stan
     start: Start, cloud: Cloud
 ) -> None:
     keys = DynamoKeyStore(cloud.client("dynamodb"), cloud.name("TimersTable"))
-    keys.put(digest_key("mnt_example"), Principal("demo", "demo"))
+    keys.put(key_from_file("mnt_example", "demo"))
     cloud.put_item(NEAR)
     with start("ControlPlaneFunction") as function:
         created = function.invoke(captured("control_plane", "create"))

@@ -34,7 +34,8 @@ from minoots_kernel.adapters.memory import (
 )
 from minoots_kernel.application.agent_ports import CommandTemplateStore, InboxStore
 from minoots_kernel.application.circuit_ports import CircuitStore
-from minoots_kernel.application.ports import DeadLetterStore, DestinationStore, KeyStore, ParkedRecordStore, TimerStore
+from minoots_kernel.application.identity_ports import KeyStore
+from minoots_kernel.application.ports import DeadLetterStore, DestinationStore, ParkedRecordStore, TimerStore
 from tests.contract.dynamodb_local import UnavailableError, running
 from tests.contract.faults import Wire
 from tests.contract.tables import make_table

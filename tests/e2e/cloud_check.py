@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from minoots_kernel.adapters.dynamodb.key_store import DynamoKeyStore
-from minoots_kernel.domain.tenancy import Principal, digest_key
+from minoots_kernel.domain.api_keys import key_from_file
 from tests.build.conftest import TOOLS
 from tests.build.emulator import ARCHITECTURE
 from tests.build.processes import environment, run
@@ -81,7 +81,7 @@ def open_api(cloud: Ministack) -> str:
 def accept_key(cloud: Ministack) -> None:
     """Put the key of these tests into the table."""
     store = DynamoKeyStore(cloud.client("dynamodb"), resources(cloud)["TimersTable"])
-    store.put(digest_key(KEY), Principal(tenant_id="demo", subject="demo", tier="free"))
+    store.put(key_from_file(KEY, "demo"))
 
 
 def try_it(cloud: Ministack, host: str, arguments: list[str]) -> int:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from minoots_contract.events import CloudEvent
+from minoots_contract.instants import MAX_INSTANT_MS
 from minoots_kernel.adapters.memory import (
     MemoryEventBus,
     MemoryKeyStore,
@@ -13,9 +15,9 @@ from minoots_kernel.adapters.memory import (
     MemoryWakeSchedules,
 )
 from minoots_kernel.application.ports import Performed
+from minoots_kernel.domain.api_keys import ApiKey
 from minoots_kernel.domain.errors import PermanentActionError, TransientActionError
 from minoots_kernel.domain.messages import WakeUp
-from minoots_kernel.domain.tenancy import Principal
 from minoots_kernel.domain.webhooks import WebhookRequest
 from tests.simulation.chance import SPAN
 from tests.simulation.crossing import Crossing
@@ -145,13 +147,13 @@ class SimulatedKeys:
         self.truth = MemoryKeyStore()
         self._cross = cross
 
-    def find(self, digest: str) -> Principal | None:
-        """Return whom a key stands for."""
-        return self._cross("KeyStore.find", "", lambda: self.truth.find(digest))
+    def find(self, key_id: str) -> ApiKey | None:
+        """Return a key."""
+        return self._cross("KeyStore.find", "", lambda: self.truth.find(key_id))
 
-    def put(self, digest: str, principal: Principal) -> None:
-        """Store a key."""
-        self.truth.put(digest, principal)
+    def put(self, key: ApiKey) -> None:
+        """Store a key of which no use is news: that one is used has nothing to do with timers."""
+        self.truth.put(replace(key, last_used_at_ms=MAX_INSTANT_MS))
 
 
 class SimulatedParking:

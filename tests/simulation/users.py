@@ -19,8 +19,9 @@ from minoots_contract.changes import (
 )
 from minoots_contract.instants import format_instant
 from minoots_contract.timers import CreateTimerRequest
+from minoots_kernel.domain.api_keys import key_from_file
 from minoots_kernel.domain.errors import DependencyUnavailableError, MinootsError
-from minoots_kernel.domain.tenancy import Principal, digest_key
+from minoots_kernel.domain.tenancy import Principal
 from minoots_kernel.domain.timer import Timer
 from tests.simulation.faults import Fault
 from tests.simulation.functions import Functions
@@ -115,7 +116,7 @@ class Callers:
     def begin(self) -> None:
         """Have every order asked for at its time."""
         for tenant_id in TENANTS:
-            self._world.ports.keys.put(digest_key(f"key of {tenant_id}"), Principal(tenant_id, "caller"))
+            self._world.ports.keys.put(key_from_file(f"key of {tenant_id}", tenant_id, name="caller"))
         for order in self._world.plan.orders:
             if order.verb != "rebuild":
                 self.waiting += 1

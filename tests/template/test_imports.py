@@ -28,6 +28,8 @@ NEEDED_BY = {
 NEEDED_BY_NOBODY = {
     "aws_xray_sdk",
     "email_validator",
+    "joserfc",
+    "minoots_kernel.adapters.oidc",
     "minoots",
     "minoots_kernel.adapters.memory",
     "minoots_local",

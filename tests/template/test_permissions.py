@@ -49,10 +49,10 @@ def test_the_kernel_stores_dead_letters_and_puts_nothing_else(resources: Resourc
     assert put["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["D#*"]}}
 
 
-def test_nothing_but_messages_of_inboxes_and_destinations_is_deleted(resources: Resources) -> None:
+def test_nothing_but_messages_of_inboxes_destinations_and_keys_is_deleted(resources: Resources) -> None:
     deleting = [one for _, one in statements(resources) if "dynamodb:DeleteItem" in as_list(one["Action"])]
     assert [one["Condition"] for one in deleting] == [
-        {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["I#*", "W#*"]}}
+        {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["I#*", "W#*", "K#*", "N#*"]}}
     ]
 
 

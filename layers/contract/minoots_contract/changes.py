@@ -25,7 +25,7 @@ __all__ = [
 class ChangeRequest(WireModel):
     """What every change says: who wants it, why, and optionally upon which version of the timer."""
 
-    requested_by: Line
+    requested_by: Line | None = Field(default=None, description="Default: the name of the key, or the token's subject.")
     reason: Line | None = None
     state_version: int | None = Field(
         default=None, ge=1, description="Change nothing unless the timer stands at this version; as `If-Match`."

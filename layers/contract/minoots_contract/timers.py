@@ -43,7 +43,7 @@ class CreateTimerRequest(WireModel):
     """Body of ``POST /timers``: exactly one of ``duration`` and ``fireAt`` says when."""
 
     tenant_id: TenantId | None = Field(default=None, description="Optional: the key names the tenant.")
-    requested_by: Line
+    requested_by: Line | None = Field(default=None, description="Default: the name of the key, or the token's subject.")
     name: Line | None = Field(default=None, description="Default: timer_<epoch ms>.")
     duration: Duration | None = None
     fire_at: RequestedInstant | None = None

@@ -11,6 +11,7 @@ from minoots import __version__
 from minoots.cli.dead_letters import dead_letters
 from minoots.cli.failures import ReportingGroup
 from minoots.cli.invocation import Invocation, JsonFlag, Seams, invocation
+from minoots.cli.keys import keys, whoami
 from minoots.cli.local import local
 from minoots.cli.timers import timers
 
@@ -28,6 +29,8 @@ app = typer.Typer(
 )
 app.add_typer(timers)
 app.add_typer(dead_letters)
+app.add_typer(keys)
+app.command()(whoami)
 app.command(
     "local",
     rich_help_panel=_HERE,

@@ -22,6 +22,7 @@ from minoots.client.errors import (
     WaitTimeoutError,
 )
 from minoots.client.inbox import Inbox
+from minoots.client.keys import Keys
 from minoots.client.timers import Timers
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "ConflictError",
     "DeadLetters",
     "Inbox",
+    "Keys",
     "MinootsClientError",
     "NotFoundError",
     "PermissionDeniedError",

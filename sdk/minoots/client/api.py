@@ -10,10 +10,12 @@ import httpx
 from minoots.client.command_templates import CommandTemplates
 from minoots.client.dead_letters import DeadLetters
 from minoots.client.inbox import Inbox
+from minoots.client.keys import Keys
 from minoots.client.retry import RetryPolicy
 from minoots.client.session import Call, Session
 from minoots.client.timers import Timers
 from minoots.clock import Clock, SystemClock
+from minoots_contract.identity import WhoAmIReply
 from minoots_contract.timers import HealthReply
 
 __all__ = ["Client"]
@@ -26,6 +28,7 @@ class Client:
         timers: Create, read, change and await timers.
         dead_letters: Actions that exhausted their attempts.
         command_templates: Commands that are kept for agents.
+        keys: The tenant's API keys.
     """
 
     def __init__(
@@ -64,6 +67,7 @@ class Client:
         self.timers = Timers(self._session, requested_by)
         self.dead_letters = DeadLetters(self._session, requested_by)
         self.command_templates = CommandTemplates(self._session)
+        self.keys = Keys(self._session)
 
     def inbox(self, agent: str) -> Inbox:
         """Return the inbox of an agent; nothing is sent yet."""
@@ -76,6 +80,15 @@ class Client:
             MinootsClientError: If it is not.
         """
         return self._session.send(Call("GET", "/healthz"), HealthReply)
+
+    def whoami(self) -> WhoAmIReply:
+        """Ask whom the service takes this client for.
+
+        Raises:
+            AuthenticationError: If it knows nobody with this key.
+            MinootsClientError: Any other of the tree in `minoots.client.errors`.
+        """
+        return self._session.send(Call("GET", "/whoami"), WhoAmIReply)
 
     def close(self) -> None:
         """Close the connections."""

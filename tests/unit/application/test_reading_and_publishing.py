@@ -4,9 +4,8 @@ from typing import Any
 
 import pytest
 
-from minoots_kernel.adapters.memory import MemoryEventBus, MemoryKeyStore
+from minoots_kernel.adapters.memory import MemoryEventBus
 from minoots_kernel.application import change
-from minoots_kernel.application.authenticate import Authenticate
 from minoots_kernel.application.change import change_timer
 from minoots_kernel.application.ports import TimerKey
 from minoots_kernel.application.publish_events import PublishEvents
@@ -17,73 +16,15 @@ from minoots_kernel.domain.errors import (
     DependencyUnavailableError,
     NotFoundError,
     PermanentActionError,
-    UnauthenticatedError,
     VersionMismatchError,
 )
-from minoots_kernel.domain.tenancy import Principal, digest_key
+from minoots_kernel.domain.tenancy import Principal
 from minoots_kernel.domain.timer import Status, Timer
 from minoots_kernel.domain.transitions import apply
 from tests.unit.application.world import DEMO, World
 from tests.unit.domain.builders import NOW_MS, request
 
 OTHER = Principal("other", "eve")
-
-
-class CountingKeys(MemoryKeyStore):
-    looked_up = 0
-
-    def find(self, digest: str) -> Principal | None:
-        self.looked_up += 1
-        return super().find(digest)
-
-
-def door(cache_ms: int = 60_000) -> tuple[Authenticate, CountingKeys, World]:
-    world, keys = World(), CountingKeys()
-    keys.put(digest_key("mnt_example"), DEMO)
-    return Authenticate(keys, world.clock, cache_ms), keys, world
-
-
-def test_a_key_stands_for_its_tenant_and_is_remembered_for_a_while() -> None:
-    authenticate, keys, world = door()
-    assert [authenticate("mnt_example") for _ in range(3)] == [DEMO] * 3
-    assert keys.looked_up == 1
-    world.clock.advance(60_000)
-    authenticate("mnt_example")
-    assert keys.looked_up == 2
-
-
-def test_a_removed_key_works_no_longer_than_it_is_remembered() -> None:
-    authenticate, keys, world = door()
-    authenticate("mnt_example")
-    keys._principals.clear()
-    world.clock.advance(59_999)
-    assert authenticate("mnt_example") == DEMO
-    world.clock.advance(1)
-    with pytest.raises(UnauthenticatedError):
-        authenticate("mnt_example")
-
-
-def test_a_new_key_works_at_once_though_it_was_unknown_before() -> None:
-    authenticate, keys, _ = door()
-    with pytest.raises(UnauthenticatedError):
-        authenticate("mnt_new")
-    keys.put(digest_key("mnt_new"), OTHER)
-    assert authenticate("mnt_new") == OTHER
-
-
-@pytest.mark.parametrize("key", [None, "", "mnt_exampl", "mnt_example ", "MNT_EXAMPLE", digest_key("mnt_example")])
-def test_no_key_and_wrong_keys_are_refused(key: str | None) -> None:
-    with pytest.raises(UnauthenticatedError):
-        door()[0](key)
-
-
-def test_the_memory_of_keys_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("minoots_kernel.application.authenticate.MAX_CACHED_KEYS", 10)
-    authenticate, keys, _ = door()
-    for number in range(50):
-        keys.put(digest_key(f"mnt_{number}"), DEMO)
-        assert authenticate(f"mnt_{number}") == DEMO
-    assert len(authenticate._known) <= 10
 
 
 def test_a_timer_is_read_by_its_tenant_and_by_nobody_else() -> None:

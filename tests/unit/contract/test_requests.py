@@ -68,7 +68,6 @@ BAD: list[tuple[str, Any, str, str]] = [
     ("tenantId", "x" * 65, "tenantId", "pattern"),
     ("tenantId", 7, "tenantId", "string"),
     ("requestedBy", "", "requestedBy", "at least 1"),
-    ("requestedBy", None, "requestedBy", "string"),
     ("requestedBy", 5, "requestedBy", "string"),
     ("requestedBy", b"cli", "requestedBy", "string"),
     ("requestedBy", "x" * 257, "requestedBy", "at most 256"),
@@ -134,8 +133,8 @@ def test_exactly_one_of_duration_and_fire_at_says_when(when: dict[str, Any], pat
 
 
 def test_every_field_at_fault_is_named_at_once() -> None:
-    found = problems(CreateTimerRequest, {"duration": "x", "labels": {"a": 1}, "colour": "red"})
-    assert set(found) == {"requestedBy", "duration", "labels.a", "colour"}
+    found = problems(CreateTimerRequest, {"name": "", "duration": "x", "labels": {"a": 1}, "colour": "red"})
+    assert set(found) == {"name", "duration", "labels.a", "colour"}
 
 
 def test_a_request_cannot_be_changed_after_it_was_checked() -> None:
@@ -158,7 +157,6 @@ def test_a_cancel_says_who_and_may_say_why() -> None:
 @pytest.mark.parametrize(
     ("body", "path"),
     [
-        ({}, "requestedBy"),
         ({"requestedBy": ""}, "requestedBy"),
         ({"requestedBy": "a", "reason": ""}, "reason"),
         ({"requestedBy": "a", "reason": "x\r\ny"}, "reason"),

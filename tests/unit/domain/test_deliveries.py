@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
+from minoots_kernel.domain.api_keys import digest_key
 from minoots_kernel.domain.dead_letters import dead_letter
 from minoots_kernel.domain.dispatch import message_for, overdue_messages, released_at, under_way
 from minoots_kernel.domain.messages import ActionMessage
 from minoots_kernel.domain.rendering import render_webhook
-from minoots_kernel.domain.tenancy import digest_key
 from minoots_kernel.domain.timer import Timer
 from minoots_kernel.domain.transitions import REDISPATCH_AFTER_MS
 from minoots_kernel.domain.views import dead_letter_reply

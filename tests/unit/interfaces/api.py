@@ -11,16 +11,19 @@ from urllib.parse import urlencode
 from minoots_kernel.adapters.memory import MemoryKeyStore, MemoryTimerStore
 from minoots_kernel.application.authenticate import Authenticate
 from minoots_kernel.application.destinations import DestinationUseCases
+from minoots_kernel.application.identity_ports import TokenVerifier
 from minoots_kernel.application.keep_command_templates import KeepCommandTemplates
+from minoots_kernel.application.keep_keys import KeepKeys
 from minoots_kernel.application.read_dead_letters import GetDeadLetter, ListDeadLetters
 from minoots_kernel.application.read_timers import GetTimer, ListTimers
 from minoots_kernel.application.use_inbox import UseInbox
-from minoots_kernel.domain.tenancy import Principal, digest_key
+from minoots_kernel.domain.api_keys import key_from_file
 from minoots_kernel.interfaces.rest.app import ControlPlane
 from minoots_kernel.interfaces.rest.use_cases import UseCases
 from tests.unit.application.world import World
 
 KEY, OTHER_KEY = "mnt_example", "mnt_other"
+CACHE_MS = 60_000
 
 
 @dataclass(frozen=True)
@@ -72,13 +75,17 @@ def event(
 class Api(World):
     """A world whose use cases are reached over REST too; tenants `demo` and `other` have a key each."""
 
-    def __init__(self, store: MemoryTimerStore | None = None) -> None:
+    def __init__(self, store: MemoryTimerStore | None = None, tokens: TokenVerifier | None = None) -> None:
         super().__init__()
         reads = store or self.store
         self.keys = MemoryKeyStore()
         for key, tenant in ((KEY, "demo"), (OTHER_KEY, "other")):
-            self.keys.put(digest_key(key), Principal(tenant, tenant))
+            self.keys.put(key_from_file(key, tenant))
         drawn = count(1)
+
+        def draw(size: int) -> bytes:
+            return next(drawn).to_bytes(size)
+
         self.use_cases = UseCases(
             self.create,
             GetTimer(reads),
@@ -91,11 +98,10 @@ class Api(World):
             self.discard,
             UseInbox(self.inboxes, self.clock),
             KeepCommandTemplates(self.templates, self.clock),
-            DestinationUseCases.over(
-                self.destinations, self.secret_box, self.clock, lambda size: next(drawn).to_bytes(size)
-            ),
+            DestinationUseCases.over(self.destinations, self.secret_box, self.clock, draw),
+            KeepKeys(self.keys, self.clock, draw, CACHE_MS),
         )
-        self.control_plane = ControlPlane(Authenticate(self.keys, self.clock, 60_000), self.use_cases)
+        self.control_plane = ControlPlane(Authenticate(self.keys, self.clock, CACHE_MS, tokens), self.use_cases)
 
     def call(self, method: str, path: str, *, key: str | None = KEY, **request: Any) -> Answer:
         headers = ({"x-api-key": key} if key is not None else {}) | (request.pop("headers", None) or {})

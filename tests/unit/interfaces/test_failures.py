@@ -11,8 +11,8 @@ from minoots_contract.problems import ErrorCode
 from minoots_kernel.adapters.memory import MemoryTimerStore
 from minoots_kernel.application.ports import TimerKey
 from minoots_kernel.domain import errors
+from minoots_kernel.domain.api_keys import key_from_file
 from minoots_kernel.domain.errors import DependencyUnavailableError, MinootsError
-from minoots_kernel.domain.tenancy import Principal, digest_key
 from minoots_kernel.domain.timer import Timer
 from minoots_kernel.interfaces.rest.app import ControlPlane
 from minoots_kernel.interfaces.rest.problems import STATUS
@@ -104,7 +104,7 @@ def test_tenants_that_call_at_the_same_time_never_see_one_anothers_answers() -> 
     api = Api()
     names = [f"tenant-{number}" for number in range(32)]
     for name in names:
-        api.keys.put(digest_key(f"mnt_{name}"), Principal(name, name))
+        api.keys.put(key_from_file(f"mnt_{name}", name))
 
     def talk(name: str) -> list[str]:
         mine: list[str] = []

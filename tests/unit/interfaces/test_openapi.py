@@ -64,6 +64,10 @@ def test_every_route_of_the_contract_is_described_and_no_other(described: dict[s
         "POST /destinations/{name}/enable",
         "POST /destinations/{name}/secrets",
         "DELETE /destinations/{name}/secrets/{secret_id}",
+        "GET /whoami",
+        *(f"{verb} /keys" for verb in ("GET", "POST")),
+        *(f"{verb} /keys/{{key_id}}" for verb in ("GET", "DELETE")),
+        "POST /keys/{key_id}/rotate",
     }
 
 
@@ -80,7 +84,7 @@ def test_every_operation_with_a_key_has_problems_and_a_422_if_it_may_be_repeated
             assert list(problem["content"]) == ["application/problem+json"]
             assert problem["content"]["application/problem+json"]["schema"]["$ref"].endswith("/Problem")
         if operation.get("security", []):
-            assert {"401", "503"} <= problems.keys(), name
+            assert {"401", "403", "503"} <= problems.keys(), name
 
 
 def test_only_health_needs_no_key(described: dict[str, Any]) -> None:
@@ -105,4 +109,5 @@ def test_request_schemas_are_camel_case_and_closed(described: dict[str, Any]) ->
     for name in [name for name in schemas if name.endswith("Request")]:
         assert schemas[name]["additionalProperties"] is False
         assert not [field for field in schemas[name]["properties"] if "_" in field]
-    assert schemas["CreateTimerRequest"]["required"] == ["requestedBy"]
+    assert "required" not in schemas["CreateTimerRequest"]
+    assert schemas["CreateKeyRequest"]["required"] == ["name", "roles"]

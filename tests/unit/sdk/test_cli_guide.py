@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from minoots.cli.app import app
 from minoots.cli.invocation import Seams
 from tests.unit.sdk.fakes import HandClock, dead_letter, timer
+from tests.unit.sdk.test_keys import ID, ME, a_key, a_made_key
 
 GUIDE = Path(__file__).parents[3] / "docs" / "guides" / "cli.md"
 COMMANDS = re.findall(r"^\$ minoots (.+)$", GUIDE.read_text(), flags=re.MULTILINE)
@@ -26,6 +27,12 @@ def answer(request: httpx.Request) -> httpx.Response:
         return httpx.Response(200, json=dead_letter())
     if request.url.path.startswith("/dead-letters:"):
         return httpx.Response(200, json={"redriven": 1, "discarded": 1, "skipped": 0, "refused": []})
+    if request.url.path == "/whoami":
+        return httpx.Response(200, json=ME)
+    if request.url.path.startswith("/keys"):
+        revoked = {"id": ID, "worksUntil": ME["expiresAt"]}
+        listed = {"keys": [a_key()]} if request.method == "GET" else a_made_key()
+        return httpx.Response(200, json=revoked if request.method == "DELETE" else listed)
     listing = request.method == "GET" and request.url.path == "/timers"
     ended = timer(status="settled")
     return httpx.Response(200, json={"timers": [ended]} if listing else ended)

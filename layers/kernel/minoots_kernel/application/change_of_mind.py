@@ -64,7 +64,8 @@ class ChangeOfMind:
         """
         timer = GetTimer(self.store)(principal, timer_id)
         guard = _guard(request, versions, idempotency_key)
-        changed = change_timer(self.store, timer, _command(request), self.clock.now_ms(), guard).timer
+        command = _command(request, principal.subject)
+        changed = change_timer(self.store, timer, command, self.clock.now_ms(), guard).timer
         # Unchanged, too: the request before may have crashed between its write and this.
         wake_directly(changed, self.wake_queue, self.clock)
         return changed
@@ -78,8 +79,8 @@ def _guard(request: ChangeRequest, versions: frozenset[int] | None, key: str | N
     return Guard(versions, None if key is None else remembered(key, asked))
 
 
-def _command(request: ChangeRequest) -> Change:  # noqa: PLR0911  one answer a request
-    by, why = request.requested_by, request.reason
+def _command(request: ChangeRequest, subject: str) -> Change:  # noqa: PLR0911  one answer a request
+    by, why = request.requested_by or subject, request.reason
     match request:
         case CancelTimerRequest():
             return Cancel(by, why)

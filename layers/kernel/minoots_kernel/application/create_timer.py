@@ -56,6 +56,7 @@ class CreateTimer:
             tenant_id=principal.tenant_id,
             now_ms=now_ms,
             late_policy=self.late_policy,
+            subject=principal.subject,
         )
         timer = self.prepare_actions(timer)
         for check in self.checks:

@@ -18,7 +18,6 @@ from minoots_kernel.domain.dead_letters import ANY_LETTER, DeadLetter, LetterFil
 from minoots_kernel.domain.destinations import Destination
 from minoots_kernel.domain.messages import ActionMessage, WakeUp
 from minoots_kernel.domain.targets import TargetMessage
-from minoots_kernel.domain.tenancy import Principal
 from minoots_kernel.domain.timer import Status, Timer
 from minoots_kernel.domain.webhooks import WebhookRequest
 
@@ -31,7 +30,6 @@ __all__ = [
     "DestinationStore",
     "EventBus",
     "IdFactory",
-    "KeyStore",
     "MessageVisibility",
     "Metrics",
     "Page",
@@ -202,18 +200,6 @@ class DeadLetterStore(Protocol):
         self, tenant_id: str, *, wanted: LetterFilter = ANY_LETTER, limit: int, position: str | None = None
     ) -> Page[DeadLetter]:
         """List a tenant's letters that are dead, by descending id, eventually consistent; as `TimerStore.page`."""
-        ...
-
-
-class KeyStore(Protocol):
-    """API keys, by the SHA-256 digest of the secret; the secret itself is nowhere."""
-
-    def find(self, digest: str) -> Principal | None:
-        """Return whom the key with this digest (lower-case hex) stands for."""
-        ...
-
-    def put(self, digest: str, principal: Principal) -> None:
-        """Store a key, replacing one of the same digest."""
         ...
 
 

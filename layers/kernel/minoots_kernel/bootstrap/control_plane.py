@@ -18,6 +18,7 @@ from minoots_kernel.application.destinations import DestinationUseCases
 from minoots_kernel.application.discard_dead_letters import DiscardDeadLetters
 from minoots_kernel.application.heartbeat_timer import HeartbeatTimer
 from minoots_kernel.application.keep_command_templates import KeepCommandTemplates
+from minoots_kernel.application.keep_keys import KeepKeys
 from minoots_kernel.application.prepare_actions import PrepareActions
 from minoots_kernel.application.read_dead_letters import GetDeadLetter, ListDeadLetters
 from minoots_kernel.application.read_timers import GetTimer, ListTimers
@@ -43,6 +44,7 @@ def build(env: Mapping[str, str]) -> Handler:
     prepare_actions = PrepareActions(parts.allowed_targets(settings), templates)
     destinations = parts.destinations(settings, env)
     checks = (CheckWebhooks(destinations),)
+    keys, cache_ms = DynamoKeyStore(dynamodb, settings.table), settings.key_cache_s * 1000
     use_cases = UseCases(
         create_timer=CreateTimer(
             store, parts.wake_queue(settings, env), clock, Uuid7Ids(), prepare_actions, settings.late_policy, checks
@@ -58,6 +60,7 @@ def build(env: Mapping[str, str]) -> Handler:
         use_inbox=UseInbox(DynamoInboxStore(dynamodb, settings.table), clock),
         command_templates=KeepCommandTemplates(templates, clock),
         destinations=DestinationUseCases.over(destinations, parts.secret_box(settings, env), clock, token_bytes),
+        keys=KeepKeys(keys, clock, token_bytes, cache_ms),
     )
-    authenticate = Authenticate(DynamoKeyStore(dynamodb, settings.table), clock, settings.key_cache_s * 1000)
+    authenticate = Authenticate(keys, clock, cache_ms, parts.tokens(settings))
     return observed(settings, lambda _metrics: ControlPlane(authenticate, use_cases))

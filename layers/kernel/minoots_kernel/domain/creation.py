@@ -13,7 +13,13 @@ __all__ = ["new_timer"]
 
 
 def new_timer(
-    request: CreateTimerRequest, *, timer_id: str, tenant_id: str, now_ms: int, late_policy: LatePolicy | None = None
+    request: CreateTimerRequest,
+    *,
+    timer_id: str,
+    tenant_id: str,
+    now_ms: int,
+    late_policy: LatePolicy | None = None,
+    subject: str = "",
 ) -> Timer:
     """Make a timer from a valid request.
 
@@ -23,6 +29,7 @@ def new_timer(
         tenant_id: The tenant that the caller's key names.
         now_ms: The service's clock, epoch milliseconds.
         late_policy: The deployment's, for a request that has none of its own.
+        subject: Who asks, for a request that does not say.
 
     Returns:
         A timer at version 1, `scheduled`.
@@ -40,7 +47,7 @@ def new_timer(
         id=timer_id,
         tenant_id=tenant_id,
         name=request.name or f"timer_{now_ms}",
-        requested_by=request.requested_by,
+        requested_by=request.requested_by or subject,
         status=Status.SCHEDULED,
         created_at_ms=now_ms,
         fire_at_ms=fire_at_ms,

@@ -144,9 +144,17 @@ class ForbiddenError(MinootsError):
 
 
 class UnauthenticatedError(MinootsError):
-    """No valid credential was shown."""
+    """No valid credential was shown.
+
+    Attributes:
+        shown: Whether one was shown at all.
+    """
 
     code = ErrorCode.UNAUTHENTICATED
+
+    def __init__(self, detail: str, fields: tuple[tuple[str, str], ...] = (), *, shown: bool = False) -> None:
+        super().__init__(detail, fields)
+        self.shown = shown
 
 
 class TargetNotAllowedError(MinootsError):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
+from typing import Literal
 
-__all__ = ["Principal", "digest_key"]
+from minoots_contract.identity import TENANT_ROLES, RoleName, TierName
+
+__all__ = ["Principal"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,18 +16,20 @@ class Principal:
 
     Attributes:
         tenant_id: The tenant that all of the caller's timers belong to.
-        subject: Who it is within the tenant.
-        tier: The tenant's tier: free, pro or team.
+        subject: Who it is within the tenant: a key's name, or a token's subject.
+        tier: The tenant's tier.
+        roles: What it may do, included roles named as well.
+        authenticated_by: How it showed who it is.
+        key_id: Which API key it showed.
+        issuer: Who issued the token that it showed.
+        expires_at_ms: When its key or token ends, epoch milliseconds; none if it does not.
     """
 
     tenant_id: str
     subject: str
-    tier: str = "free"
-
-
-def digest_key(secret: str) -> str:
-    """Return the digest under which an API key is stored: SHA-256, lower-case hex.
-
-    A fast hash is enough because the keys are random and long; there is nothing to guess.
-    """
-    return hashlib.sha256(secret.encode()).hexdigest()
+    tier: TierName = "free"
+    roles: frozenset[RoleName] = TENANT_ROLES
+    authenticated_by: Literal["apiKey", "oidc"] = "apiKey"
+    key_id: str | None = None
+    issuer: str | None = None
+    expires_at_ms: int | None = None

@@ -7,7 +7,8 @@
 | dead letter | `D#<tenant>#<shard>` | dead letter id |
 | destination of webhooks | `W#<tenant>` | name |
 | circuit of a receiver, or of all of a tenant's | `B#<tenant>` | `d:<destination>`, `h:<host>:<port>` or `*` |
-| API key | `K#<SHA-256 of the secret>` | `key` |
+| API key | `K#<key id>` | `key` |
+| that a tenant has a key | `N#<tenant>` | key id |
 | parked stream record | `X#<consumer>` | event id |
 | message of an inbox | `I#<tenant>#<agent>` | fired at, 13 digits of epoch milliseconds, `#`, delivery id |
 | command template, which version is the latest | `C#<tenant>` | name |

@@ -11,15 +11,18 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValida
 
 from minoots_contract.problems import ErrorCode, FieldProblem, Problem
 from minoots_kernel.application.authenticate import Authenticate
-from minoots_kernel.domain.errors import InvalidTimerError, MinootsError
+from minoots_kernel.domain.errors import ForbiddenError, InvalidTimerError, MinootsError, UnauthenticatedError
+from minoots_kernel.domain.tenancy import Principal
 from minoots_kernel.interfaces.rest.bodies import parse_json, read_text
 from minoots_kernel.interfaces.rest.problems import (
+    challenge,
     field_problems,
     fields_of,
     problem_of,
     problem_response,
 )
 from minoots_kernel.interfaces.rest.resolver import ConcurrentHttpResolver
+from minoots_kernel.interfaces.rest.roles import REQUIRED_ROLES
 from minoots_kernel.interfaces.rest.routes import PUBLIC_PATHS, add_routes
 from minoots_kernel.interfaces.rest.use_cases import UseCases
 
@@ -86,8 +89,11 @@ class ControlPlane:
         # The HTTP API lower-cases the names of headers; `sam local start-api` leaves them as they came.
         headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
         method, path = str(http["method"]).upper(), str(event.get("rawPath", "/"))
-        principal = None if path in PUBLIC_PATHS else self._authenticate(_api_key(headers))
-        route = self._route(method, path, event.get("queryStringParameters") or {})
+        principal = None if path in PUBLIC_PATHS else self._authenticate(*_credentials(headers))
+        route = self._route(method, path)
+        if principal is not None:
+            _authorise(principal, route)
+        _refuse_unknown_parameters(route, event.get("queryStringParameters") or {})
         text = read_text({**event, "headers": headers}) if route.dependant.body_params else ""
         clean = {**event, "body": text, "isBase64Encoded": False}
         clean["headers"] = {**headers, "content-type": "application/json"}
@@ -95,25 +101,21 @@ class ControlPlane:
         response["headers"] = {name.lower(): value for name, value in response["headers"].items()}
         return response
 
-    def _route(self, method: str, path: str, query: Iterable[str]) -> Route:
+    def _route(self, method: str, path: str) -> Route:
         routes = [*self._app._static_routes, *self._app._dynamic_routes]
         matching = {route.method: route for route in routes if route.rule.match(path)}
         if not matching:
             raise _RouteNotFoundError(f"There is nothing at {path[:200]}.")
         if method not in matching:
             raise _MethodNotAllowedError(sorted(matching))
-        # A parameter that is misspelt would otherwise go unnoticed and the whole listing come back.
-        known = {parameter.alias for parameter in matching[method].dependant.query_params}
-        unknown = sorted(set(query) - known)
-        if unknown:
-            fields = tuple((name[:64], "this query parameter is not known here") for name in unknown[:10])
-            raise InvalidTimerError("The query has a parameter that is not known here.", fields)
         return matching[method]
 
     def _problem(self, event: Mapping[str, Any], request_id: str, error: MinootsError) -> dict[str, Any]:
         headers = {"x-request-id": request_id}
         if isinstance(error, _MethodNotAllowedError):
             headers["allow"] = ", ".join(error.allowed)  # RFC 9110, 15.5.6
+        if isinstance(error, UnauthenticatedError):
+            headers["www-authenticate"] = challenge(error)
         if error.code is ErrorCode.DEPENDENCY_UNAVAILABLE:
             reason = str(error.__cause__ or error)
             logger.warning("request refused", extra={"requestId": request_id, "detail": error.detail, "reason": reason})
@@ -137,9 +139,22 @@ class ControlPlane:
         return problem_of(code, detail, instance=instance, request_id=request_id or None, errors=errors or ())
 
 
-def _api_key(headers: Mapping[str, str]) -> str | None:
-    key = headers.get("x-api-key")
-    if key:
-        return key
+def _authorise(principal: Principal, route: Route) -> None:
+    role = REQUIRED_ROLES[str(route.operation_id)]
+    if role is not None and role not in principal.roles:
+        raise ForbiddenError(f"That takes the role '{role}'.")
+
+
+def _refuse_unknown_parameters(route: Route, query: Iterable[str]) -> None:
+    # A parameter that is misspelt would otherwise go unnoticed and the whole listing come back.
+    known = {parameter.alias for parameter in route.dependant.query_params}
+    unknown = sorted(set(query) - known)
+    if unknown:
+        fields = tuple((name[:64], "this query parameter is not known here") for name in unknown[:10])
+        raise InvalidTimerError("The query has a parameter that is not known here.", fields)
+
+
+def _credentials(headers: Mapping[str, str]) -> tuple[str | None, str | None]:
+    """Return the API key and the bearer token that came, if they did."""
     scheme, _, token = headers.get("authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else None
+    return headers.get("x-api-key"), token.strip() if scheme.lower() == "bearer" else None

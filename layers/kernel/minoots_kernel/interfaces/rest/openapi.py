@@ -10,13 +10,14 @@ from pydantic import BaseModel
 from minoots_contract.problems import Problem
 from minoots_kernel.interfaces.rest.problems import PROBLEM_JSON
 from minoots_kernel.interfaces.rest.resolver import ConcurrentHttpResolver
+from minoots_kernel.interfaces.rest.roles import REQUIRED_ROLES
 
 __all__ = ["described", "document"]
 
 _TITLES: Final = {
     400: "The request is not valid",
     401: "A valid API key is needed",
-    403: "This key may not do that",
+    403: "The caller may not do that",
     404: "There is no such thing here",
     412: "The timer has changed since it was read",
     409: "Its state does not allow that",
@@ -27,8 +28,10 @@ _TITLES: Final = {
 }
 _TEXT: Final = {"type": "string"}
 _SCHEMES: Final[dict[str, Any]] = {
-    "ApiKey": APIKey(name="X-API-Key", in_=APIKeyIn.header, description="An API key."),
-    "Bearer": HTTPBearer(description="The same API key as a bearer token."),
+    "ApiKey": APIKey(
+        name="X-API-Key", in_=APIKeyIn.header, description="An API key. Needed roles are named beside it."
+    ),
+    "Bearer": HTTPBearer(description="The same API key, or an access token of an issuer that the deployment trusts."),
 }
 
 
@@ -54,7 +57,8 @@ def described(
         public: Whether it needs no key.
         etag: Whether the good answer is a timer with its entity tag.
     """
-    every = () if public else (400, 401, 503)
+    every = () if public else (400, 401, 403, 503)
+    role = None if public else REQUIRED_ROLES[operation]
     content = {PROBLEM_JSON: {"model": Problem}}
     problems = sorted({*every, *((413, 415) if body else ()), *errors})
     good: dict[str, Any] = {"description": summary}
@@ -66,7 +70,8 @@ def described(
         "operation_id": operation,
         "summary": summary,
         "responses": {status: good, **{code: {"description": _TITLES[code], "content": content} for code in problems}},
-        "security": [] if public else [{"ApiKey": []}, {"Bearer": []}],
+        # OpenAPI 3.1 lets a requirement of these schemes name roles.
+        "security": [] if public else [{scheme: [role] if role else []} for scheme in _SCHEMES],
     }
 
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from minoots_contract.problems import ERRORS, PROBLEM_TYPE_PREFIX, ErrorCode, FieldProblem, Problem
-from minoots_kernel.domain.errors import MinootsError
+from minoots_kernel.domain.errors import MinootsError, UnauthenticatedError
 
-__all__ = ["PROBLEM_JSON", "STATUS", "field_problems", "problem_of", "problem_response"]
+__all__ = ["PROBLEM_JSON", "STATUS", "challenge", "field_problems", "fields_of", "problem_of", "problem_response"]
 
 PROBLEM_JSON: Final = "application/problem+json"
 
@@ -63,14 +63,17 @@ def problem_of(
 def problem_response(problem: Problem, headers: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Make the HTTP API response that carries a problem."""
     extra = {"retry-after": "1"} if problem.status == STATUS[ErrorCode.DEPENDENCY_UNAVAILABLE] else {}
-    if problem.status == STATUS[ErrorCode.UNAUTHENTICATED]:
-        extra = {"www-authenticate": 'Bearer realm="minoots"'}  # RFC 9110, 11.6.1
     return {
         "statusCode": problem.status,
         "headers": {"content-type": PROBLEM_JSON, **extra, **(headers or {})},
         "body": problem.model_dump_json(by_alias=True, exclude_none=True),
         "isBase64Encoded": False,
     }
+
+
+def challenge(error: UnauthenticatedError) -> str:
+    """Return the `WWW-Authenticate` of a refusal (RFC 9110, 11.6.1; the error's code is RFC 6750's, 3.1)."""
+    return 'Bearer realm="minoots", error="invalid_token"' if error.shown else 'Bearer realm="minoots"'
 
 
 def fields_of(error: MinootsError) -> list[FieldProblem]:

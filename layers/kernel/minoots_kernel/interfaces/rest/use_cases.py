@@ -10,6 +10,7 @@ from minoots_kernel.application.destinations import DestinationUseCases
 from minoots_kernel.application.discard_dead_letters import DiscardDeadLetters
 from minoots_kernel.application.heartbeat_timer import HeartbeatTimer
 from minoots_kernel.application.keep_command_templates import KeepCommandTemplates
+from minoots_kernel.application.keep_keys import KeepKeys
 from minoots_kernel.application.read_dead_letters import GetDeadLetter, ListDeadLetters
 from minoots_kernel.application.read_timers import GetTimer, ListTimers
 from minoots_kernel.application.redrive_dead_letters import RedriveDeadLetters
@@ -34,3 +35,4 @@ class UseCases:
     use_inbox: UseInbox
     command_templates: KeepCommandTemplates
     destinations: DestinationUseCases
+    keys: KeepKeys

@@ -1,0 +1,1 @@
+"""OpenID Connect: trusted issuers, their keys, and the tokens that they sign."""

@@ -1,0 +1,134 @@
+"""``minoots whoami`` and ``minoots keys``: who one is, and the tenant's API keys."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from minoots.cli.invocation import JsonFlag, invocation
+from minoots.cli.listing import first, page_size
+from minoots.cli.values import duration, instant
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from minoots_contract.identity import KeyWithSecret
+
+__all__ = ["keys", "whoami"]
+
+keys = typer.Typer(name="keys", no_args_is_help=True, help="The tenant's API keys; takes the role tenant.admin.")
+
+KeyId = Annotated[str, typer.Argument(metavar="ID", help="The key's id: the part between its underscores.")]
+ExpiresIn = Annotated[
+    str | None, typer.Option("--expires-in", callback=duration, metavar="DURATION", help="How long it works, as 90d.")
+]
+ExpiresAt = Annotated[
+    str | None, typer.Option("--expires-at", callback=instant, metavar="INSTANT", help="Or when it ends.")
+]
+
+
+def whoami(ctx: typer.Context, as_json: JsonFlag = False) -> None:
+    """Say whom the service takes you for."""
+    run = invocation(ctx, as_json)
+    with run.client() as client:
+        me = client.whoami()
+
+    def draw(console: Console) -> None:
+        from minoots.cli.identity_tables import caller
+
+        console.print(caller(me, now_ms=run.seams.clock.now_ms()))
+
+    run.show(me.wire(), draw)
+
+
+@keys.command("create")
+def create(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(help="Who uses it.")],
+    role: Annotated[list[str], typer.Option("--role", help="What it may do; may be given several times.")],
+    expires_in: ExpiresIn = None,
+    expires_at: ExpiresAt = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Make a key. Its text is shown this once."""
+    run = invocation(ctx, as_json)
+    _not_both(expires_in, expires_at)
+    with run.client() as client:
+        # The API knows which roles there are.
+        made = client.keys.create(name, role, expires_in=expires_in, expires_at=expires_at)  # type: ignore[arg-type]
+    _show_made(ctx, as_json, made)
+
+
+@keys.command("list")
+def list_(
+    ctx: typer.Context,
+    limit: Annotated[int, typer.Option(min=1, help="At most this many.")] = 20,
+    every: Annotated[bool, typer.Option("--all", help="All of them, however many.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """List the tenant's keys."""
+    run = invocation(ctx, as_json)
+    with run.client() as client:
+        shown, more = first(client.keys.list(page_size=page_size(limit, every)), None if every else limit)
+
+    def draw(console: Console) -> None:
+        from minoots.cli.identity_tables import key_table
+
+        console.print(key_table(shown, now_ms=run.seams.clock.now_ms()))
+        if more:
+            console.print("There are more: --limit N or --all shows them.", style="dim")
+
+    run.show({"keys": [key.wire() for key in shown], "more": more}, draw)
+
+
+@keys.command("rotate")
+def rotate(
+    ctx: typer.Context,
+    key_id: KeyId,
+    overlap: Annotated[
+        str | None,
+        typer.Option(callback=duration, metavar="DURATION", help="How long the old text works too; a day by default."),
+    ] = None,
+    expires_in: ExpiresIn = None,
+    expires_at: ExpiresAt = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Give a key a new text, which is shown this once."""
+    run = invocation(ctx, as_json)
+    _not_both(expires_in, expires_at)
+    with run.client() as client:
+        made = client.keys.rotate(key_id, overlap=overlap, expires_in=expires_in, expires_at=expires_at)
+    _show_made(ctx, as_json, made)
+
+
+@keys.command("revoke")
+def revoke(ctx: typer.Context, key_id: KeyId, as_json: JsonFlag = False) -> None:
+    """Remove a key; servers that remember it may accept it for a minute more."""
+    run = invocation(ctx, as_json)
+    with run.client() as client:
+        gone = client.keys.revoke(key_id)
+
+    def draw(console: Console) -> None:
+        from minoots.cli.words import due
+
+        forgotten = due(gone.works_until, run.seams.clock.now_ms())
+        console.print(f"Revoked. Whoever remembers it forgets it {forgotten}.")
+
+    run.show(gone.wire(), draw)
+
+
+def _show_made(ctx: typer.Context, as_json: bool, made: KeyWithSecret) -> None:
+    run = invocation(ctx, as_json)
+
+    def draw(console: Console) -> None:
+        from minoots.cli.identity_tables import made_key
+
+        console.print(made_key(made, now_ms=run.seams.clock.now_ms()))
+
+    run.show(made.wire(), draw)
+
+
+def _not_both(expires_in: str | None, expires_at: str | None) -> None:
+    if expires_in is not None and expires_at is not None:
+        raise typer.BadParameter("give one of the two", param_hint="--expires-in or --expires-at")

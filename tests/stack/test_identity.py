@@ -1,0 +1,116 @@
+"""Keys and tokens over sockets: the template, the real control plane, an issuer on loopback, time set forward."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import httpx
+import pytest
+
+from minoots_local.local_stack import LocalStack
+from minoots_local.settings import LocalSettings
+from tests.support.issuer import AUDIENCE, Issuer, bad_tokens
+from tests.support.stack_process import HEADERS, KEYS
+
+pytestmark = pytest.mark.stack
+
+OPS = {"key": "mnt_ops", "userId": "ops", "name": "ops", "roles": ["operator"]}
+
+
+@dataclass
+class Stack:
+    """A stack under a virtual clock that trusts an issuer on loopback."""
+
+    stack: LocalStack
+    issuer: Issuer
+
+    @property
+    def now_ms(self) -> int:
+        return int(self.stack.clock.now_ms())
+
+    def call(self, method: str, path: str, key: str | None = None, **request: Any) -> httpx.Response:
+        headers = HEADERS if key is None else {"authorization": f"Bearer {key}"}
+        return self.http.request(method, path, headers=headers, **request)
+
+    def advance(self, by: str) -> None:
+        self.http.post("/local/clock/advance", json={"by": by}).raise_for_status()
+
+    def __post_init__(self) -> None:
+        self.http = httpx.Client(base_url=self.stack.url, timeout=60)
+
+
+@pytest.fixture
+def issuer() -> Iterator[Issuer]:
+    class Published(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            found.asked.append(self.path)
+            document = found.documents().get(f"{found.url}{self.path.removeprefix('/realm')}")
+            self.send_response(404 if document is None else 200)
+            self.end_headers()
+            self.wfile.write(json.dumps(document).encode())
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Published)
+    found = Issuer(f"http://127.0.0.1:{server.server_port}/realm")
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    yield found
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def running(issuer: Issuer) -> Iterator[Stack]:
+    trusted = {"issuer": issuer.url, "audience": AUDIENCE, "tenantClaim": "org", "rolesClaim": "roles"}
+    settings = LocalSettings(
+        port=0,
+        aws_port=None,
+        virtual_clock=True,
+        api_keys=(*KEYS, OPS),
+        parameters={"OidcIssuers": json.dumps([trusted])},
+    )
+    with LocalStack(settings) as stack:
+        made = Stack(stack, issuer)
+        try:
+            yield made
+        finally:
+            made.http.close()
+
+
+def test_keys_and_tokens_live_and_end_as_they_should(running: Stack) -> None:
+    """One stack for all of it: a start takes longer than the rest."""
+    made = running.call("POST", "/keys", json={"name": "robot", "roles": ["timer.read"], "expiresIn": "1h"}).json()
+    me = running.call("GET", "/whoami", made["key"]).json()
+    assert (me["subject"], me["tenantId"], me["keyId"], me["roles"]) == ("robot", "demo", made["id"], ["timer.read"])
+    assert running.call("POST", "/timers", made["key"], json={"duration": "1h"}).status_code == 403
+
+    rotated = running.call("POST", f"/keys/{made['id']}/rotate", json={"overlap": "10m"}).json()
+    assert [running.call("GET", "/timers", one["key"]).status_code for one in (made, rotated)] == [200, 200]
+    running.advance("11m")
+    assert [running.call("GET", "/timers", one["key"]).status_code for one in (made, rotated)] == [401, 200]
+
+    revoked = running.call("DELETE", f"/keys/{made['id']}")
+    assert revoked.status_code == 200
+    running.advance("60s")
+    refused = running.call("GET", "/timers", rotated["key"])
+    assert (refused.status_code, refused.json()["code"]) == (401, "unauthenticated")
+    assert refused.headers["www-authenticate"] == 'Bearer realm="minoots", error="invalid_token"'
+
+    token = running.issuer.token(running.now_ms)
+    made_by_token = running.call("POST", "/timers", token, json={"duration": "1h"})
+    assert (made_by_token.status_code, made_by_token.json()["requestedBy"]) == (201, "ann")
+    for name, bad in bad_tokens(running.issuer, running.now_ms).items():
+        if bad.isascii():  # others are no header at all
+            answer = running.call("GET", "/timers", bad)
+            assert (answer.status_code, answer.headers["content-type"]) == (401, "application/problem+json"), name
+    assert running.issuer.asked == ["/realm/.well-known/openid-configuration", "/realm/keys"]
+    running.advance("11m")
+    assert running.call("GET", "/timers", token).status_code == 401
