@@ -55,7 +55,7 @@ class Facts:
         self.scheduled: list[Fired] = by_kind[Fired]  # type: ignore[assignment]
         self.published: list[Published] = by_kind[Published]  # type: ignore[assignment]
         self.acks: list[Acked] = by_kind[Acked]  # type: ignore[assignment]
-        self.forged_for = {ack.hint.timer_id for ack in self.acks if ack.forged}
+        self.forged_for = {ack.hint.timer_id for ack in self.acks if ack.forged and ack.hint is not None}
         self.answers: list[Answered] = by_kind[Answered]  # type: ignore[assignment]
         self.asked = {(one.order.number, one.attempt): one for one in history.journal.of(Asked)}
         self.strikes: list[Struck] = by_kind[Struck]  # type: ignore[assignment]

@@ -49,9 +49,9 @@ MUTANTS: Final = (
                 RUN._run,
                 "outcome = self._attempt(timer, state)\n",
                 "outcome = self._attempt(timer, state)\n"
-                "    if outcome.attempt.outcome == 'failed':\n"
-                "        following = ActionMessage(timer.tenant_id, timer.id, state.id, state.tries + 2)\n"
-                "        self._send([Delayed(following, 1)])\n",
+                "        if outcome.attempt.outcome == 'failed':\n"
+                "            following = ActionMessage(timer.tenant_id, timer.id, state.id, state.tries + 2)\n"
+                "            self._send([Delayed(following, 1)])\n",
             ),
         ),
     ),

@@ -172,11 +172,10 @@ MUTANTS: Final = (
         (
             edit(
                 CHANGE.__call__,
-                "changed = change_timer(self.store, timer, _command(request), self.clock.now_ms(), guard).timer",
+                "changed = change_timer(self.store, timer, command, self.clock.now_ms(), guard).timer",
                 "from minoots_kernel.domain.errors import StateConflictError\n"
                 "    try:\n"
-                "        changed = change_timer(self.store, timer, _command(request), self.clock.now_ms(), guard)"
-                ".timer\n"
+                "        changed = change_timer(self.store, timer, command, self.clock.now_ms(), guard).timer\n"
                 "    except StateConflictError:\n"
                 "        return timer",
             ),

@@ -105,12 +105,12 @@ MUTANTS: Final = (
     Mutant(
         "a wake-up that failed while it was sent on is taken for a copy",
         (deliveries.acknowledged_hints_are_done,),
-        (edit(FIRE._send_on, "if not (again or error.unsure) or", "if True or"),),
+        (edit(FIRE._send_on, "if not again or read is None", "if True"),),
     ),
     Mutant(
         "a lap that was counted unheard is taken for a copy's",
         (deliveries.acknowledged_hints_are_done,),
-        (edit(FIRE._send_on, "(again or error.unsure)", "again"),),
+        (edit(FIRE._send_on, "again = again or error.unsure", "again = again"),),
     ),
     Mutant(
         "the sweep looks at what was beaten a day later",
