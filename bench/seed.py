@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from minoots_contract.timers import CreateTimerRequest
-from minoots_kernel.adapters.dynamodb.codec import spec_to_json, timer_to_item
+from minoots_kernel.adapters.dynamodb.codec import timer_to_item
+from minoots_kernel.adapters.dynamodb.spec_codec import spec_to_json
 from minoots_kernel.adapters.ids import Uuid7Ids
 from minoots_kernel.domain.commands import Arm
 from minoots_kernel.domain.creation import new_timer

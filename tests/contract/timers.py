@@ -66,6 +66,8 @@ def ended(timer: Timer, *, outcome: str = "succeeded") -> Timer:
     attempt = (
         Attempt(state.next_attempt, at_ms, at_ms + 85, "succeeded", 200)
         if outcome == "succeeded"
-        else Attempt(state.next_attempt, at_ms, at_ms + 85, "failed", 503, "the receiver answered 503")
+        else Attempt(
+            state.next_attempt, at_ms, at_ms + 85, "failed", 404, "the receiver answered 404", failure="clientError"
+        )
     )
-    return apply(timer, RecordAttempt(state.id, attempt, permanent=outcome == "failed"), at_ms + 85).timer
+    return apply(timer, RecordAttempt(state.id, attempt), at_ms + 85).timer

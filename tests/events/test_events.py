@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from minoots_kernel.adapters.dynamodb.codec import spec_to_json, timer_from_item, timer_to_item
+from minoots_kernel.adapters.dynamodb.codec import timer_from_item, timer_to_item
+from minoots_kernel.adapters.dynamodb.spec_codec import spec_to_json
 from minoots_kernel.domain.messages import ActionMessage, WakeUp
 from minoots_local.patterns import Pattern
 from minoots_local.template.reader import read_template

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any, Final
 
+from tests.simulation.bundles import enriched
 from tests.simulation.faults import AT_CALLS, ELSEWHERE, Fault, Outage, Rates
 from tests.simulation.focus import Lead, draw_focus
 from tests.simulation.matrix import CALLS, KINDS
@@ -170,7 +171,7 @@ def _wanted(rng: Random, number: int, lead: Lead) -> dict[str, Any]:
         wanted |= {"fixed": True, "duration": duration if rng.random() < 0.8 else rng.randint(-SECOND, 10)}
     actions = 3 if lead.concurrency else 1 if lead.moods else rng.choice((0, 1, 1, 1, 2, 3))
     if actions:
-        wanted["actionBundle"] = {
+        bundle = {
             "actions": [
                 {"id": chr(ord("a") + index), "kind": "webhook", "parameters": {"url": "https://hooks.example/x"}}
                 for index in range(actions)
@@ -182,6 +183,7 @@ def _wanted(rng: Random, number: int, lead: Lead) -> dict[str, Any]:
                 "backoffMultiplier": rng.choice((1, 2)),
             },
         }
+        wanted["actionBundle"] = enriched(bundle)
     return wanted
 
 

@@ -208,8 +208,10 @@ class SimulatedReceivers:
         return self._answer(answer, retry_after_ms)
 
     def _answer(self, mood: str, retry_after_ms: int) -> Performed:
-        if mood in {"hangs", "forgets"}:
-            raise TransientActionError("timed out" if mood == "hangs" else "connection reset")
+        if mood == "hangs":
+            raise TransientActionError("timed out", failure="timeout")
+        if mood == "forgets":
+            raise TransientActionError("connection reset", failure="connection")
         if mood == "busy":
             raise TransientActionError("busy", 503)
         if mood == "later":

@@ -22,6 +22,7 @@ TimerEventName = Literal[
     "skipped",
     "fired",
     "attempt_failed",
+    "escalated",
     "repaired",
     "settled",
     "failed",

@@ -10,6 +10,7 @@ from minoots_contract.actions import ActionBundle
 from minoots_contract.agents import AGENT_KINDS, AgentBinding
 from minoots_contract.late_policy import LatePolicy
 from minoots_contract.model import Duration, Instant, Line, RequestedInstant, TenantId, WireModel, field_error
+from minoots_contract.retry import Failure
 
 __all__ = [
     "MAX_HEARTBEAT_MS",
@@ -20,6 +21,7 @@ __all__ = [
     "CreateTimerRequest",
     "HealthReply",
     "HeartbeatReply",
+    "Outcome",
     "PutOffReply",
     "TimelineEntry",
     "TimerPage",
@@ -34,6 +36,9 @@ TimerStatus = Literal["scheduled", "armed", "paused", "fired", "settled", "faile
 TIMER_STATUSES: tuple[TimerStatus, ...] = ("scheduled", "armed", "paused", "fired", "settled", "failed", "cancelled")
 TERMINAL_STATUSES: frozenset[TimerStatus] = frozenset({"settled", "failed", "cancelled"})
 """Statuses that a timer does not leave by itself."""
+
+Outcome = Literal["succeeded", "escalated", "failed"]
+"""What came of a timer's actions."""
 
 _LabelKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._/-]{0,62})?$")]
 _LabelValue = Annotated[str, StringConstraints(max_length=256)]
@@ -79,9 +84,9 @@ class CreateTimerRequest(WireModel):
 
     @model_validator(mode="after")
     def _every_agent_action_has_a_receiver(self) -> CreateTimerRequest:
-        for index, action in enumerate(self.action_bundle.actions if self.action_bundle else ()):
+        for place, action in self.action_bundle.placed() if self.action_bundle else ():
             if action.kind in AGENT_KINDS and self.agent_binding is None and not action.parameters.get("binding"):
-                field = f"actionBundle.actions[{index}].parameters.binding"
+                field = f"actionBundle.{place}.parameters.binding"
                 raise field_error(field, "say which agent: here, or for all actions in the timer's agentBinding")
         return self
 
@@ -111,6 +116,10 @@ class AttemptReply(WireModel):
     outcome: Literal["succeeded", "failed"]
     status_code: int | None = Field(default=None, description="The receiver's HTTP status, if it answered.")
     error: str | None = None
+    failure: Failure | None = Field(
+        default=None,
+        description="The class of a failure, as `retryOn` names them; `gone`, `unsendable`, `expired` beside.",
+    )
     connect_ms: int | None = Field(
         default=None, description="Milliseconds until the connection stood, TLS included; absent on a kept connection."
     )
@@ -132,12 +141,17 @@ class ActionReply(WireModel):
     """How far an action of a fired timer has come."""
 
     id: str
-    state: Literal["waiting", "dispatched", "succeeded", "failed"]
+    state: Literal["waiting", "dispatched", "succeeded", "failed", "escalated", "skipped"] = Field(
+        description="`escalated`: no longer tried, as the action that it escalates to succeeded. `skipped`: not needed."
+    )
     delivery_id: str = Field(description="The `webhook-id` that every attempt carries.")
     attempts: list[AttemptReply] = Field(default_factory=list)
     next_attempt_at: Instant | None = None
     put_off: PutOffReply | None = Field(
         default=None, description="Present while the next attempt is put off; that is no attempt."
+    )
+    given_up: str | None = Field(
+        default=None, description="Why there is no further attempt though `maxAttempts` allows one."
     )
 
 
@@ -168,6 +182,11 @@ class TimerReply(WireModel):
     cancel_reason: str | None = None
     cancelled_by: str | None = None
     failure_reason: str | None = None
+    outcome: Outcome | None = Field(
+        default=None,
+        description="What came of the actions, once all but a callback have ended: `escalated` if one that did not get "
+        "through was made good by the action that it escalates to.",
+    )
     state_version: int
     actions: list[ActionReply] | None = None
     timeline: list[TimelineEntry] = Field(default_factory=list)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from tests.simulation.invariants import changes, deliveries, lateness, outside, promises
+from tests.simulation.invariants import bundles, changes, deliveries, lateness, outside, promises, retries
 from tests.simulation.invariants.facts import Facts
 from tests.simulation.world import History
 
@@ -25,8 +25,9 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
     outside.no_tenant_sees_anothers_data,
     outside.acknowledged_means_durable,
     deliveries.acknowledged_hints_are_done,
-    deliveries.retries_keep_to_their_policy,
+    retries.retries_keep_to_their_policy,
     deliveries.dead_letters_are_complete,
+    bundles.bundles_run_as_asked,
     outside.events_are_published_once_stored,
     outside.callers_are_told_the_truth,
     changes.changes_are_made_as_asked,

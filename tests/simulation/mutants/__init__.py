@@ -6,14 +6,20 @@ from dataclasses import dataclass
 from typing import Final
 
 from tests.simulation.invariants import Facts
-from tests.simulation.mutants import actions, edges, minds, timers
+from tests.simulation.mutants import actions, bundles, edges, minds, timers
 from tests.simulation.mutants.planting import Mutant, planted
 from tests.simulation.plan import draw_plan
 from tests.simulation.world import run
 
 __all__ = ["MUTANTS", "WITHIN", "Catch", "Mutant", "hunt"]
 
-MUTANTS: Final[tuple[Mutant, ...]] = (*timers.MUTANTS, *minds.MUTANTS, *actions.MUTANTS, *edges.MUTANTS)
+MUTANTS: Final[tuple[Mutant, ...]] = (
+    *timers.MUTANTS,
+    *minds.MUTANTS,
+    *actions.MUTANTS,
+    *bundles.MUTANTS,
+    *edges.MUTANTS,
+)
 
 WITHIN: Final = 400
 """Each mutant is caught within so many seeds, from 0."""

@@ -6,7 +6,7 @@ from typing import Final
 
 from minoots_kernel.application import bury, run_action
 from minoots_kernel.domain import dead_letters, retry, transitions, webhooks
-from tests.simulation.invariants import deliveries, promises
+from tests.simulation.invariants import deliveries, promises, retries
 from tests.simulation.mutants.planting import Mutant, edit
 
 __all__ = ["MUTANTS"]
@@ -107,23 +107,23 @@ MUTANTS: Final = (
     ),
     Mutant(
         "one attempt too many",
-        (deliveries.retries_keep_to_their_policy,),
+        (retries.retries_keep_to_their_policy,),
         (edit(T._after_attempt, "tries_this_time >= policy.max_attempts", "tries_this_time > policy.max_attempts"),),
     ),
     Mutant(
         "a final refusal is tried again",
-        (deliveries.retries_keep_to_their_policy,),
-        (edit(T._after_attempt, "command.permanent or tried", "tried"),),
+        (retries.retries_keep_to_their_policy,),
+        (edit(T._after_attempt, "attempt.failure not in policy.retry_on or ", ""),),
     ),
     Mutant(
         "the receiver's Retry-After is not heard",
-        (deliveries.retries_keep_to_their_policy,),
-        (edit(retry.retry_delay_ms, "max(computed, retry_after_ms or 0)", "computed"),),
+        (retries.retries_keep_to_their_policy,),
+        (edit(retry.retry_delay_ms, "if retry_after_ms is not None:", "if False:"),),
     ),
     Mutant(
         "retries do not back off",
-        (deliveries.retries_keep_to_their_policy,),
-        (edit(retry.retry_delay_ms, "round(ceiling * (0.5 + fraction / 2))", "round(1_000 * fraction)"),),
+        (retries.retries_keep_to_their_policy,),
+        (edit(retry.retry_delay_ms, "ceiling * (fraction if", "1_000 * (fraction if"),),
     ),
     Mutant(
         "each attempt has a delivery id of its own",

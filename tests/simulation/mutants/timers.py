@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from minoots_kernel.application import change, fire_timer, sweep_timers
-from minoots_kernel.domain import changes_of_mind, dispatch, moves, releasing, repair, transitions, waking
+from minoots_kernel.domain import bundles, changes_of_mind, dispatch, moves, releasing, repair, transitions, waking
 from minoots_kernel.domain.timer import Status
 from tests.simulation.invariants import deliveries, lateness, outside, promises
 from tests.simulation.mutants.planting import Mutant, edit, put
@@ -81,7 +81,7 @@ MUTANTS: Final = (
     Mutant(
         "more actions at once than asked for",
         (promises.every_transition_is_one_conditional_write,),
-        (edit(releasing.release, "and free > 0", ""),),
+        (edit(bundles._released, "and free > 0 and", "and"),),
     ),
     Mutant(
         "the outcome of an attempt counts twice",
@@ -91,7 +91,7 @@ MUTANTS: Final = (
     Mutant(
         "a failed timer needs nothing more",
         (deliveries.dead_letters_are_complete,),
-        (edit(T._end, "next_check_at_ms=now_ms + REDISPATCH_AFTER_MS,", "next_check_at_ms=None,"),),
+        (edit(T._end, "now_ms + REDISPATCH_AFTER_MS if letters else None", "None"),),
     ),
     Mutant(
         "looked at once is looked at for ever",

@@ -11,21 +11,21 @@ from boto3.dynamodb.types import TypeDeserializer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minoots_contract.actions import Action, ActionBundle, RetryPolicy
+from minoots_contract.actions import Action, ActionBundle, Escalation, RetryPolicy
 from minoots_contract.agents import AgentBinding
 from minoots_contract.late_policy import LatePolicy
+from minoots_contract.retry import DEFAULT_RETRY_ON, FAILURES
 from minoots_kernel.adapters.dynamodb.codec import (
     MAX_SPEC_BYTES,
     attempts_from_json,
     attempts_to_json,
     changes,
-    compact,
-    spec_from_json,
-    spec_to_json,
     timer_from_item,
     timer_to_item,
 )
+from minoots_kernel.adapters.dynamodb.compact_json import compact
 from minoots_kernel.adapters.dynamodb.keys import check_shard
+from minoots_kernel.adapters.dynamodb.spec_codec import policy_from_row, policy_to_row, spec_from_json, spec_to_json
 from minoots_kernel.domain.put_offs import PutOffs
 from minoots_kernel.domain.timer import (
     ActionState,
@@ -40,8 +40,9 @@ from minoots_kernel.domain.timer import (
 )
 from tests.contract.timers import a_timer, common_timer, ended, fired, webhook
 
+plain_texts = st.text().filter(lambda text: "{{" not in text)  # braces in a webhook's body have to be placeholders
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | plain_texts,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     max_leaves=12,
 )
@@ -49,22 +50,50 @@ instants = st.integers(0, 253_402_300_799_999)
 durations = st.integers(1, 10**12)
 maybe = st.none() | instants
 names = st.text(min_size=1, max_size=30)
+policies = st.builds(
+    RetryPolicy,
+    max_attempts=st.integers(1, 100),
+    backoff_initial_ms=st.integers(1, 86_400_000),
+    backoff_multiplier=st.floats(1, 10),
+    backoff_max_ms=st.integers(1, 604_800_000),
+    jitter=st.sampled_from(["equal", "full", "none"]),
+    total_time_limit_ms=st.none() | st.integers(1, 10**9),
+    retry_on=st.lists(st.sampled_from([*DEFAULT_RETRY_ON, "clientError"]), unique=True)
+    | st.just(list(DEFAULT_RETRY_ON)),
+)
 actions = st.builds(
-    lambda name, body: Action.model_validate(webhook(name, body=body)),
+    lambda name, body, policy: Action.model_validate(webhook(name, body=body)).model_copy(
+        update={"retry_policy": policy}
+    ),
     st.from_regex(r"\A[A-Za-z0-9][A-Za-z0-9._:-]{0,20}\Z"),
     json_values,
+    st.none() | policies,
 )
+
+
+def linked(actions: list[Action], escalates: bool, success: bool, failure: bool) -> dict[str, Any]:
+    """Make the first action escalate to the second, and the last ones callbacks, as far as there are so many."""
+    fields: dict[str, Any] = {}
+    for name, wanted in (("on_success", success), ("on_failure", failure)):
+        if wanted and len(actions) > 1:
+            fields[name] = actions[-1]
+            actions = actions[:-1]
+    if escalates and len(actions) > 1:
+        link = Escalation(after_attempts=2, escalates_to=actions[1].id)
+        actions = [actions[0].model_copy(update={"escalation": link}), *actions[1:]]
+    return {"actions": actions, **fields}
+
+
 bundles = st.builds(
-    ActionBundle,
-    actions=st.lists(actions, min_size=1, max_size=4, unique_by=lambda action: action.id),
-    concurrency=st.integers(1, 20),
-    retry_policy=st.builds(
-        RetryPolicy,
-        max_attempts=st.integers(1, 100),
-        backoff_initial_ms=st.integers(1, 86_400_000),
-        backoff_multiplier=st.floats(1, 10),
-        backoff_max_ms=st.integers(1, 604_800_000),
+    lambda actions, escalates, success, failure, **rest: ActionBundle(
+        **linked(actions, escalates, success, failure), **rest
     ),
+    st.lists(actions, min_size=1, max_size=5, unique_by=lambda action: action.id),
+    st.booleans(),
+    st.booleans(),
+    st.booleans(),
+    concurrency=st.integers(1, 20),
+    retry_policy=policies,
 )
 bindings = st.builds(
     AgentBinding,
@@ -88,13 +117,14 @@ attempts = st.builds(
     number=st.integers(1, 100),
     started_at_ms=instants,
     ended_at_ms=instants,
-    outcome=st.sampled_from(["succeeded", "failed"]),
+    outcome=st.just("failed"),
+    failure=st.none() | st.sampled_from(FAILURES),
     status_code=st.none() | st.integers(100, 599),
     error=st.none() | st.text(),
     connect_ms=st.none() | st.integers(0, 30_000),
     first_byte_ms=st.none() | st.integers(0, 30_000),
     excerpt=st.none() | st.text(),
-)
+) | st.builds(Attempt, st.integers(1, 100), instants, instants, st.just("succeeded"), st.just(200))
 states = st.builds(
     ActionState,
     id=names,
@@ -107,6 +137,7 @@ states = st.builds(
     discarded=st.booleans(),
     put_off=st.none()
     | st.builds(PutOffs, st.integers(1, 99), instants, st.text(), st.sampled_from([None, "destination", "tenant"])),
+    given_up=st.none() | st.text(),
 )
 moments = st.builds(Moment, names, instants, st.integers(1, 99), st.none() | names, st.none() | names)
 timers = st.builds(
@@ -139,6 +170,7 @@ timers = st.builds(
     actions=st.lists(states, max_size=3, unique_by=lambda state: state.id).map(tuple),
     timeline=st.lists(moments, min_size=1, max_size=5).map(tuple),
     remembered=st.lists(st.builds(Remembered, names, names), max_size=4).map(tuple),
+    decided=st.sampled_from([None, "succeeded", "escalated", "failed"]),
 )
 
 
@@ -232,9 +264,9 @@ def test_text_is_written_as_it_is() -> None:
 @pytest.mark.parametrize(
     ("model", "fields"),
     [
-        (ActionBundle, {"actions", "concurrency", "retry_policy"}),
-        (Action, {"id", "kind", "parameters", "escalation"}),
-        (RetryPolicy, {"max_attempts", "backoff_initial_ms", "backoff_multiplier", "backoff_max_ms"}),
+        (ActionBundle, {"actions", "concurrency", "retry_policy", "on_success", "on_failure"}),
+        (Action, {"id", "kind", "parameters", "retry_policy", "escalation"}),
+        (Escalation, {"after_attempts", "escalates_to"}),
     ],
 )
 def test_the_codec_knows_every_field_of_the_bundle(model: Any, fields: set[str]) -> None:
@@ -247,6 +279,20 @@ def test_defaults_are_stored_so_that_they_may_change() -> None:
 
     assert stored["concurrency"] == 1
     assert stored["retry"] == [1, 1000, 2, 86_400_000]
+
+
+def test_every_field_of_a_retry_policy_is_in_its_row() -> None:
+    row = [2, 3, 4.5, 6, "none", 7, ["timeout"]]
+
+    assert policy_to_row(policy_from_row(row)) == row
+    assert len(RetryPolicy.model_fields) == len(row)
+
+
+def test_a_retry_policy_stored_with_four_values_means_what_it_meant_then() -> None:
+    policy = policy_from_row([5, 2000, 2, 86_400_000])
+
+    assert (policy.jitter, policy.total_time_limit_ms) == ("equal", None)
+    assert set(policy.retry_on) == {"connection", "timeout", "throttled", "serverError", "conflict", "internal"}
 
 
 def test_what_was_accepted_once_stays_readable_under_stricter_rules() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from minoots_contract.retry import Failure
 from minoots_contract.timers import CreateTimerRequest
 from minoots_kernel.domain.commands import Command, Fire, RecordAttempt
 from minoots_kernel.domain.creation import new_timer
@@ -14,10 +15,37 @@ NOW_MS = 1_790_000_000_000
 URL = "https://example.org/hook"
 
 
-def bundle(*ids: str, concurrency: int = 1, parameters: dict[str, Any] | None = None, **policy: Any) -> dict[str, Any]:
-    """An action bundle of webhooks, as it comes over the wire."""
-    actions = [{"id": name, "kind": "webhook", "parameters": {"url": URL} | (parameters or {})} for name in ids]
-    return {"actions": actions, "concurrency": concurrency, "retryPolicy": policy}
+def bundle(
+    *ids: str,
+    concurrency: int = 1,
+    parameters: dict[str, Any] | None = None,
+    escalations: dict[str, dict[str, Any]] | None = None,
+    policies: dict[str, dict[str, Any]] | None = None,
+    callbacks: dict[str, str] | None = None,
+    **policy: Any,
+) -> dict[str, Any]:
+    """An action bundle of webhooks, as it comes over the wire.
+
+    Args:
+        ids: Of its actions.
+        concurrency: How many run at a time.
+        parameters: Of each webhook, beside the URL.
+        escalations: By id of the action that escalates.
+        policies: Retry policies of single actions, by id.
+        callbacks: Ids of the callbacks, by `onSuccess` and `onFailure`.
+        policy: The bundle's retry policy.
+    """
+
+    def webhook(name: str) -> dict[str, Any]:
+        action: dict[str, Any] = {"id": name, "kind": "webhook", "parameters": {"url": URL} | (parameters or {})}
+        if name in (escalations or {}):
+            action["escalation"] = (escalations or {})[name]
+        if name in (policies or {}):
+            action["retryPolicy"] = (policies or {})[name]
+        return action
+
+    content = {"actions": [webhook(name) for name in ids], "concurrency": concurrency, "retryPolicy": policy}
+    return content | {place: webhook(name) for place, name in (callbacks or {}).items()}
 
 
 def request(**changes: Any) -> CreateTimerRequest:
@@ -57,8 +85,11 @@ def outcome(
     result: Literal["succeeded", "failed"] = "succeeded",
     *,
     permanent: bool = False,
+    failure: Failure = "serverError",
     retry_after_ms: int | None = None,
 ) -> RecordAttempt:
     good = result == "succeeded"
-    attempt = Attempt(number, now_ms, now_ms, result, 200 if good else 503, None if good else "no luck")
-    return RecordAttempt(action_id, attempt, permanent, retry_after_ms)
+    error = None if good else "no luck"
+    kind: Failure | None = None if good else "clientError" if permanent else failure
+    attempt = Attempt(number, now_ms, now_ms, result, 200 if good else 503, error, failure=kind)
+    return RecordAttempt(action_id, attempt, retry_after_ms)

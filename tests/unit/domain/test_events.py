@@ -129,6 +129,8 @@ def test_what_happens_to_timers_has_its_name_in_the_contract() -> None:
     told |= {moment.event for moment in changed_often().timeline}
     skipped = after(scheduled(latePolicy={"mode": "skip", "afterMs": 1}), (Fire(1), DUE_MS + 2))
     told |= {moment.event for moment in skipped.timeline}
+    called = fired("a", "b", escalations={"a": {"escalatesTo": "b"}}, maxAttempts=2)
+    told |= {moment.event for moment in after(called, (outcome("a", 1, DUE_MS, "failed"), DUE_MS)).timeline}
     told |= {moment.event for moment in after(scheduled(), (Recheck(1, DUE_MS, "unfired"), NOW_MS)).timeline}
     for command in (Redrive, Discard):
         failed = after(fired("a"), (outcome("a", 1, DUE_MS, "failed"), DUE_MS))

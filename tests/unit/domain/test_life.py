@@ -150,6 +150,7 @@ class TimerLife(RuleBasedStateMachine):
         self.concurrency, self.max_attempts = concurrency, max_attempts
         self.now_ms = NOW_MS
         self.fires = 0
+        self.wishes: dict[tuple[str, int], int | None] = {}
         self.patience = 0
         self.turns = 0
         self.timer = scheduled(
@@ -293,6 +294,7 @@ class TimerLife(RuleBasedStateMachine):
     )
     def an_attempt_ends(self, which: int, good: bool, permanent: bool, wish: int | None) -> None:
         state = self.under_way[which % len(self.under_way)]
+        self.wishes[state.id, state.tries + 1] = wish
         result: Literal["succeeded", "failed"] = "succeeded" if good else "failed"
         self.do(outcome(state.id, state.tries + 1, self.now_ms, result, permanent=permanent, retry_after_ms=wish))
 
@@ -371,7 +373,10 @@ class TimerLife(RuleBasedStateMachine):
             assert [attempt.number for attempt in state.attempts] == list(range(first, state.tries + 1))
             waits = state.status is ActionStatus.DISPATCHED and state.tries_this_time > 0
             assert (state.next_attempt_at_ms is not None) == waits
-            assert state.next_attempt_at_ms is None or state.next_attempt_at_ms >= state.attempts[-1].ended_at_ms + 500
+            if state.next_attempt_at_ms is not None:
+                waits_ms = state.next_attempt_at_ms - state.attempts[-1].ended_at_ms
+                wish_ms = self.wishes.get((state.id, state.tries))
+                assert waits_ms >= 500 if wish_ms is None else waits_ms == wish_ms
 
     @invariant()
     def the_sweep_looks_at_what_lives_and_at_nothing_else(self) -> None:

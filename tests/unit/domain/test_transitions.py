@@ -29,13 +29,19 @@ DUE_MS = NOW_MS + 30_000
 
 
 def in_status(status: Status) -> Timer:
-    timer = scheduled("a", maxAttempts=2)
+    # What settled has a dead letter if its callback failed.
+    callbacks = {"onSuccess": "cb"} if status is Status.SETTLED else {}
+    timer = scheduled("a", maxAttempts=2, callbacks=callbacks)
     first_fired = (Fire(1), timer.fire_at_ms)
     lives: dict[Status, list[tuple[Command, int]]] = {
         Status.SCHEDULED: [],
         Status.ARMED: [(Arm(1), NOW_MS)],
         Status.FIRED: [first_fired],
-        Status.SETTLED: [first_fired, (outcome("a", 1, DUE_MS), DUE_MS)],
+        Status.SETTLED: [
+            first_fired,
+            (outcome("a", 1, DUE_MS), DUE_MS),
+            (outcome("cb", 1, DUE_MS, "failed", permanent=True), DUE_MS),
+        ],
         Status.FAILED: [first_fired, (outcome("a", 1, DUE_MS, "failed", permanent=True), DUE_MS)],
         Status.CANCELLED: [(Cancel("x"), NOW_MS)],
         Status.PAUSED: [(Pause("x"), NOW_MS)],
@@ -47,7 +53,8 @@ def ends_of(timer: Timer) -> set[Status]:
     """Every status that any command, at any time, brings this timer to."""
     commands: list[Command] = [Arm(timer.generation), Fire(timer.generation), Cancel("x"), Recheck(1, DUE_MS)]
     commands += [Extend("x", by_ms=5), FireNow("x"), Pause("x"), Resume("x")]
-    commands += [Redrive(action_id="a", death=0, requested_by="x"), Discard(action_id="a", death=0, requested_by="x")]
+    for name in ("a", "cb"):
+        commands += [kind(action_id=name, death=0, requested_by="x") for kind in (Redrive, Discard)]
     commands += [outcome("a", n, DUE_MS) for n in (1, 2)]
     commands += [outcome("a", n, DUE_MS, "failed", permanent=p) for n in (1, 2) for p in (True, False)]
     bare = replace(timer, actions=(), spec=replace(timer.spec, bundle=None))
@@ -72,7 +79,9 @@ def test_the_table_of_moves_names_every_move_that_commands_can_make_and_no_other
 def test_the_table_of_moves_is_total_and_lets_nothing_leave_an_end_but_what_is_redriven() -> None:
     assert set(MOVES) == set(Status)
     left = {status for status in Status if status.terminal and MOVES[status]}
-    assert {status: MOVES[status] for status in left} == {Status.FAILED: {Status.FIRED}}
+    assert {status: MOVES[status] for status in left} == {
+        status: {Status.FIRED} for status in (Status.FAILED, Status.SETTLED)
+    }
 
 
 @pytest.mark.parametrize("status", [Status.SCHEDULED, Status.ARMED])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, Final, Literal
 
@@ -30,6 +31,7 @@ _PASSING: Final = frozenset(
         "Throttled",
     }
 )
+_THROTTLED: Final = re.compile("Throttl|TooManyRequests|LimitExceeded|RequestLimit|SlowDown|Exceeded")
 _SERVICES: Final[dict[str, TargetService]] = {
     "bus": "events",
     "queue": "sqs",
@@ -77,7 +79,8 @@ class AwsTargets:
         }
         (result,) = events.put_events(Entries=[entry])["Entries"]
         if "ErrorCode" in result:
-            raise _refusal("events", str(result["ErrorCode"]), passing=result["ErrorCode"] in _ENTRY_PASSING)
+            code = str(result["ErrorCode"])
+            raise _refusal("events", code, passing=code in _ENTRY_PASSING)
 
 
 # What PutEvents says of one entry within an answer of 200.
@@ -124,11 +127,13 @@ def _failure(service: TargetService, error: Exception) -> ActionError:
         code = error_code(error)
         return _refusal(service, code, passing=is_unavailable(error) or code in _PASSING)
     if is_unavailable(error):
-        return TransientActionError(f"{service} did not answer")
-    return PermanentActionError(f"{service} cannot be asked: {type(error).__name__}")
+        return TransientActionError(f"{service} did not answer", failure="connection")
+    return PermanentActionError(f"{service} cannot be asked: {type(error).__name__}", failure="unsendable")
 
 
 def _refusal(service: TargetService, code: str, *, passing: bool) -> ActionError:
     # The service's own text is left out: it may quote what was sent, and names roles of the account.
-    kind = TransientActionError if passing else PermanentActionError
-    return kind(f"{service} refused: {code or 'unknown'}")
+    said = f"{service} refused: {code or 'unknown'}"
+    if not passing:
+        return PermanentActionError(said, failure="clientError")
+    return TransientActionError(said, failure="throttled" if _THROTTLED.search(code) else "serverError")

@@ -7,7 +7,7 @@ from minoots_kernel.application.ports import DeadLetterStore, TimerStore
 from minoots_kernel.domain.commands import Bury
 from minoots_kernel.domain.dead_letters import LetterState, dead_letter
 from minoots_kernel.domain.errors import StaleHintError
-from minoots_kernel.domain.timer import ActionState, ActionStatus, Status, Timer, delivery_id
+from minoots_kernel.domain.timer import ActionState, ActionStatus, Timer, delivery_id
 
 __all__ = ["bury", "take_up"]
 
@@ -15,7 +15,7 @@ __all__ = ["bury", "take_up"]
 def bury(
     timer: Timer, store: TimerStore, dead_letters: DeadLetterStore, now_ms: int, *, repaired: str | None = None
 ) -> None:
-    """Store the letters of every failed action, and then, once the timer has failed, that nothing is left to be done.
+    """Store the letters of every failed action, and then, once the timer has ended, that nothing is left to be done.
 
     Until that is written the sweep keeps an eye on the timer, so no crash loses a letter. Done again, it does no harm,
     even if the timer is one that was read long ago: a letter that was redriven or discarded since does not come back.
@@ -33,7 +33,7 @@ def bury(
     for state in timer.actions:
         if state.status is ActionStatus.FAILED and not state.discarded:
             dead_letters.put(dead_letter(timer, state))
-    if timer.status is not Status.FAILED:
+    if not timer.status.terminal or timer.next_check_at_ms is None:
         return
     try:
         change_timer(store, timer, Bury(repaired), now_ms)

@@ -31,8 +31,8 @@ class CheckWebhooks:
             DependencyUnavailableError: If the store of destinations does not answer.
         """
         webhooks = [
-            (index, action.id, action.webhook())
-            for index, action in enumerate(timer.spec.bundle.actions if timer.spec.bundle else ())
+            (place, action.id, action.webhook())
+            for place, action in (timer.spec.bundle.placed() if timer.spec.bundle else ())
             if action.kind == "webhook"
         ]
         names = {
@@ -40,7 +40,7 @@ class CheckWebhooks:
         }
         found = self.destinations.get_many(timer.tenant_id, sorted(names)) if names else {}
         faults: list[tuple[str, str]] = []
-        for index, action_id, parameters in webhooks:
+        for place, action_id, parameters in webhooks:
             try:
                 rendered = render_webhook(timer, action_id, parameters)
             except UnrenderableError as error:
@@ -48,7 +48,7 @@ class CheckWebhooks:
             else:
                 fault = _misdirection(parameters, rendered, found)
             if fault:
-                faults.append((f"actionBundle.actions[{index}].parameters.{fault[0]}", fault[1]))
+                faults.append((f"actionBundle.{place}.parameters.{fault[0]}", fault[1]))
         if faults:
             raise InvalidTimerError("A webhook of the timer could not be sent.", tuple(faults))
 

@@ -43,13 +43,18 @@ class PrepareActions:
         bundle = timer.spec.bundle
         if bundle is None:
             return timer
-        actions = [self._prepared(timer, action, index) for index, action in enumerate(bundle.actions)]
-        if all(after is before for after, before in zip(actions, bundle.actions, strict=True)):
+        prepared = {place: self._prepared(timer, action, place) for place, action in bundle.placed()}
+        if all(prepared[place] is action for place, action in bundle.placed()):
             return timer
-        return replace(timer, spec=replace(timer.spec, bundle=bundle.model_copy(update={"actions": actions})))
+        update: dict[str, Any] = {
+            "actions": [prepared[f"actions[{index}]"] for index in range(len(bundle.actions))],
+            "on_success": prepared.get("onSuccess"),
+            "on_failure": prepared.get("onFailure"),
+        }
+        return replace(timer, spec=replace(timer.spec, bundle=bundle.model_copy(update=update)))
 
-    def _prepared(self, timer: Timer, action: Action, index: int) -> Action:
-        field = f"actionBundle.actions[{index}].parameters"
+    def _prepared(self, timer: Timer, action: Action, place: str) -> Action:
+        field = f"actionBundle.{place}.parameters"
         if action.kind == "workflow_event":
             self._check_event(timer, action, field)
         elif action.kind in AGENT_KINDS:

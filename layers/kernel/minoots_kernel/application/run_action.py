@@ -36,6 +36,7 @@ from minoots_kernel.domain.errors import (
     UnknownHintError,
 )
 from minoots_kernel.domain.messages import ActionMessage, WakeUp
+from minoots_kernel.domain.retry import too_late
 from minoots_kernel.domain.timer import ActionState, ActionStatus, Attempt, Status, Timer
 from minoots_kernel.domain.transitions import REDISPATCH_AFTER_MS
 from minoots_kernel.domain.waking import MAX_QUEUE_DELAY_S
@@ -146,15 +147,21 @@ class RunAction:
             connect_ms=performed.connect_ms,
             first_byte_ms=performed.first_byte_ms,
             excerpt=performed.excerpt,
+            failure=failure.failure if failure else None,
         )
         self.metrics.count("AttemptsFailed" if failure else "AttemptsSucceeded")
         story = {"timerId": timer.id, "actionId": state.id, "attempt": attempt.number}
         logger.info(
-            "attempt %s", attempt.outcome, extra={**story, "statusCode": performed.status_code, "error": attempt.error}
+            "attempt %s",
+            attempt.outcome,
+            extra={
+                **story,
+                "statusCode": performed.status_code,
+                "error": attempt.error,
+                "failure": attempt.failure,
+            },
         )
-        permanent = isinstance(failure, PermanentActionError)
-        retry_after_ms = failure.retry_after_ms if isinstance(failure, TransientActionError) else None
-        return RecordAttempt(state.id, attempt, permanent, retry_after_ms)
+        return RecordAttempt(state.id, attempt, failure.retry_after_ms if failure else None)
 
     def _try(self, timer: Timer, state: ActionState, now_ms: int) -> tuple[Performed, ActionError | None]:
         try:
@@ -164,15 +171,18 @@ class RunAction:
         except PutOffError as put_off:
             if not put_off_too_long(state, put_off, now_ms):
                 raise
-            return Performed(), TransientActionError(f"not sent: {put_off.reason}")
+            return Performed(), TransientActionError(f"not sent: {put_off.reason}", failure="throttled")
         except MinootsError:
             raise  # nothing was tried: the message comes back
         except Exception as error:
             # A fault of ours counts as an attempt: unrecorded it would be made again for ever, past every limit.
             logger.exception("attempt broke off", extra={"timerId": timer.id, "actionId": state.id})
-            return Performed(), TransientActionError(f"the attempt broke off: {type(error).__name__}")
+            return Performed(), ActionError(f"the attempt broke off: {type(error).__name__}")
 
     def _perform(self, timer: Timer, state: ActionState, now_ms: int) -> Performed:
+        expired = too_late(timer, state, now_ms)
+        if expired is not None:
+            raise PermanentActionError(f"not made: {expired}", failure="expired")
         action = timer.spec.action(state.id)
         if action is None:
             raise PermanentActionError("the timer has no such action")
@@ -194,16 +204,16 @@ class RunAction:
             self._send_what_follows(timer, state, released_at(timer, state.attempts[-1].ended_at_ms))
 
     def _send_what_follows(self, timer: Timer, state: ActionState, released: list[ActionMessage]) -> None:
-        """Send the next attempt, or the dead letter and the actions that this one's end released.
+        """Send the actions that this one's attempt released, and then its next attempt, or the dead letter.
 
         An action that was redriven since is somebody else's to send.
         """
+        self._send([Delayed(message) for message in released])
         if state.status is ActionStatus.DISPATCHED and state.tries_this_time:
             self._send_attempt(timer, state)
             return
         if state.status is ActionStatus.FAILED:
             self.metrics.count("DeadLetters")
-        self._send([Delayed(message) for message in released])
         if state.redriven.times and state.status is not ActionStatus.FAILED:
             take_up(timer, state, self.dead_letters, self.clock.now_ms())
         bury(timer, self.store, self.dead_letters, self.clock.now_ms())

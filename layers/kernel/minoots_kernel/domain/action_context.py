@@ -9,10 +9,11 @@ from pydantic import JsonValue
 
 from minoots_contract.instants import format_instant
 from minoots_contract.templates import TemplateError, render, render_text
+from minoots_kernel.domain.bundles import failure_reason, own_states
 from minoots_kernel.domain.errors import PermanentActionError
 from minoots_kernel.domain.timer import Timer, delivery_id
 
-__all__ = ["MAX_CONTENT", "action_context", "default_payload", "filled_in", "filled_in_text", "written"]
+__all__ = ["MAX_CONTENT", "action_context", "default_payload", "ending", "filled_in", "filled_in_text", "written"]
 
 MAX_CONTENT: Final = 200_000
 """Most characters that placeholders may bring into what an action sends: 256 KB is what most receivers take."""
@@ -29,7 +30,8 @@ def action_context(timer: Timer, action_id: str, attempt: int, **more: JsonValue
         more: What an action of this kind offers beside the timer, by name.
 
     Returns:
-        `timer`, `actionId`, `deliveryId` (the same on every attempt), `attempt`, and `more`.
+        `timer`, `actionId`, `deliveryId` (the same on every attempt), `attempt`, and `more`; of a callback also what
+        came of all other actions, as `ending` says it.
     """
     return {
         "timer": {
@@ -48,7 +50,35 @@ def action_context(timer: Timer, action_id: str, attempt: int, **more: JsonValue
         "actionId": action_id,
         "deliveryId": delivery_id(timer.id, action_id),
         "attempt": attempt,
+        **ending(timer, action_id),
         **more,
+    }
+
+
+def ending(timer: Timer, action_id: str) -> dict[str, Any]:
+    """Return what a callback can say of the actions that ran before it; nothing for any other action.
+
+    Returns:
+        `outcome`; `failureReason`, empty if nothing failed; and `actions` by id, each with `state`, `attempts` (how
+        many), `statusCode` and `error` of its last. Before the firing all is shown as if it had come to this.
+    """
+    bundle = timer.spec.bundle
+    if bundle is None or action_id not in {action.id for action in bundle.callbacks}:
+        return {}
+    failing = bundle.on_failure is not None and bundle.on_failure.id == action_id
+    own = own_states(bundle, timer.actions)
+    return {
+        "outcome": timer.outcome or ("failed" if failing else "succeeded"),
+        "failureReason": failure_reason(own) if failing else "",
+        "actions": {
+            state.id: {
+                "state": state.status.value,
+                "attempts": state.tries,
+                "statusCode": state.attempts[-1].status_code if state.attempts else None,
+                "error": state.error,
+            }
+            for state in own
+        },
     }
 
 

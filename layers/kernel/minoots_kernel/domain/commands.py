@@ -125,13 +125,12 @@ class RecordAttempt:
     """An attempt of an action ended.
 
     Attributes:
-        permanent: A failed attempt must not be followed by another, whatever the policy says.
+        attempt: How; of what class its failure is decides with the policy whether another one follows.
         retry_after_ms: What the receiver asked for, milliseconds.
     """
 
     action_id: str
     attempt: Attempt
-    permanent: bool = False
     retry_after_ms: int | None = None
 
 

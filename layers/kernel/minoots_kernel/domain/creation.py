@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from minoots_contract.actions import Action, ActionBundle
 from minoots_contract.agents import AgentBinding
 from minoots_contract.late_policy import LatePolicy
+from minoots_contract.retry import RetryPolicy
 from minoots_contract.timers import CreateTimerRequest
 from minoots_kernel.domain.due_times import check_at, kept_policy, still_in_time, within_calendar
+from minoots_kernel.domain.retry import resolved
 from minoots_kernel.domain.timer import ActionState, Moment, Status, Timer, TimerSpec
 
 __all__ = ["new_timer"]
+
+
+_RETRIES: Final = RetryPolicy()
 
 
 def new_timer(
@@ -20,6 +27,7 @@ def new_timer(
     now_ms: int,
     late_policy: LatePolicy | None = None,
     subject: str = "",
+    retry_policy: RetryPolicy = _RETRIES,
 ) -> Timer:
     """Make a timer from a valid request.
 
@@ -30,6 +38,7 @@ def new_timer(
         now_ms: The service's clock, epoch milliseconds.
         late_policy: The deployment's, for a request that has none of its own.
         subject: Who asks, for a request that does not say.
+        retry_policy: The tenant's, for what the request's own leave open.
 
     Returns:
         A timer at version 1, `scheduled`.
@@ -42,6 +51,7 @@ def new_timer(
     field = "duration" if request.fire_at is None else "fireAt"
     still_in_time(within_calendar(fire_at_ms, field), now_ms, request.late_policy, field)
     bundle = request.action_bundle or _bundle_of(request.agent_binding)
+    bundle = resolved(bundle, retry_policy) if bundle else None
     timeout_ms = request.duration if request.heartbeat else None
     return Timer(
         id=timer_id,
@@ -56,7 +66,7 @@ def new_timer(
         next_check_at_ms=check_at(fire_at_ms, now_ms),
         timeout_ms=timeout_ms,
         beat_at_ms=None if timeout_ms is None else now_ms,
-        actions=tuple(ActionState(id=action.id) for action in bundle.actions) if bundle else (),
+        actions=tuple(ActionState(id=action.id) for _, action in bundle.placed()) if bundle else (),
         timeline=(Moment("created", now_ms, 1),),
     )
 

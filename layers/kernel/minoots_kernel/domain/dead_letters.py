@@ -127,7 +127,7 @@ def dead_letter(timer: Timer, state: ActionState) -> DeadLetter:
         action_id=state.id,
         kind=action.kind if action else "unknown",
         request=_without_header_values(parameters),
-        reason=(last.error if last else timer.failure_reason) or "unknown",
+        reason=state.error or timer.failure_reason or "unknown",
         attempts=state.attempts,
         dead_at_ms=last.ended_at_ms if last else timer.failed_at_ms or timer.fire_at_ms,
         labels=timer.spec.labels,

@@ -14,8 +14,8 @@ MinootsError(detail, fields)        what a caller is told about; `code` is one o
 ├── QuotaExceededError              a limit was reached
 └── DependencyUnavailableError      a store or queue did not answer; the same call may succeed later
 
-ActionError(reason)                 an attempt of an action failed
-├── TransientActionError            worth another attempt, `retry_after_ms` if the receiver named a time
+ActionError(reason)                 an attempt of an action failed; the retry policy goes by its class, `failure`
+├── TransientActionError            worth another attempt, unless the policy says otherwise
 └── PermanentActionError            another attempt would end the same way
 
 PutOffError(reason)                 an attempt may not be made now; nothing was tried, and it does not count
@@ -32,6 +32,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from minoots_contract.problems import ERRORS, ErrorCode
+from minoots_contract.retry import Failure, failure_of_status
 from minoots_kernel.domain.answers import Answer
 
 __all__ = [
@@ -180,13 +181,27 @@ class ActionError(Exception):
 
     Attributes:
         reason: One line for the attempt's record.
+        failure: Its class; that of the status, if there is one and nothing is said.
+        retry_after_ms: How long the receiver asked to wait, milliseconds, if it did.
         answer: What the receiver answered, if it did.
     """
 
-    def __init__(self, reason: str, status_code: int | None = None) -> None:
+    usually: ClassVar[Failure] = "internal"
+    """The class of such an error of which nothing else is known."""
+
+    def __init__(
+        self,
+        reason: str,
+        status_code: int | None = None,
+        retry_after_ms: int | None = None,
+        *,
+        failure: Failure | None = None,
+    ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.answer = Answer(status_code)
+        self.retry_after_ms = retry_after_ms
+        self.failure = failure or (self.usually if status_code is None else failure_of_status(status_code))
 
     @property
     def status_code(self) -> int | None:
@@ -195,19 +210,15 @@ class ActionError(Exception):
 
 
 class TransientActionError(ActionError):
-    """Worth another attempt.
+    """Worth another attempt: of a class that is tried again unless a policy says otherwise."""
 
-    Attributes:
-        retry_after_ms: How long the receiver asked to wait, milliseconds, if it did.
-    """
-
-    def __init__(self, reason: str, status_code: int | None = None, retry_after_ms: int | None = None) -> None:
-        super().__init__(reason, status_code)
-        self.retry_after_ms = retry_after_ms
+    usually = "connection"
 
 
 class PermanentActionError(ActionError):
-    """Another attempt would end the same way."""
+    """Another attempt would end the same way: of a class that is not tried again unless a policy says so, if at all."""
+
+    usually = "unsendable"
 
 
 class PutOffError(Exception):

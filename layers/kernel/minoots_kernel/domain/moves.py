@@ -8,7 +8,10 @@ from typing import Any, Final
 from minoots_kernel.domain.errors import StateConflictError
 from minoots_kernel.domain.timer import ActionState, ActionStatus, Moment, Status, Timer
 
-__all__ = ["MAX_TIMELINE", "MOVES", "Transition", "moved"]
+__all__ = ["MAX_TIMELINE", "MOVES", "Event", "Transition", "moved"]
+
+Event = str | tuple[str, str]
+"""What happened, in the contract's words; or that, and what it was."""
 
 _AFTER_A_WAKE_UP: Final = (Status.FIRED, Status.SETTLED, Status.CANCELLED, Status.FAILED)
 
@@ -18,14 +21,15 @@ MOVES: Final[dict[Status, frozenset[Status]]] = {
     Status.ARMED: frozenset({Status.SCHEDULED, Status.PAUSED, *_AFTER_A_WAKE_UP}),
     Status.PAUSED: frozenset({Status.SCHEDULED, Status.CANCELLED}),
     Status.FIRED: frozenset({Status.FIRED, Status.SETTLED, Status.FAILED}),
-    Status.SETTLED: frozenset(),
+    Status.SETTLED: frozenset({Status.FIRED}),
     Status.FAILED: frozenset({Status.FIRED}),
     Status.CANCELLED: frozenset(),
 }
 """Every legal change of status. `scheduled → fired` is the near leg, whose wake-up needs no write of its own;
 `→ settled` at once is a timer with no action, `→ failed` one that was too late; `armed → scheduled` is a due time that
-moved, which has to be armed afresh; `fired → fired` is an attempt that is not the last; `failed → fired` is a dead
-letter that is redriven."""
+moved, which has to be armed afresh; `fired → fired` is an attempt that is not the last; `failed → fired` and
+`settled → fired` are a dead letter that is redriven: what settled has some if a callback failed, or an action that
+was made good by its stand-by."""
 
 MAX_TIMELINE: Final = 40
 
@@ -50,7 +54,7 @@ class Transition:
 def moved(
     timer: Timer,
     now_ms: int,
-    events: tuple[str, ...],
+    events: tuple[Event, ...],
     *,
     by: str | None = None,
     note: str | None = None,
@@ -73,7 +77,8 @@ def moved(
     if status is not timer.status and status not in MOVES[timer.status]:
         raise StateConflictError(f"a timer that is {timer.status} cannot become {status}")
     version = timer.version + 1
-    moments = tuple(Moment(event, now_ms, version, by, note) for event in events)
+    named = ((event, note) if isinstance(event, str) else event for event in events)
+    moments = tuple(Moment(event, now_ms, version, by, about) for event, about in named)
     timeline = (*timer.timeline, *moments)
     if len(timeline) > MAX_TIMELINE:
         timeline = (timeline[0], *timeline[1 - MAX_TIMELINE :])

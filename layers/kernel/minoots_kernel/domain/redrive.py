@@ -10,10 +10,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
 
+from minoots_kernel.domain.bundles import advanced, decided
 from minoots_kernel.domain.commands import Discard, Redrive
 from minoots_kernel.domain.errors import StateConflictError
 from minoots_kernel.domain.moves import Transition, moved
-from minoots_kernel.domain.releasing import next_check, release
+from minoots_kernel.domain.releasing import next_check
 from minoots_kernel.domain.timer import ActionState, ActionStatus, Redriven, Status, Timer
 
 __all__ = ["REDRIVES"]
@@ -31,15 +32,18 @@ def _redrive(timer: Timer, command: Redrive, now_ms: int) -> Transition:
     _check_dead(timer, state)
     if state.discarded:
         raise StateConflictError("its dead letter was discarded")
+    bundle = timer.spec.bundle
+    # A stand-by or callback waits for nobody: what it would wait for has happened long ago.
+    at_once = bundle is not None and state.id in bundle.started_by_others
     revived = replace(
         state,
-        status=ActionStatus.WAITING,
-        dispatched_at_ms=None,
+        status=ActionStatus.DISPATCHED if at_once else ActionStatus.WAITING,
+        dispatched_at_ms=now_ms if at_once else None,
         next_attempt_at_ms=None,
         redriven=Redriven(state.redriven.times + 1, state.tries, command.key),
+        given_up=None,
     )
-    concurrency = timer.spec.bundle.concurrency if timer.spec.bundle else 1
-    actions = release(_with(timer, revived), concurrency, now_ms)
+    actions = advanced(bundle, _with(timer, revived), now_ms)
     fires = timer.fired_at_ms is None
     return moved(
         timer,
@@ -49,6 +53,8 @@ def _redrive(timer: Timer, command: Redrive, now_ms: int) -> Transition:
         note=_note(command),
         status=Status.FIRED,
         fired_at_ms=now_ms if fires else timer.fired_at_ms,
+        settled_at_ms=None,
+        decided=decided(bundle, actions),
         failure_reason=None,
         actions=actions,
         next_check_at_ms=next_check(timer, actions),
@@ -84,7 +90,7 @@ def _named(timer: Timer, command: Redrive | Discard) -> ActionState:
 
 
 def _check_dead(timer: Timer, state: ActionState) -> None:
-    if state.status is not ActionStatus.FAILED or timer.status not in {Status.FIRED, Status.FAILED}:
+    if state.status is not ActionStatus.FAILED or timer.status not in {Status.FIRED, Status.FAILED, Status.SETTLED}:
         raise StateConflictError(f"the timer is {timer.status}, and the action {state.status}: nothing is dead")
 
 

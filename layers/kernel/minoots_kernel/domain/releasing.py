@@ -1,30 +1,16 @@
-"""Which actions of a fired timer are handed over, and when the sweep looks whether they were lost."""
+"""When the sweep looks whether an action that was handed over was lost."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
 
 from minoots_kernel.domain.timer import ActionState, ActionStatus, Timer
 
-__all__ = ["REDISPATCH_AFTER_MS", "next_check", "release"]
+__all__ = ["REDISPATCH_AFTER_MS", "next_check"]
 
 REDISPATCH_AFTER_MS: Final = 45_000
 """How long a dispatched action may stay without an outcome before it is sent again: longer than the longest attempt
 (30 s), shorter than the time after which a crashed wake-up comes back (two minutes)."""
-
-
-def release(actions: tuple[ActionState, ...], concurrency: int, now_ms: int) -> tuple[ActionState, ...]:
-    """Dispatch waiting actions, in order, until as many are under way as the bundle allows."""
-    free = concurrency - sum(action.status is ActionStatus.DISPATCHED for action in actions)
-    released: list[ActionState] = []
-    for action in actions:
-        if action.status is ActionStatus.WAITING and free > 0:
-            free -= 1
-            released.append(replace(action, status=ActionStatus.DISPATCHED, dispatched_at_ms=now_ms))
-        else:
-            released.append(action)
-    return tuple(released)
 
 
 def next_check(timer: Timer, actions: tuple[ActionState, ...]) -> int:

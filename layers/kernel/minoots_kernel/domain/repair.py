@@ -23,7 +23,7 @@ class Repair:
         kind: What was wrong, in one word; none when the timer only has to be looked at again later. `unarmed`: past due
             and never given a schedule; `unfired`: past due though it was armed, or near from the start; `undispatched`:
             fired or redriven, and nothing heard of an action; `unclosed`: a later attempt of which nothing was heard;
-            `unburied`: failed, its dead letters not yet stored.
+            `unburied`: ended, its dead letters not yet stored.
         wake_up: A wake-up to send.
         attempts: Action messages to send, each with when its attempt is due, epoch milliseconds.
         bury: Whether dead letters of failed actions have yet to be stored.
@@ -41,7 +41,7 @@ def repair_of(timer: Timer, now_ms: int) -> Repair | None:
     """Return what a timer needs whose check is due; none if its check is not due, for the index may be stale."""
     if timer.next_check_at_ms is None or timer.next_check_at_ms > now_ms:
         return None
-    if timer.status is Status.FAILED:
+    if timer.status.terminal:
         return Repair("unburied", bury=True)
     if timer.status.pending and timer.fire_at_ms > now_ms:
         return Repair(None, look_again_at_ms=check_at(timer.fire_at_ms, now_ms))  # heartbeats pushed it out
@@ -74,7 +74,7 @@ def hints_afresh(timer: Timer, now_ms: int) -> Repair | None:
     """Return every hint of a living timer, for when the queues and schedules are gone and the table is not."""
     if timer.status.pending:
         return Repair("rearmed", wake_up_for(timer))
-    if timer.status is Status.FAILED and timer.next_check_at_ms is not None:
+    if timer.status.terminal and timer.next_check_at_ms is not None:
         return Repair("buried", bury=True)
     if timer.status is not Status.FIRED:
         return None

@@ -11,6 +11,8 @@ from pydantic import JsonValue
 from minoots_contract.actions import Action, ActionBundle
 from minoots_contract.agents import AgentBinding
 from minoots_contract.late_policy import LatePolicy
+from minoots_contract.retry import Failure
+from minoots_contract.timers import Outcome
 from minoots_kernel.domain.put_offs import PutOffs
 
 __all__ = [
@@ -51,22 +53,31 @@ class Status(StrEnum):
 
 
 class ActionStatus(StrEnum):
-    """How far one action of a fired timer has come."""
+    """How far one action of a fired timer has come.
+
+    `escalated` ended while it was still tried, because the action that it escalated to succeeded; `skipped` is a
+    stand-by or a callback that is not needed, or not any more.
+    """
 
     WAITING = "waiting"
     DISPATCHED = "dispatched"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
+    ESCALATED = "escalated"
+    SKIPPED = "skipped"
 
     @property
     def terminal(self) -> bool:
         """Whether the action has ended."""
-        return self in {ActionStatus.SUCCEEDED, ActionStatus.FAILED}
+        return self is not ActionStatus.WAITING and self is not ActionStatus.DISPATCHED
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try of an action. Times are epoch milliseconds; `connect_ms`, `first_byte_ms`, `excerpt` as in `Answer`."""
+    """One try of an action. Times are epoch milliseconds; `connect_ms`, `first_byte_ms`, `excerpt` as in `Answer`.
+
+    Of one whose failure is `expired` nothing was sent: its time was over.
+    """
 
     number: int
     started_at_ms: int
@@ -77,6 +88,7 @@ class Attempt:
     connect_ms: int | None = None
     first_byte_ms: int | None = None
     excerpt: str | None = None
+    failure: Failure | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +123,7 @@ class ActionState:
         redriven: How often it was taken up again after it had failed.
         discarded: Whether somebody let its dead letter go; it stays failed then.
         put_off: That the next attempt was put off, if it was.
+        given_up: Why there is no further attempt though the policy has some left, of an action that failed.
     """
 
     id: str
@@ -122,6 +135,7 @@ class ActionState:
     redriven: Redriven = NEVER_REDRIVEN
     discarded: bool = False
     put_off: PutOffs | None = None
+    given_up: str | None = None
 
     @property
     def next_attempt(self) -> int:
@@ -132,6 +146,12 @@ class ActionState:
     def tries_this_time(self) -> int:
         """The attempts since the firing or, of an action that was redriven, since the latest redrive."""
         return self.tries - self.redriven.after_tries
+
+    @property
+    def error(self) -> str | None:
+        """Why its last attempt failed, and why it was the last; none of an action that was not tried."""
+        said = (self.attempts[-1].error if self.attempts else None, self.given_up)
+        return "; ".join(part for part in said if part) or None
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,8 +191,8 @@ class TimerSpec:
     agent_binding: AgentBinding | None = None
 
     def action(self, action_id: str) -> Action | None:
-        """Return the action of that id, if there is one."""
-        actions = self.bundle.actions if self.bundle else []
+        """Return the action or callback of that id, if there is one."""
+        actions = (*self.bundle.actions, *self.bundle.callbacks) if self.bundle else ()
         return next((action for action in actions if action.id == action_id), None)
 
 
@@ -194,6 +214,7 @@ class Timer:
             wake-up carries it.
         timeline: What happened, oldest first; the events of the timer are read from here.
         remembered: The latest changes that came with an idempotency key, oldest first.
+        decided: What came of its actions, where the status alone does not say it.
     """
 
     id: str
@@ -224,6 +245,12 @@ class Timer:
     actions: tuple[ActionState, ...] = ()
     timeline: tuple[Moment, ...] = ()
     remembered: tuple[Remembered, ...] = ()
+    decided: Outcome | None = None
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """What came of the actions, once all but a callback have ended; none of a timer that was cancelled."""
+        return self.decided or _OUTCOMES.get(self.status)
 
     @property
     def duration_ms(self) -> int:
@@ -243,6 +270,9 @@ class Timer:
     def action(self, action_id: str) -> ActionState | None:
         """Return the state of the action of that id, if there is one."""
         return next((state for state in self.actions if state.id == action_id), None)
+
+
+_OUTCOMES: Final[dict[Status, Outcome]] = {Status.SETTLED: "succeeded", Status.FAILED: "failed"}
 
 
 def delivery_id(timer_id: str, action_id: str) -> str:

@@ -10,16 +10,24 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
 
-from minoots_contract.actions import RetryPolicy
 from minoots_contract.late_policy import LatePolicy
+from minoots_kernel.domain.bundles import (
+    advanced,
+    decided,
+    failure_reason,
+    outcome_of,
+    own_states,
+    stand_bys,
+    too_late_states,
+)
 from minoots_kernel.domain.changes_of_mind import CHANGES
 from minoots_kernel.domain.commands import Arm, Bury, Command, Fire, PutOff, Recheck, RecordAttempt, Rewake
 from minoots_kernel.domain.errors import NotDueError, StaleHintError, UnknownHintError
-from minoots_kernel.domain.moves import Transition, moved
+from minoots_kernel.domain.moves import Event, Transition, moved
 from minoots_kernel.domain.putting_off import put_off
 from minoots_kernel.domain.redrive import REDRIVES
-from minoots_kernel.domain.releasing import REDISPATCH_AFTER_MS, next_check, release
-from minoots_kernel.domain.retry import retry_delay_ms
+from minoots_kernel.domain.releasing import REDISPATCH_AFTER_MS, next_check
+from minoots_kernel.domain.retry import policy_of, retry_delay_ms, too_late
 from minoots_kernel.domain.timer import ActionState, ActionStatus, Status, Timer, delivery_id
 
 __all__ = ["REDISPATCH_AFTER_MS", "apply"]
@@ -78,7 +86,7 @@ def _fire(timer: Timer, command: Fire, now_ms: int) -> Transition:
         status=Status.FIRED,
         fired_at_ms=now_ms,
         next_check_at_ms=check,
-        actions=release(timer.actions, timer.spec.bundle.concurrency if timer.spec.bundle else 1, now_ms),
+        actions=advanced(timer.spec.bundle, timer.actions, now_ms),
     )
 
 
@@ -102,7 +110,7 @@ def _too_late(timer: Timer, policy: LatePolicy, now_ms: int) -> Transition:
         ("failed",),
         status=Status.FAILED,
         failure_reason=why,
-        actions=tuple(replace(state, status=ActionStatus.FAILED) for state in timer.actions),
+        actions=too_late_states(timer.spec.bundle, timer.actions),
         next_check_at_ms=now_ms + REDISPATCH_AFTER_MS if timer.actions else None,
     )
 
@@ -114,12 +122,13 @@ def _record_attempt(timer: Timer, command: RecordAttempt, now_ms: int) -> Transi
     if command.attempt.number != state.next_attempt:
         raise StaleHintError(f"attempt {command.attempt.number} has its outcome already")
     ended = _after_attempt(timer, state, command, now_ms)
-    actions = tuple(ended if other.id == ended.id else other for other in timer.actions)
-    if ended.status.terminal:
-        actions = release(actions, timer.spec.bundle.concurrency if timer.spec.bundle else 1, now_ms)
-    events: tuple[str, ...] = ("attempt_failed",) if command.attempt.outcome == "failed" else ()
+    tried = tuple(ended if other.id == ended.id else other for other in timer.actions)
+    actions = advanced(timer.spec.bundle, tried, now_ms)
+    events: tuple[Event, ...] = ("attempt_failed",) if command.attempt.outcome == "failed" else ()
+    events += tuple(("escalated", which) for which in stand_bys(timer.actions, actions, timer.spec.bundle))
     if not all(action.status.terminal for action in actions):
-        return moved(timer, now_ms, events, actions=actions, next_check_at_ms=next_check(timer, actions))
+        changes: dict[str, Any] = {"actions": actions, "decided": decided(timer.spec.bundle, actions)}
+        return moved(timer, now_ms, events, **changes, next_check_at_ms=next_check(timer, actions))
     return _end(timer, actions, now_ms, events)
 
 
@@ -153,7 +162,7 @@ def _rewake(timer: Timer, command: Rewake, now_ms: int) -> Transition:
 
 
 def _bury(timer: Timer, command: Bury, now_ms: int) -> Transition:
-    if timer.status is not Status.FAILED or timer.next_check_at_ms is None:
+    if not timer.status.terminal or timer.next_check_at_ms is None:
         raise StaleHintError(f"the timer is {timer.status}, with nothing to bury")
     return _repaired(timer, now_ms, command.repaired, next_check_at_ms=None)
 
@@ -179,37 +188,36 @@ def _check_generation(timer: Timer, generation: int) -> None:
 
 
 def _after_attempt(timer: Timer, state: ActionState, command: RecordAttempt, now_ms: int) -> ActionState:
-    policy = timer.spec.bundle.retry_policy if timer.spec.bundle else RetryPolicy()
-    number = command.attempt.number
+    policy, attempt = policy_of(timer, state.id), command.attempt
     tried = replace(
         state,
-        tries=number,
-        attempts=(*state.attempts, command.attempt)[-MAX_ATTEMPTS_KEPT:],
+        tries=attempt.number,
+        attempts=(*state.attempts, attempt)[-MAX_ATTEMPTS_KEPT:],
         next_attempt_at_ms=None,
         put_off=None,
     )
-    if command.attempt.outcome == "succeeded":
+    if attempt.outcome == "succeeded":
         return replace(tried, status=ActionStatus.SUCCEEDED)
-    if command.permanent or tried.tries_this_time >= policy.max_attempts:
+    if attempt.failure not in policy.retry_on or tried.tries_this_time >= policy.max_attempts:
         return replace(tried, status=ActionStatus.FAILED)
     delivery = delivery_id(timer.id, state.id)
-    delay = retry_delay_ms(policy, delivery, tried.tries_this_time, command.retry_after_ms)
-    return replace(tried, next_attempt_at_ms=now_ms + delay)
+    at_ms = now_ms + retry_delay_ms(policy, delivery, tried.tries_this_time, command.retry_after_ms)
+    given_up = too_late(timer, tried, at_ms)
+    if given_up is not None:
+        return replace(tried, status=ActionStatus.FAILED, given_up=given_up)
+    return replace(tried, next_attempt_at_ms=at_ms)
 
 
-def _end(timer: Timer, actions: tuple[ActionState, ...], now_ms: int, events: tuple[str, ...]) -> Transition:
-    failed = [action for action in actions if action.status is ActionStatus.FAILED]
-    if not failed:
-        settled: dict[str, Any] = {"status": Status.SETTLED, "settled_at_ms": now_ms, "next_check_at_ms": None}
-        return moved(timer, now_ms, (*events, "settled"), actions=actions, **settled)
-    error = failed[0].attempts[-1].error if failed[0].attempts else None
-    reason = f"{len(failed)} of {len(actions)} actions failed; {failed[0].id}: {error or 'unknown'}"
-    return moved(
-        timer,
-        now_ms,
-        (*events, "failed"),
-        status=Status.FAILED,
-        failure_reason=reason,
-        actions=actions,
-        next_check_at_ms=now_ms + REDISPATCH_AFTER_MS,  # the dead letters have yet to be stored
-    )
+def _end(timer: Timer, actions: tuple[ActionState, ...], now_ms: int, events: tuple[Event, ...]) -> Transition:
+    # Dead letters have yet to be stored: of a failed callback, or of what escalated, a settled timer has some, too.
+    letters = any(action.status is ActionStatus.FAILED for action in actions)
+    ended: dict[str, Any] = {
+        "actions": actions,
+        "decided": decided(timer.spec.bundle, actions),
+        "next_check_at_ms": now_ms + REDISPATCH_AFTER_MS if letters else None,
+    }
+    if outcome_of(timer.spec.bundle, actions) != "failed":
+        settled: dict[str, Any] = {"status": Status.SETTLED, "settled_at_ms": now_ms}
+        return moved(timer, now_ms, (*events, "settled"), **ended, **settled)
+    reason = failure_reason(own_states(timer.spec.bundle, actions))
+    return moved(timer, now_ms, (*events, "failed"), status=Status.FAILED, failure_reason=reason, **ended)

@@ -48,6 +48,7 @@ def timer_reply(timer: Timer) -> TimerReply:
         cancel_reason=timer.cancel_reason,
         cancelled_by=timer.cancelled_by,
         failure_reason=timer.failure_reason,
+        outcome=timer.outcome,
         state_version=timer.version,
         actions=[_action(timer, state) for state in timer.actions] or None,
         timeline=[_entry(moment) for moment in timer.timeline],
@@ -90,6 +91,7 @@ def _action(timer: Timer, state: ActionState) -> ActionReply:
         attempts=[_attempt(attempt) for attempt in state.attempts],
         next_attempt_at=state.next_attempt_at_ms,
         put_off=_put_off(state),
+        given_up=state.given_up,
     )
 
 
@@ -109,6 +111,7 @@ def _attempt(attempt: Attempt) -> AttemptReply:
         outcome=attempt.outcome,
         status_code=attempt.status_code,
         error=attempt.error,
+        failure=attempt.failure,
         connect_ms=attempt.connect_ms,
         first_byte_ms=attempt.first_byte_ms,
         response_excerpt=attempt.excerpt,

@@ -10,6 +10,7 @@ from typing import Any, Final
 from minoots_contract.instants import format_instant
 from minoots_contract.signatures import SECRET_PREFIX, sign
 from minoots_contract.webhooks import RenderedWebhook
+from minoots_kernel.domain.action_context import ending
 from minoots_kernel.domain.answers import maskable
 from minoots_kernel.domain.timer import Timer, delivery_id
 from minoots_kernel.domain.tracing import trace_headers
@@ -94,7 +95,7 @@ def webhook_request(
     if url is None:
         raise ValueError("nothing says where to")
     without_content = rendered.method in {"GET", "DELETE"} and rendered.body is None
-    body = None if without_content else _body(timer, rendered)
+    body = None if without_content else _body(timer, action_id, rendered)
     own = _first_of_each(credentials.headers, rendered.headers)
     defaults = {"content-type": "application/json", "user-agent": USER_AGENT, "idempotency-key": identity}
     if "traceparent" not in {name.lower() for name in own}:
@@ -131,8 +132,8 @@ def _secrets(headers: Mapping[str, str], signing_secrets: tuple[str, ...]) -> fr
     return maskable([*values, *keys, *signing_secrets])
 
 
-def _body(timer: Timer, rendered: RenderedWebhook) -> bytes:
-    content: Any = rendered.body if rendered.body is not None else _envelope(timer)
+def _body(timer: Timer, action_id: str, rendered: RenderedWebhook) -> bytes:
+    content: Any = rendered.body if rendered.body is not None else {**_envelope(timer), **ending(timer, action_id)}
     return json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode()
 
 

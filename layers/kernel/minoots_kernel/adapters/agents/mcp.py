@@ -18,7 +18,7 @@ from minoots_kernel.adapters.webhook.conversation import Answer, Conversation, C
 from minoots_kernel.adapters.webhook.replies import Reply, refusal
 from minoots_kernel.application.ports import Clock, Performed
 from minoots_kernel.domain.agents import AgentDelivery
-from minoots_kernel.domain.errors import ActionError, PermanentActionError, TransientActionError
+from minoots_kernel.domain.errors import PermanentActionError, TransientActionError
 from minoots_kernel.domain.webhooks import USER_AGENT
 
 __all__ = ["McpReceiver"]
@@ -30,6 +30,7 @@ DELIVERY_META: Final = "io.minoots/delivery-id"
 
 # JSON-RPC 2.0, 5.1: parse error, invalid request, unknown method, invalid parameters; and MCP's unsupported version.
 _LASTING: Final = frozenset({-32700, -32600, -32601, -32602, -32022})
+NOT_MCP: Final = "the target's answer is not MCP"
 _SHOWN: Final = 120
 _SECRET_FROM: Final = 4
 """A header's value of fewer characters is too short to be a secret, and would be found in any text."""
@@ -57,7 +58,7 @@ class McpReceiver:
             finally:
                 session.end()
         if result.get("isError") is True:
-            raise TransientActionError(_complaint(result, delivery))
+            raise TransientActionError(_complaint(result, delivery), failure="serverError")
         return Performed(200)
 
 
@@ -74,7 +75,9 @@ class _Session:
         result = self._request(1, "initialize", protocolVersion=OFFERED, capabilities={}, clientInfo=client)
         version = result.get("protocolVersion")
         if version not in SPOKEN:
-            raise PermanentActionError("the MCP server speaks no revision of the protocol that is known here")
+            raise PermanentActionError(
+                "the MCP server speaks no revision of the protocol that is known here", failure="invalidResponse"
+            )
         self._own["mcp-protocol-version"] = str(version)
         body = {"jsonrpc": "2.0", "method": "notifications/initialized"}
         with self._post(body) as answer:
@@ -122,12 +125,12 @@ class _Session:
             for message in _messages(answer):
                 if message.get("id") == number and ("result" in message or "error" in message):
                     return _result(message)
-        raise TransientActionError("the MCP server did not answer the request")
+        raise TransientActionError("the MCP server did not answer the request", failure="connection")
 
     def _check(self, answer: Answer) -> None:
         failure = refusal(Reply(answer.status, answer.headers), self._clock.now_ms())
         if failure is not None and answer.status == 404 and "mcp-session-id" in self._own:
-            raise TransientActionError("the MCP server forgot the session", 404)
+            raise TransientActionError("the MCP server forgot the session", 404, failure="serverError")
         if failure is not None:
             raise failure
 
@@ -140,7 +143,7 @@ def _messages(answer: Answer) -> Iterator[dict[str, Any]]:
         try:
             message = json.loads(text)
         except (ValueError, RecursionError):
-            raise PermanentActionError("the target's answer is not MCP") from None
+            raise PermanentActionError(NOT_MCP, failure="invalidResponse") from None
         if isinstance(message, dict):
             yield message
 
@@ -161,11 +164,13 @@ def _result(message: dict[str, Any]) -> dict[str, Any]:
     error = message.get("error")
     if error is not None:
         code = error.get("code") if isinstance(error, dict) else None
-        kind: type[ActionError] = PermanentActionError if code in _LASTING else TransientActionError
-        raise kind(f"the MCP server answered with error {code}")
+        said = f"the MCP server answered with error {code}"
+        if code in _LASTING:
+            raise PermanentActionError(said, failure="clientError")
+        raise TransientActionError(said, failure="serverError")
     result = message["result"]
     if not isinstance(result, dict):
-        raise PermanentActionError("the target's answer is not MCP")
+        raise PermanentActionError(NOT_MCP, failure="invalidResponse")
     return result
 
 

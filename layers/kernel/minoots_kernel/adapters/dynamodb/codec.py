@@ -4,20 +4,14 @@ What a timer does not have, its item does not have either. Beside what is the ti
 when its latest write was a heartbeat: the stream's readers leave such records out. Five attributes are JSON text,
 because the table never looks into them and a map would cost more bytes and more work:
 
-- `spec`: `{"metadata": {}, "labels": {}, "bundle": {"actions": [], "concurrency": n, "retry": [max attempts, initial
-  ms, multiplier, cap ms]}, "agent": {}}`, each part only if it is there. Defaults are written out, so that a
-  stored timer keeps its meaning when a default changes. Text over `MAX_SPEC_BYTES` is an item of its own, and `payload`
-  is its length.
-- `actions`: `[[id, status, tries, dispatched at, next attempt at, [[number, started at, ended at, outcome, status code,
-  error, connect ms, first byte ms, excerpt], ...], times redriven, after tries, key, discarded], ...]`, times in epoch
-  milliseconds; a row of an attempt ends with the last of its values that is there, and one of an action with its
-  attempts if it was neither redriven nor discarded.
+- `spec`: what `spec_codec` writes. Text over `MAX_SPEC_BYTES` is an item of its own, and `payload` is its length.
+- `actions`: `[[id, status, tries, dispatched at, next attempt at, [[number, started at, ended at, "succeeded" or the
+  class of the failure, status code, error, connect ms, first byte ms, excerpt], ...], times redriven, after tries, key,
+  discarded, why it was given up], ...]`, times in epoch milliseconds; a row of an attempt ends with the last of its
+  values that is there, and one of an action with its attempts if none of what follows them is.
 - `putOff`: `{action id: [times, since, reason, whose turn]}` of actions whose next attempt was put off.
 - `timeline`: `[[event, at, version], ...]`, with who asked and why behind if anybody did.
 - `asked`: `[[digest of the key, digest of the request], ...]`, the latest changes under an idempotency key.
-
-Decoding builds the contract's models without validating them: what was valid when it was accepted stays readable when
-the rules grow stricter.
 """
 
 from __future__ import annotations
@@ -28,10 +22,10 @@ from dataclasses import replace
 from operator import attrgetter
 from typing import Any, Final
 
-from minoots_contract.actions import Action, ActionBundle, RetryPolicy
-from minoots_contract.agents import AgentBinding
 from minoots_contract.late_policy import LatePolicy
+from minoots_kernel.adapters.dynamodb.compact_json import compact
 from minoots_kernel.adapters.dynamodb.keys import Item, check_shard, tenant_of, timer_key
+from minoots_kernel.adapters.dynamodb.spec_codec import spec_from_json
 from minoots_kernel.domain.put_offs import PutOffs
 from minoots_kernel.domain.timer import (
     NEVER_REDRIVEN,
@@ -51,9 +45,6 @@ __all__ = [
     "attempts_from_json",
     "attempts_to_json",
     "changes",
-    "compact",
-    "spec_from_json",
-    "spec_to_json",
     "timer_from_item",
     "timer_to_item",
 ]
@@ -63,81 +54,15 @@ MAX_SPEC_BYTES: Final = 512
 
 EMPTY_SPEC: Final = TimerSpec()
 
-# Wire name to field; a binding is stored as the wire has it, defaults written out.
-_BINDING_FIELDS: Final = {field.alias or name: name for name, field in AgentBinding.model_fields.items()}
-
-_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
-_encode_ascii = json.JSONEncoder(separators=(",", ":")).encode
 _STATUSES: Final = {status.value: status for status in Status}
 _ACTION_STATUSES: Final = {status.value: status for status in ActionStatus}
-
-
-def compact(value: Any) -> str:
-    """Write JSON without blanks; text that UTF-8 cannot carry (half of a surrogate pair) is written as escapes."""
-    text = _encode(value)
-    if not text.isascii():
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            return _encode_ascii(value)
-    return text
-
-
-def spec_to_json(spec: TimerSpec) -> str:
-    """Write a spec as JSON; an empty one is `{}`."""
-    content: dict[str, Any] = {}
-    if spec.metadata:
-        content["metadata"] = spec.metadata
-    if spec.labels:
-        content["labels"] = spec.labels
-    if spec.bundle is not None:
-        policy = spec.bundle.retry_policy
-        content["bundle"] = {
-            "actions": [
-                {"id": action.id, "kind": action.kind, "parameters": action.parameters}
-                for action in spec.bundle.actions
-            ],
-            "concurrency": spec.bundle.concurrency,
-            "retry": [
-                policy.max_attempts,
-                policy.backoff_initial_ms,
-                policy.backoff_multiplier,
-                policy.backoff_max_ms,
-            ],
-        }
-    if spec.agent_binding is not None:
-        content["agent"] = spec.agent_binding.wire()
-    return compact(content)
-
-
-def spec_from_json(text: str) -> TimerSpec:
-    """Read what `spec_to_json` wrote."""
-    content = json.loads(text)
-    stored = content.get("bundle")
-    bundle = None
-    if stored is not None:
-        attempts, initial, multiplier, cap = stored["retry"]
-        bundle = ActionBundle.model_construct(
-            actions=[Action.model_construct(**action, escalation=None) for action in stored["actions"]],
-            concurrency=stored["concurrency"],
-            retry_policy=RetryPolicy.model_construct(
-                max_attempts=attempts, backoff_initial_ms=initial, backoff_multiplier=multiplier, backoff_max_ms=cap
-            ),
-        )
-    return TimerSpec(content.get("metadata", {}), content.get("labels", {}), bundle, _binding(content.get("agent")))
-
-
-def _binding(stored: dict[str, Any] | None) -> AgentBinding | None:
-    if stored is None:
-        return None
-    return AgentBinding.model_construct(**{_BINDING_FIELDS[name]: value for name, value in stored.items()})
 
 
 def attempts_to_json(attempts: tuple[Attempt, ...]) -> list[list[Any]]:
     """Return attempts as JSON-ready rows, without the nulls at their ends: each byte is paid for with every write."""
     rows = []
     for one in attempts:
-        row = [one.number, one.started_at_ms, one.ended_at_ms, one.outcome, one.status_code, one.error]
+        row = [one.number, one.started_at_ms, one.ended_at_ms, one.failure or one.outcome, one.status_code, one.error]
         row += [one.connect_ms, one.first_byte_ms, one.excerpt]
         while row[-1] is None:
             row.pop()
@@ -147,7 +72,13 @@ def attempts_to_json(attempts: tuple[Attempt, ...]) -> list[list[Any]]:
 
 def attempts_from_json(rows: list[list[Any]]) -> tuple[Attempt, ...]:
     """Read what `attempts_to_json` made."""
-    return tuple(Attempt(*row) for row in rows)
+    return tuple(_attempt(*row) for row in rows)
+
+
+def _attempt(number: int, started_at_ms: int, ended_at_ms: int, outcome: Any, *rest: Any) -> Attempt:
+    if outcome in {"succeeded", "failed"}:  # failures had no class once
+        return Attempt(number, started_at_ms, ended_at_ms, outcome, *rest)
+    return replace(Attempt(number, started_at_ms, ended_at_ms, "failed", *rest), failure=outcome)
 
 
 def _text(value: str | None) -> Item | None:
@@ -185,9 +116,10 @@ def _actions(states: tuple[ActionState, ...]) -> Item | None:
 
 
 def _afterlife(state: ActionState) -> list[Any]:
-    if not state.redriven.times and not state.discarded:
+    given_up = [] if state.given_up is None else [state.given_up]
+    if not state.redriven.times and not state.discarded and not given_up:
         return []
-    return [state.redriven.times, state.redriven.after_tries, state.redriven.key, int(state.discarded)]
+    return [state.redriven.times, state.redriven.after_tries, state.redriven.key, int(state.discarded), *given_up]
 
 
 def _put_off(timer: Timer) -> dict[str, PutOffs]:
@@ -245,6 +177,7 @@ _CHANGING: Final[tuple[tuple[str, Callable[[Timer], Any], Callable[[Any], Item |
         ("beats", "beats", _count),
         ("lap", "lap", _count),
         ("asked", "remembered", _remembered),
+        ("outcome", "decided", _text),
     )
 )
 
@@ -327,6 +260,7 @@ def timer_from_item(item: Item, payload: str | None = None) -> Timer:
         actions=_states(item) if "actions" in item else (),
         timeline=tuple(Moment(*row) for row in json.loads(item["timeline"]["S"])),
         remembered=tuple(Remembered(*row) for row in json.loads(item["asked"]["S"])) if "asked" in item else (),
+        decided=item["outcome"]["S"] if "outcome" in item else None,
     )
 
 
@@ -348,8 +282,12 @@ def _state(
     *afterlife: Any,
 ) -> ActionState:
     made = attempts_from_json(attempts)
-    redriven, discarded = (Redriven(*afterlife[:3]), bool(afterlife[3])) if afterlife else (NEVER_REDRIVEN, False)
-    return ActionState(identifier, _ACTION_STATUSES[status], tries, made, dispatched, following, redriven, discarded)
+    state = ActionState(identifier, _ACTION_STATUSES[status], tries, made, dispatched, following)
+    if not afterlife:
+        return state
+    times, after_tries, key, discarded, *given_up = afterlife
+    redriven = Redriven(times, after_tries, key) if times else NEVER_REDRIVEN
+    return replace(state, redriven=redriven, discarded=bool(discarded), given_up=given_up[0] if given_up else None)
 
 
 def _policy(text: str) -> LatePolicy:

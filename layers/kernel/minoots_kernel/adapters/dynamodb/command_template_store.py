@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import JsonValue
 
-from minoots_kernel.adapters.dynamodb.codec import compact
+from minoots_kernel.adapters.dynamodb.compact_json import compact
 from minoots_kernel.adapters.dynamodb.keys import Item, item_key, storable
 from minoots_kernel.adapters.dynamodb.table import ConditionFailedError, Table
 from minoots_kernel.application.ports import Page

@@ -10,7 +10,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from minoots_contract.identity import TENANT_ROLES
-from minoots_kernel.adapters.dynamodb.codec import compact
+from minoots_kernel.adapters.dynamodb.compact_json import compact
 from minoots_kernel.adapters.dynamodb.keys import Item, item_key, storable
 from minoots_kernel.adapters.dynamodb.table import ConditionFailedError, Table
 from minoots_kernel.application.ports import Page

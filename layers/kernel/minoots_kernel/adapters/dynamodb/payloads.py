@@ -86,5 +86,5 @@ def _longest_run_s(timer: Timer) -> int:
     bundle = timer.spec.bundle
     if bundle is None:
         return 0
-    delays = len(bundle.actions) * (bundle.retry_policy.max_attempts - 1)
-    return delays * max(bundle.retry_policy.backoff_max_ms // 1000, DAY_S)
+    policies = [action.retry_policy or bundle.retry_policy for _, action in bundle.placed()]
+    return sum((policy.max_attempts - 1) * max(policy.backoff_max_ms // 1000, DAY_S) for policy in policies)

@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from minoots_kernel.adapters.dynamodb.codec import MAX_SPEC_BYTES, changes, spec_to_json, timer_from_item, timer_to_item
+from minoots_kernel.adapters.dynamodb.codec import MAX_SPEC_BYTES, changes, timer_from_item, timer_to_item
 from minoots_kernel.adapters.dynamodb.keys import (
     CHECK_INDEX,
     CHECK_SHARDS,
@@ -21,6 +21,7 @@ from minoots_kernel.adapters.dynamodb.keys import (
 )
 from minoots_kernel.adapters.dynamodb.listing import MergedListing
 from minoots_kernel.adapters.dynamodb.payloads import Payloads, kept_after_end_s
+from minoots_kernel.adapters.dynamodb.spec_codec import spec_to_json
 from minoots_kernel.adapters.dynamodb.table import ConditionFailedError, Table
 from minoots_kernel.application.ports import Clock, Page, TimerKey
 from minoots_kernel.domain.errors import AlreadyExistsError, InvalidTimerError, VersionMismatchError

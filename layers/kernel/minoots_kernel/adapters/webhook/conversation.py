@@ -50,7 +50,7 @@ class Answer:
         for chunk in self._response.iter_stream():
             size += len(chunk)
             if size > MAX_ANSWER_BYTES:
-                raise PermanentActionError("the receiver's answer is too long")
+                raise PermanentActionError("the receiver's answer is too long", failure="invalidResponse")
             *whole, rest = (rest + chunk).split(b"\n")
             yield from (line.decode("utf-8", "replace").removesuffix("\r") for line in whole)
         if rest:

@@ -9,13 +9,12 @@ from datetime import UTC, datetime
 from math import ceil
 from typing import Final
 
+from minoots_contract.retry import DEFAULT_RETRY_ON, failure_of_status
 from minoots_kernel.domain.errors import ActionError, PermanentActionError, TransientActionError
 
 __all__ = ["Reply", "refusal", "retry_after_ms"]
 
 MAX_RETRY_AFTER_MS: Final = 86_400_000
-# RFC 9110 and RFC 6585: the request may be well-formed and succeed later.
-_TRANSIENT_CLIENT_ERRORS: Final = frozenset({408, 409, 421, 423, 425, 429})
 _SECONDS: Final = re.compile("[0-9]{1,9}")  # more would be no time that anybody means
 # RFC 9110, 5.6.7: the form to send, and the two old ones that must be understood.
 _DATES: Final = ("%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %d %H:%M:%S %Y")
@@ -62,10 +61,9 @@ def refusal(reply: Reply, now_ms: int) -> ActionError | None:
     """
     if 200 <= reply.status < 300:
         return None
-    reason = f"the receiver answered {reply.status}"
-    if reply.status >= 500 or reply.status in _TRANSIENT_CLIENT_ERRORS:
-        return TransientActionError(reason, reply.status, retry_after_ms(reply, now_ms))
-    return PermanentActionError(reason, reply.status)
+    passing = failure_of_status(reply.status) in DEFAULT_RETRY_ON
+    kind = TransientActionError if passing else PermanentActionError
+    return kind(f"the receiver answered {reply.status}", reply.status, retry_after_ms(reply, now_ms))
 
 
 def retry_after_ms(reply: Reply, now_ms: int) -> int | None:

@@ -11,6 +11,7 @@ from typing import Final
 import httpcore
 import httpx
 
+from minoots_contract.retry import Failure
 from minoots_kernel.adapters.clock import SystemClock
 from minoots_kernel.adapters.webhook.backend import GuardedBackend
 from minoots_kernel.adapters.webhook.exchange import Exchange, exchange_within
@@ -33,12 +34,17 @@ BEGINNING_BYTES: Final = 4 * (EXCERPT_CHARACTERS + 4096)
 KEEPALIVE_EXPIRY_S: Final = 15
 UNSENDABLE: Final = "the request cannot be sent: its URL or a header is not valid in HTTP"
 # The first that fits; `{}` is the exchange's time.
-_WORDS: Final[tuple[tuple[tuple[type[Exception], ...], type[ActionError], str], ...]] = (
-    ((httpcore.LocalProtocolError, httpcore.UnsupportedProtocol), PermanentActionError, UNSENDABLE),
-    ((httpcore.PoolTimeout,), TransientActionError, "no connection was free within {} ms"),
-    ((httpcore.TimeoutException,), TransientActionError, "no answer within {} ms"),
-    ((httpcore.RemoteProtocolError,), TransientActionError, "the receiver's answer is incomplete, or not HTTP"),
-    ((httpcore.NetworkError,), TransientActionError, "the connection broke"),
+_WORDS: Final[tuple[tuple[tuple[type[Exception], ...], type[ActionError], Failure, str], ...]] = (
+    ((httpcore.LocalProtocolError, httpcore.UnsupportedProtocol), PermanentActionError, "unsendable", UNSENDABLE),
+    ((httpcore.PoolTimeout,), TransientActionError, "timeout", "no connection was free within {} ms"),
+    ((httpcore.TimeoutException,), TransientActionError, "timeout", "no answer within {} ms"),
+    (
+        (httpcore.RemoteProtocolError,),
+        TransientActionError,
+        "connection",
+        "the receiver's answer is incomplete, or not HTTP",
+    ),
+    ((httpcore.NetworkError,), TransientActionError, "connection", "the connection broke"),
 )
 
 
@@ -115,7 +121,7 @@ def _wire(request: WebhookRequest) -> httpx.Request:
     try:
         return httpx.Request(request.method, request.url, headers=request.headers, content=request.body)
     except (httpx.InvalidURL, ValueError, TypeError):
-        raise PermanentActionError(UNSENDABLE) from None
+        raise PermanentActionError(UNSENDABLE, failure="unsendable") from None
 
 
 def _exchange(pool: httpcore.ConnectionPool, wire: httpx.Request, body: bytes | None, exchange: Exchange) -> Reply:
@@ -148,12 +154,12 @@ def failure_of(error: Exception, timeout_ms: int) -> ActionError:
     if isinstance(error, ActionError):
         return error
     if isinstance(error, BlockedAddressError):
-        return PermanentActionError(str(error))
+        return PermanentActionError(str(error), failure="unsendable")
     if isinstance(error, ConnectFailedError):
-        return TransientActionError(str(error))
-    for classes, kind, words in _WORDS:
+        return TransientActionError(str(error), failure="connection")
+    for classes, kind, failure, words in _WORDS:
         if isinstance(error, classes):
-            return kind(words.format(timeout_ms))
+            return kind(words.format(timeout_ms), failure=failure)
     where = traceback.extract_tb(error.__traceback__)[-1]
     logger.error("webhook broke off: %s at %s:%s", type(error).__name__, where.name, where.lineno)
-    return TransientActionError(f"the attempt broke off: {type(error).__name__}")
+    return TransientActionError(f"the attempt broke off: {type(error).__name__}", failure="internal")

@@ -111,7 +111,9 @@ class WebhookPerformer:
         except SealedSecretError as error:
             # The deployment's key is disabled, or gone for good: who mends that in time need not send anything again.
             logger.error("secrets cannot be opened", extra={"destination": destination.name, "reason": str(error)})
-            raise TransientActionError(f"the secrets of destination '{destination.name}' cannot be opened") from error
+            raise TransientActionError(
+                f"the secrets of destination '{destination.name}' cannot be opened", failure="internal"
+            ) from error
         return Credentials(destination.url, headers, signing)
 
     def _disable(self, tenant_id: str, name: str | None, url: str, action_id: str) -> None:
