@@ -20,6 +20,7 @@ from minoots_kernel.adapters.dynamodb.destination_store import DynamoDestination
 from minoots_kernel.adapters.dynamodb.inbox_store import DynamoInboxStore
 from minoots_kernel.adapters.dynamodb.key_store import DynamoKeyStore
 from minoots_kernel.adapters.dynamodb.parked_record_store import DynamoParkedRecordStore
+from minoots_kernel.adapters.dynamodb.policy_store import DynamoPolicyStore
 from minoots_kernel.adapters.dynamodb.timer_store import DynamoTimerStore
 from minoots_kernel.adapters.memory import (
     MemoryCircuitStore,
@@ -29,12 +30,14 @@ from minoots_kernel.adapters.memory import (
     MemoryInboxStore,
     MemoryKeyStore,
     MemoryParkedRecordStore,
+    MemoryPolicyStore,
     MemoryTimerStore,
     VirtualClock,
 )
 from minoots_kernel.application.agent_ports import CommandTemplateStore, InboxStore
 from minoots_kernel.application.circuit_ports import CircuitStore
 from minoots_kernel.application.identity_ports import KeyStore
+from minoots_kernel.application.policy_ports import PolicyStore
 from minoots_kernel.application.ports import DeadLetterStore, DestinationStore, ParkedRecordStore, TimerStore
 from tests.contract.dynamodb_local import UnavailableError, running
 from tests.contract.faults import Wire
@@ -83,6 +86,7 @@ class Stores:
     parked: ParkedRecordStore
     inboxes: InboxStore
     templates: CommandTemplateStore
+    policies: PolicyStore
     clock: VirtualClock
     table: Table | None
     new_tenant: Callable[[], str]
@@ -155,6 +159,7 @@ def _memory() -> Stores:
         parked=MemoryParkedRecordStore(),
         inboxes=MemoryInboxStore(),
         templates=MemoryCommandTemplateStore(),
+        policies=MemoryPolicyStore(),
         clock=VirtualClock(NOW_MS),
         table=None,
         new_tenant=new_tenant,
@@ -172,6 +177,7 @@ def _dynamo(table: Table) -> Stores:
         parked=DynamoParkedRecordStore(table.client, table.name, clock),
         inboxes=DynamoInboxStore(table.client, table.name),
         templates=DynamoCommandTemplateStore(table.client, table.name),
+        policies=DynamoPolicyStore(table.client, table.name),
         clock=clock,
         table=table,
         new_tenant=new_tenant,

@@ -33,6 +33,7 @@ class ErrorCode(StrEnum):
     VERSION_MISMATCH = "version-mismatch"
     IDEMPOTENCY_MISMATCH = "idempotency-mismatch"
     TARGET_NOT_ALLOWED = "target-not-allowed"
+    INVALID_POLICY = "invalid-policy"
     QUOTA_EXCEEDED = "quota-exceeded"
     DEPENDENCY_UNAVAILABLE = "dependency-unavailable"
     INTERNAL = "internal"
@@ -66,6 +67,7 @@ ERRORS: Final[dict[ErrorCode, ErrorInfo]] = {
     ErrorCode.VERSION_MISMATCH: ErrorInfo("The timer has changed since it was read"),
     ErrorCode.IDEMPOTENCY_MISMATCH: ErrorInfo("The idempotency key belongs to another request"),
     ErrorCode.TARGET_NOT_ALLOWED: ErrorInfo("This deployment does not allow that target"),
+    ErrorCode.INVALID_POLICY: ErrorInfo("These policies cannot be used"),
     ErrorCode.QUOTA_EXCEEDED: ErrorInfo("A limit was reached", retryable=True),
     ErrorCode.DEPENDENCY_UNAVAILABLE: ErrorInfo("The service is briefly unavailable", retryable=True),
     ErrorCode.INTERNAL: ErrorInfo("Something went wrong on our side", retryable=True),

@@ -62,6 +62,7 @@ class Settings(BaseModel):
     tenant_max_in_flight: int = Field(default=0, ge=0, le=MAX_IN_FLIGHT)
     tenant_per_second: float = Field(default=0, ge=0, le=1000)
     oidc_issuers: str = ""
+    policy_log_percent: int = Field(default=1, ge=0, le=100)
 
     @classmethod
     def from_env(cls, env: Mapping[str, str], *needed: str) -> Settings:

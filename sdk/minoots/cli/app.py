@@ -13,6 +13,7 @@ from minoots.cli.failures import ReportingGroup
 from minoots.cli.invocation import Invocation, JsonFlag, Seams, invocation
 from minoots.cli.keys import keys, whoami
 from minoots.cli.local import local
+from minoots.cli.policies import policies
 from minoots.cli.timers import timers
 
 __all__ = ["app"]
@@ -30,6 +31,7 @@ app = typer.Typer(
 app.add_typer(timers)
 app.add_typer(dead_letters)
 app.add_typer(keys)
+app.add_typer(policies)
 app.command()(whoami)
 app.command(
     "local",

@@ -23,6 +23,7 @@ from minoots.client.errors import (
 )
 from minoots.client.inbox import Inbox
 from minoots.client.keys import Keys
+from minoots.client.policies import Policies
 from minoots.client.timers import Timers
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "MinootsClientError",
     "NotFoundError",
     "PermissionDeniedError",
+    "Policies",
     "RateLimitError",
     "ServerError",
     "Timers",

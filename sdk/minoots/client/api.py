@@ -11,6 +11,7 @@ from minoots.client.command_templates import CommandTemplates
 from minoots.client.dead_letters import DeadLetters
 from minoots.client.inbox import Inbox
 from minoots.client.keys import Keys
+from minoots.client.policies import Policies
 from minoots.client.retry import RetryPolicy
 from minoots.client.session import Call, Session
 from minoots.client.timers import Timers
@@ -29,6 +30,7 @@ class Client:
         dead_letters: Actions that exhausted their attempts.
         command_templates: Commands that are kept for agents.
         keys: The tenant's API keys.
+        policies: What callers may do, beyond what roles say.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class Client:
         self.dead_letters = DeadLetters(self._session, requested_by)
         self.command_templates = CommandTemplates(self._session)
         self.keys = Keys(self._session)
+        self.policies = Policies(self._session)
 
     def inbox(self, agent: str) -> Inbox:
         """Return the inbox of an agent; nothing is sent yet."""

@@ -8,12 +8,16 @@ from itertools import count
 from typing import Any
 from urllib.parse import urlencode
 
-from minoots_kernel.adapters.memory import MemoryKeyStore, MemoryTimerStore
+from minoots_kernel.adapters.cedar import CedarEngine
+from minoots_kernel.adapters.memory import MemoryKeyStore, MemoryPolicyStore, MemoryTimerStore
 from minoots_kernel.application.authenticate import Authenticate
+from minoots_kernel.application.authorise import Authorise
 from minoots_kernel.application.destinations import DestinationUseCases
 from minoots_kernel.application.identity_ports import TokenVerifier
 from minoots_kernel.application.keep_command_templates import KeepCommandTemplates
 from minoots_kernel.application.keep_keys import KeepKeys
+from minoots_kernel.application.keep_policies import KeepPolicies
+from minoots_kernel.application.known_policies import KnownPolicies
 from minoots_kernel.application.read_dead_letters import GetDeadLetter, ListDeadLetters
 from minoots_kernel.application.read_timers import GetTimer, ListTimers
 from minoots_kernel.application.use_inbox import UseInbox
@@ -81,6 +85,8 @@ class Api(World):
         self.keys = MemoryKeyStore()
         for key, tenant in ((KEY, "demo"), (OTHER_KEY, "other")):
             self.keys.put(key_from_file(key, tenant))
+        self.policies, engine = MemoryPolicyStore(), CedarEngine()
+        self.known = KnownPolicies(self.policies, engine, self.clock, CACHE_MS)
         drawn = count(1)
 
         def draw(size: int) -> bytes:
@@ -100,8 +106,10 @@ class Api(World):
             KeepCommandTemplates(self.templates, self.clock),
             DestinationUseCases.over(self.destinations, self.secret_box, self.clock, draw),
             KeepKeys(self.keys, self.clock, draw, CACHE_MS),
+            KeepPolicies(self.policies, engine, self.known, self.clock),
         )
-        self.control_plane = ControlPlane(Authenticate(self.keys, self.clock, CACHE_MS, tokens), self.use_cases)
+        authenticate = Authenticate(self.keys, self.clock, CACHE_MS, tokens)
+        self.control_plane = ControlPlane(authenticate, Authorise(self.known, self.clock), self.use_cases)
 
     def call(self, method: str, path: str, *, key: str | None = KEY, **request: Any) -> Answer:
         headers = ({"x-api-key": key} if key is not None else {}) | (request.pop("headers", None) or {})

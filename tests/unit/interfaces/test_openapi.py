@@ -9,6 +9,7 @@ import pytest
 from minoots_kernel.interfaces.rest.openapi import document
 from tests.unit.interfaces.api import Api
 
+WITH_POLICIES = {"PUT /policies", "POST /policies:test"}
 VERBS = ("cancel", "extend", "fire", "heartbeat", "pause", "reschedule", "resume", "snooze")
 
 
@@ -68,6 +69,10 @@ def test_every_route_of_the_contract_is_described_and_no_other(described: dict[s
         *(f"{verb} /keys" for verb in ("GET", "POST")),
         *(f"{verb} /keys/{{key_id}}" for verb in ("GET", "DELETE")),
         "POST /keys/{key_id}/rotate",
+        *(f"{verb} /policies" for verb in ("GET", "PUT", "DELETE")),
+        "POST /policies:test",
+        "GET /policies/versions",
+        "GET /policies/versions/{version}",
     }
 
 
@@ -78,7 +83,7 @@ def test_every_operation_with_a_key_has_problems_and_a_422_if_it_may_be_repeated
         problems = {status: one for status, one in operation["responses"].items() if int(status) >= 400}
         parameters = {one["name"] for one in operation.get("parameters", [])}
         remembers_the_request = "idempotency-key" in parameters and "redrive" not in name
-        assert ("422" in problems) == (remembers_the_request or name == "POST /timers"), name
+        assert ("422" in problems) == (remembers_the_request or name in {"POST /timers", *WITH_POLICIES}), name
         assert bool(problems) == bool(operation.get("security", [])), name
         for problem in problems.values():
             assert list(problem["content"]) == ["application/problem+json"]

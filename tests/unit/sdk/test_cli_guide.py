@@ -15,20 +15,27 @@ from minoots.cli.app import app
 from minoots.cli.invocation import Seams
 from tests.unit.sdk.fakes import HandClock, dead_letter, timer
 from tests.unit.sdk.test_keys import ID, ME, a_key, a_made_key
+from tests.unit.sdk.test_policies import SAID, in_force, version
 
 GUIDE = Path(__file__).parents[3] / "docs" / "guides" / "cli.md"
 COMMANDS = re.findall(r"^\$ minoots (.+)$", GUIDE.read_text(), flags=re.MULTILINE)
 
+ANSWERS = {
+    "/dead-letters": {"deadLetters": [dead_letter()]},
+    "/whoami": ME,
+    "/policies": in_force(),
+    "/policies:test": SAID,
+    "/policies/versions": {"versions": [version()]},
+}
+
 
 def answer(request: httpx.Request) -> httpx.Response:
-    if request.url.path == "/dead-letters":
-        return httpx.Response(200, json={"deadLetters": [dead_letter()]})
+    if request.url.path in ANSWERS:
+        return httpx.Response(200, json=ANSWERS[request.url.path])
     if request.url.path.startswith("/dead-letters/"):
         return httpx.Response(200, json=dead_letter())
     if request.url.path.startswith("/dead-letters:"):
         return httpx.Response(200, json={"redriven": 1, "discarded": 1, "skipped": 0, "refused": []})
-    if request.url.path == "/whoami":
-        return httpx.Response(200, json=ME)
     if request.url.path.startswith("/keys"):
         revoked = {"id": ID, "worksUntil": ME["expiresAt"]}
         listed = {"keys": [a_key()]} if request.method == "GET" else a_made_key()

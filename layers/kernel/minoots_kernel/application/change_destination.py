@@ -13,33 +13,49 @@ __all__ = ["change_destination", "find_destination"]
 MAX_TRIES = 5
 
 
-def find_destination(store: DestinationStore, tenant_id: str, name: str) -> Destination:
+Permit = Callable[..., None]
+"""Lets destinations pass that a caller may deal with, and raises `ForbiddenError` otherwise."""
+
+
+def anybody(*_destinations: Destination) -> None:
+    """Let them pass: nobody calls, or the role has decided."""
+
+
+def find_destination(store: DestinationStore, tenant_id: str, name: str, permit: Permit = anybody) -> Destination:
     """Return a destination.
 
     Raises:
         NotFoundError: If the tenant has none of that name.
+        ForbiddenError: If `permit` does not let it pass.
         DependencyUnavailableError: If the store does not answer.
     """
     found = store.get_many(tenant_id, [name]).get(name)
     if found is None:
         raise NotFoundError(f"There is no destination '{name[:64]}'.")
+    permit(found)
     return found
 
 
 def change_destination(
-    store: DestinationStore, tenant_id: str, name: str, change: Callable[[Destination], Destination]
+    store: DestinationStore,
+    tenant_id: str,
+    name: str,
+    change: Callable[[Destination], Destination],
+    permit: Permit = anybody,
 ) -> Destination:
     """Change a destination and return it as it stands then.
 
     Raises:
         MinootsError: As `change`, or if the store does not answer.
         NotFoundError: If the tenant has none of that name.
+        ForbiddenError: If `permit` does not let it pass as it is, or as it would be.
     """
     for _ in range(MAX_TRIES):
-        before = find_destination(store, tenant_id, name)
+        before = find_destination(store, tenant_id, name, permit)
         after = change(before)
         if after is before:
             return before
+        permit(after)
         try:
             store.replace(before, after)
         except VersionMismatchError:

@@ -39,7 +39,7 @@ class CreateTimer:
         """Create a timer for the principal's tenant.
 
         Raises:
-            ForbiddenError: If the request names another tenant.
+            ForbiddenError: If the request names another tenant, or the principal may not create such a timer.
             InvalidTimerError: If the due time is one that cannot be, or an action cannot be done.
             TargetNotAllowedError: If an action's target is not one that the deployment allows.
             DependencyUnavailableError: If the store does not answer; the timer may then exist.
@@ -58,6 +58,7 @@ class CreateTimer:
             late_policy=self.late_policy,
             subject=principal.subject,
         )
+        principal.check(timer)
         timer = self.prepare_actions(timer)
         for check in self.checks:
             check(timer)

@@ -28,7 +28,7 @@ class GetDestination:
         Raises:
             NotFoundError: If there is none of that name.
         """
-        return find_destination(self.store, principal.tenant_id, name)
+        return find_destination(self.store, principal.tenant_id, name, principal.check)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +38,9 @@ class ListDestinations:
     store: DestinationStore
 
     def __call__(self, principal: Principal, *, limit: int, position: str | None = None) -> Page[Destination]:
-        """Return a page, by name."""
-        return self.store.page(principal.tenant_id, limit=limit, position=position)
+        """Return a page of those that the principal may read, by name."""
+        page = self.store.page(principal.tenant_id, limit=limit, position=position)
+        return Page(principal.visible(page.items), page.next_position)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,9 @@ class EnableDestination:
             NotFoundError: If there is none of that name.
         """
         now_ms = self.clock.now_ms()
-        return change_destination(self.store, principal.tenant_id, name, lambda before: enabled(before, now_ms))
+        return change_destination(
+            self.store, principal.tenant_id, name, lambda before: enabled(before, now_ms), principal.check
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,8 @@ class DeleteDestination:
         Raises:
             NotFoundError: If there is none of that name.
         """
+        if not principal.authority.by_role:
+            find_destination(self.store, principal.tenant_id, name, principal.check)
         if not self.store.delete(principal.tenant_id, name):
             raise NotFoundError(f"There is no destination '{name[:64]}'.")
 

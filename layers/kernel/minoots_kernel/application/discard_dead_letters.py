@@ -42,7 +42,7 @@ class DiscardDeadLetters:
         self, principal: Principal, which: LetterFilter, wanted: Wanted, *, limit: int, position: str | None
     ) -> LetterReport:
         """Discard the letters that a filter matches; as `RedriveDeadLetters.many`."""
-        return self._work(wanted).through(principal.tenant_id, which, limit, position)
+        return self._work(wanted).through(principal, which, limit, position)
 
     def _work(self, wanted: Wanted) -> LetterWork:
         def command(letter: DeadLetter) -> Discard:

@@ -30,8 +30,11 @@ class HeartbeatTimer:
 
         Raises:
             NotFoundError: If the tenant has no such timer.
+            ForbiddenError: If the principal may not do that with it.
             StateConflictError: If the timer has fired or ended, or waits for no heartbeat.
         """
+        if not principal.authority.by_role:
+            GetTimer(self.store)(principal, timer_id)  # a read more, for policies go by what the timer is
         for _ in range(MAX_TRIES):
             now_ms = self.clock.now_ms()
             if len(timer_id) <= MAX_ID and (timer := self.store.beat(TimerKey(principal.tenant_id, timer_id), now_ms)):

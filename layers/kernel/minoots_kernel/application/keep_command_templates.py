@@ -10,6 +10,7 @@ from minoots_contract.templates import TemplateError, field_path, placeholders
 from minoots_kernel.application.agent_ports import CommandTemplateStore
 from minoots_kernel.application.ports import Clock, Page
 from minoots_kernel.domain.action_context import written
+from minoots_kernel.domain.authority import Thing
 from minoots_kernel.domain.command_templates import CommandTemplate
 from minoots_kernel.domain.errors import InvalidTimerError, NotFoundError
 from minoots_kernel.domain.tenancy import Principal
@@ -32,6 +33,7 @@ class KeepCommandTemplates:
         Raises:
             InvalidTimerError: If the body is too large, or has a `{{` that begins no placeholder.
         """
+        principal.check(Thing("CommandTemplate", name))
         if len(written(request.body).encode()) > MAX_BODY_BYTES:
             raise InvalidTimerError(
                 "The template is too large.", (("body", f"at most {MAX_BODY_BYTES} bytes of JSON"),)
@@ -57,11 +59,13 @@ class KeepCommandTemplates:
             found = self.store.get(principal.tenant_id, name, version)
         if found is None:
             raise NotFoundError(f"There is no such version of a command template '{name}'.")
+        principal.check(found)
         return found
 
     def page(self, principal: Principal, *, limit: int, position: str | None) -> Page[CommandTemplate]:
-        """List the latest versions, by name."""
-        return self.store.page(principal.tenant_id, limit=limit, position=position)
+        """List the latest versions that the principal may read, by name."""
+        page = self.store.page(principal.tenant_id, limit=limit, position=position)
+        return Page(principal.visible(page.items), page.next_position)
 
     def delete(self, principal: Principal, name: str) -> None:
         """Take a name out of sight. Timers that were made before still find their version.
@@ -69,5 +73,6 @@ class KeepCommandTemplates:
         Raises:
             NotFoundError: If it is not in sight.
         """
+        principal.check(Thing("CommandTemplate", name))
         if not self.store.delete(principal.tenant_id, name):
             raise NotFoundError(f"There is no command template '{name}'.")

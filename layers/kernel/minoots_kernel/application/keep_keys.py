@@ -75,6 +75,7 @@ class KeepKeys:
             created_by=principal.subject,
             expires_at_ms=_ends_at(request.expires_in, request.expires_at, now_ms),
         )
+        principal.check(key)
         self.store.create(key)
         return MadeKey(key, text)
 
@@ -87,11 +88,13 @@ class KeepKeys:
         key = self.store.find(key_id)
         if key is None or key.tenant_id != principal.tenant_id:
             raise NotFoundError("There is no such key.")
+        principal.check(key)
         return key
 
     def page(self, principal: Principal, *, limit: int, position: str | None) -> Page[ApiKey]:
-        """List the tenant's keys, by id."""
-        return self.store.page(principal.tenant_id, limit=limit, position=position)
+        """List those of the tenant's keys that the principal may read, by id."""
+        page = self.store.page(principal.tenant_id, limit=limit, position=position)
+        return Page(principal.visible(page.items), page.next_position)
 
     def rotate(self, principal: Principal, key_id: str, request: RotateKeyRequest) -> MadeKey:
         """Give a key a new text; the one before works until the overlap is over.

@@ -17,6 +17,7 @@ from minoots_kernel.domain.commands import Discard, Redrive
 from minoots_kernel.domain.dead_letters import DeadLetter, LetterFilter, LetterState
 from minoots_kernel.domain.errors import MinootsError, StateConflictError, VersionMismatchError
 from minoots_kernel.domain.moves import Transition
+from minoots_kernel.domain.tenancy import Principal
 from minoots_kernel.domain.timer import Timer
 
 __all__ = ["LetterReport", "LetterWork", "Wanted", "Worked"]
@@ -120,14 +121,17 @@ class LetterWork:
         self._finish(worked)
         return worked
 
-    def through(self, tenant_id: str, wanted: LetterFilter, limit: int, position: str | None) -> LetterReport:
-        """Work through the letters that a filter matches, as many as may be in one call, from a position on."""
+    def through(self, principal: Principal, wanted: LetterFilter, limit: int, position: str | None) -> LetterReport:
+        """Work through the letters that a filter matches, as many as may be in one call, from a position on.
+
+        Those to which the principal could not do it one by one are left alone.
+        """
         until_ms = self.clock.now_ms() + CALL_MS
         worked: list[Worked] = []
         while True:
             size = min(AT_A_TIME, limit - len(worked))
-            page = self.letters.page(tenant_id, wanted=wanted, limit=size, position=position)
-            worked += self.on(page.items)
+            page = self.letters.page(principal.tenant_id, wanted=wanted, limit=size, position=position)
+            worked += self.on(principal.visible(page.items))
             position = page.next_position
             if position is None or len(worked) >= limit or self.clock.now_ms() >= until_ms:
                 return _report(worked, position)

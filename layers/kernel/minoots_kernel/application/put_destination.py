@@ -69,15 +69,16 @@ class PutDestination:
         limits = _limited(NO_LIMITS, request)
         check_limits(name, limits)
         if self.store.get_many(tenant_id, [name]):
-            return self._change(tenant_id, name, request)
+            return self._change(principal, name, request)
         now_ms = self.clock.now_ms()
         secret, made = self.secrets(tenant_id, name, request.signing_secret, now_ms)
         new = Destination(tenant_id, name, request.url, now_ms, now_ms, secrets=(secret,), limits=limits)
+        principal.check(new)
         new = self._with_auth(new, request.auth_headers)
         self.store.create(new)
         return MadeSecret(new, made, created=True)
 
-    def _change(self, tenant_id: str, name: str, request: PutDestinationRequest) -> MadeSecret:
+    def _change(self, principal: Principal, name: str, request: PutDestinationRequest) -> MadeSecret:
         if request.signing_secret is not None:
             raise AlreadyExistsError(
                 f"There is a destination '{name}' already: add a secret with POST /destinations/{name}/secrets.",
@@ -90,7 +91,7 @@ class PutDestination:
             moved = replace(moved, limits=_limited(before.limits, request))
             return self._with_auth(moved, request.auth_headers)
 
-        return MadeSecret(change_destination(self.store, tenant_id, name, change))
+        return MadeSecret(change_destination(self.store, principal.tenant_id, name, change, principal.check))
 
     def _with_auth(self, destination: Destination, headers: dict[str, str] | None) -> Destination:
         if headers is None:

@@ -30,6 +30,7 @@ class GetDeadLetter:
         letter = self.store.get(principal.tenant_id, letter_id) if len(letter_id) <= MAX_ID else None
         if letter is None or letter.state is LetterState.DISCARDED:
             raise NotFoundError(f"There is no dead letter '{letter_id[:MAX_ID]}'.")
+        principal.check(letter)
         return letter
 
 
@@ -42,5 +43,6 @@ class ListDeadLetters:
     def __call__(
         self, principal: Principal, *, wanted: LetterFilter = ANY_LETTER, limit: int, position: str | None
     ) -> Page[DeadLetter]:
-        """Return a page; see `DeadLetterStore.page` for the arguments."""
-        return self.store.page(principal.tenant_id, wanted=wanted, limit=limit, position=position)
+        """Return a page of those that the principal may read; see `DeadLetterStore.page` for the arguments."""
+        page = self.store.page(principal.tenant_id, wanted=wanted, limit=limit, position=position)
+        return Page(principal.visible(page.items), page.next_position)

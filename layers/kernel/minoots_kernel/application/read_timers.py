@@ -26,10 +26,12 @@ class GetTimer:
 
         Raises:
             NotFoundError: If the tenant has no such timer, whoever else may have one.
+            ForbiddenError: If the principal may not do with it what the call is for.
         """
         timer = self.store.get(TimerKey(principal.tenant_id, timer_id)) if len(timer_id) <= MAX_ID else None
         if timer is None:
             raise NotFoundError(f"There is no timer '{timer_id[:MAX_ID]}'.")
+        principal.check(timer)
         return timer
 
 
@@ -42,5 +44,6 @@ class ListTimers:
     def __call__(
         self, principal: Principal, *, statuses: frozenset[Status], limit: int, position: str | None
     ) -> Page[Timer]:
-        """Return a page; see `TimerStore.page` for the arguments."""
-        return self.store.page(principal.tenant_id, statuses=statuses, limit=limit, position=position)
+        """Return a page of those that the principal may read; see `TimerStore.page` for the arguments."""
+        page = self.store.page(principal.tenant_id, statuses=statuses, limit=limit, position=position)
+        return Page(principal.visible(page.items), page.next_position)

@@ -68,7 +68,7 @@ class RedriveDeadLetters:
         Raises:
             DependencyUnavailableError: If a store does not answer.
         """
-        return self._work(wanted).through(principal.tenant_id, which, limit, position)
+        return self._work(wanted).through(principal, which, limit, position)
 
     def _work(self, wanted: Wanted) -> LetterWork:
         def command(letter: DeadLetter) -> Redrive:

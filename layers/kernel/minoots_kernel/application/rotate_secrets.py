@@ -30,14 +30,15 @@ class AddSecret:
             StateConflictError: If too many secrets sign already.
             DependencyUnavailableError: If the store or the secret box does not answer.
         """
-        find_destination(self.store, principal.tenant_id, name)
+        find_destination(self.store, principal.tenant_id, name, principal.check)
         now_ms = self.clock.now_ms()
         secret, made = self.secrets(principal.tenant_id, name, request.signing_secret, now_ms)
 
         def change(before: Destination) -> Destination:
             return with_secret(before, secret, request.overlap, now_ms)
 
-        return MadeSecret(change_destination(self.store, principal.tenant_id, name, change), made, created=True)
+        after = change_destination(self.store, principal.tenant_id, name, change, principal.check)
+        return MadeSecret(after, made, created=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,5 +57,9 @@ class RemoveSecret:
         """
         now_ms = self.clock.now_ms()
         return change_destination(
-            self.store, principal.tenant_id, name, lambda before: without_secret(before, secret_id, now_ms)
+            self.store,
+            principal.tenant_id,
+            name,
+            lambda before: without_secret(before, secret_id, now_ms),
+            principal.check,
         )

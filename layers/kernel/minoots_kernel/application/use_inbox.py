@@ -7,6 +7,7 @@ from typing import Final
 
 from minoots_kernel.application.agent_ports import InboxStore
 from minoots_kernel.application.ports import Clock
+from minoots_kernel.domain.authority import Thing
 from minoots_kernel.domain.errors import LeaseLostError
 from minoots_kernel.domain.inbox import LeasedMessage, Receipt
 from minoots_kernel.domain.tenancy import Principal
@@ -38,6 +39,7 @@ class UseInbox:
             lease_ms: How long they are the caller's, milliseconds.
             wait_ms: The longest to wait for the first one, milliseconds.
         """
+        principal.check(Thing("Inbox", agent))
         deadline_ms = self.clock.now_ms() + wait_ms
         pause_ms = FIRST_PAUSE_MS
         while True:
@@ -55,6 +57,7 @@ class UseInbox:
         Raises:
             LeaseLostError: If the message is not the caller's any more.
         """
+        principal.check(Thing("Inbox", agent))
         self.store.acknowledge(principal.tenant_id, agent, _read(receipt))
 
     def give_back(self, principal: Principal, agent: str, receipt: str, delay_ms: int) -> int:
@@ -74,6 +77,7 @@ class UseInbox:
         return self._until(principal, agent, receipt, lease_ms, give_back=False)
 
     def _until(self, principal: Principal, agent: str, receipt: str, for_ms: int, *, give_back: bool) -> int:
+        principal.check(Thing("Inbox", agent))
         at_ms = self.clock.now_ms() + for_ms
         self.store.lease_until(principal.tenant_id, agent, _read(receipt), at_ms, give_back=give_back)
         return at_ms

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from secrets import token_bytes
 
+from minoots_kernel.adapters.cedar import CedarEngine
 from minoots_kernel.adapters.dynamodb.command_template_store import DynamoCommandTemplateStore
 from minoots_kernel.adapters.dynamodb.dead_letter_store import DynamoDeadLetterStore
 from minoots_kernel.adapters.dynamodb.inbox_store import DynamoInboxStore
 from minoots_kernel.adapters.dynamodb.key_store import DynamoKeyStore
+from minoots_kernel.adapters.dynamodb.policy_store import DynamoPolicyStore
 from minoots_kernel.adapters.ids import Uuid7Ids
 from minoots_kernel.application.authenticate import Authenticate
+from minoots_kernel.application.authorise import Authorise
 from minoots_kernel.application.change_of_mind import ChangeOfMind
 from minoots_kernel.application.check_webhooks import CheckWebhooks
 from minoots_kernel.application.create_timer import CreateTimer
@@ -19,6 +22,8 @@ from minoots_kernel.application.discard_dead_letters import DiscardDeadLetters
 from minoots_kernel.application.heartbeat_timer import HeartbeatTimer
 from minoots_kernel.application.keep_command_templates import KeepCommandTemplates
 from minoots_kernel.application.keep_keys import KeepKeys
+from minoots_kernel.application.keep_policies import KeepPolicies
+from minoots_kernel.application.known_policies import KnownPolicies
 from minoots_kernel.application.prepare_actions import PrepareActions
 from minoots_kernel.application.read_dead_letters import GetDeadLetter, ListDeadLetters
 from minoots_kernel.application.read_timers import GetTimer, ListTimers
@@ -45,6 +50,8 @@ def build(env: Mapping[str, str]) -> Handler:
     destinations = parts.destinations(settings, env)
     checks = (CheckWebhooks(destinations),)
     keys, cache_ms = DynamoKeyStore(dynamodb, settings.table), settings.key_cache_s * 1000
+    policies, engine = DynamoPolicyStore(dynamodb, settings.table), CedarEngine()
+    known = KnownPolicies(policies, engine, clock, cache_ms)
     use_cases = UseCases(
         create_timer=CreateTimer(
             store, parts.wake_queue(settings, env), clock, Uuid7Ids(), prepare_actions, settings.late_policy, checks
@@ -61,6 +68,8 @@ def build(env: Mapping[str, str]) -> Handler:
         command_templates=KeepCommandTemplates(templates, clock),
         destinations=DestinationUseCases.over(destinations, parts.secret_box(settings, env), clock, token_bytes),
         keys=KeepKeys(keys, clock, token_bytes, cache_ms),
+        policies=KeepPolicies(policies, engine, known, clock),
     )
     authenticate = Authenticate(keys, clock, cache_ms, parts.tokens(settings))
-    return observed(settings, lambda _metrics: ControlPlane(authenticate, use_cases))
+    authorise = Authorise(known, clock, settings.policy_log_percent)
+    return observed(settings, lambda _metrics: ControlPlane(authenticate, authorise, use_cases))

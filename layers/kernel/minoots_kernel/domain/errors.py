@@ -9,6 +9,8 @@ MinootsError(detail, fields)        what a caller is told about; `code` is one o
 ├── VersionMismatchError            the timer changed between read and write
 ├── IdempotencyMismatchError        the idempotency key was used for another request
 ├── ForbiddenError                  the principal may not do that
+│   └── PolicyRefusedError          a policy of its tenant refuses it, or none allows it
+├── InvalidPolicyError              policies that cannot be used
 ├── UnauthenticatedError            no valid credential was shown
 ├── TargetNotAllowedError           the deployment does not let timers call what an action names
 ├── QuotaExceededError              a limit was reached
@@ -41,12 +43,14 @@ __all__ = [
     "DependencyUnavailableError",
     "ForbiddenError",
     "IdempotencyMismatchError",
+    "InvalidPolicyError",
     "InvalidTimerError",
     "LeaseLostError",
     "MinootsError",
     "NotDueError",
     "NotFoundError",
     "PermanentActionError",
+    "PolicyRefusedError",
     "PutOffError",
     "QuotaExceededError",
     "SealedSecretError",
@@ -142,6 +146,24 @@ class ForbiddenError(MinootsError):
     """The principal may not do that."""
 
     code = ErrorCode.FORBIDDEN
+
+
+class PolicyRefusedError(ForbiddenError):
+    """A policy of the principal's tenant refuses that, or none allows it.
+
+    Attributes:
+        policies: The policies that refused; empty if none allowed it.
+    """
+
+    def __init__(self, detail: str, policies: tuple[str, ...] = ()) -> None:
+        super().__init__(detail)
+        self.policies = policies
+
+
+class InvalidPolicyError(MinootsError):
+    """Policies cannot be used: they are not well formed, speak of what there is not, or lock their writer out."""
+
+    code = ErrorCode.INVALID_POLICY
 
 
 class UnauthenticatedError(MinootsError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Final
@@ -22,10 +23,12 @@ class Guard:
     Attributes:
         versions: The versions at which the timer may stand; any when none.
         mark: What the change is remembered by; none when it came without an idempotency key.
+        permit: Lets a timer pass that may be changed by who wants to, and raises `ForbiddenError` otherwise.
     """
 
     versions: frozenset[int] | None = None
     mark: Remembered | None = None
+    permit: Callable[[Timer], None] | None = None
 
     def has_seen(self, timer: Timer) -> bool:
         """Tell whether this very change was made before.
@@ -44,11 +47,14 @@ class Guard:
         return known is not None
 
     def check(self, timer: Timer) -> None:
-        """Let a timer pass that stands at an expected version.
+        """Let a timer pass that stands at an expected version and may be changed.
 
         Raises:
-            VersionMismatchError: If it does not.
+            VersionMismatchError: If it stands at another.
+            ForbiddenError: If it may not be changed as it stands.
         """
+        if self.permit is not None:
+            self.permit(timer)
         if self.versions is not None and timer.version not in self.versions:
             raise VersionMismatchError(
                 f"The timer is at version {timer.version} by now: read it, and decide again upon what it has become."

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, TypeVar
 
 from minoots_contract.identity import TENANT_ROLES, RoleName, TierName
+from minoots_kernel.domain.authority import BY_ROLE, Authority
 
 __all__ = ["Principal"]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,7 @@ class Principal:
         key_id: Which API key it showed.
         issuer: Who issued the token that it showed.
         expires_at_ms: When its key or token ends, epoch milliseconds; none if it does not.
+        authority: Says what it may do in the call under way.
     """
 
     tenant_id: str
@@ -33,3 +38,16 @@ class Principal:
     key_id: str | None = None
     issuer: str | None = None
     expires_at_ms: int | None = None
+    authority: Authority = field(default=BY_ROLE, compare=False, repr=False)
+
+    def check(self, *things: object) -> None:
+        """Let the call under way go on, which is about these.
+
+        Raises:
+            ForbiddenError: If it may not.
+        """
+        self.authority.check(*things)
+
+    def visible(self, things: Sequence[T]) -> tuple[T, ...]:
+        """Return those of the things of a listing that the caller may see."""
+        return self.authority.visible(things)

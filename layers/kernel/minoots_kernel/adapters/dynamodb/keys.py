@@ -13,6 +13,7 @@
 | message of an inbox | `I#<tenant>#<agent>` | fired at, 13 digits of epoch milliseconds, `#`, delivery id |
 | command template, which version is the latest | `C#<tenant>` | name |
 | version of a command template | `V#<tenant>#<name>` | version, 10 digits |
+| version of a tenant's policies | `L#<tenant>` | version, 10 digits |
 
 A tenant's timers and dead letters are spread over eight partitions by a checksum of the timer's id, so that one tenant
 is not held to one partition's throughput. Ids sort by time: a listing reads the eight partitions backwards and merges

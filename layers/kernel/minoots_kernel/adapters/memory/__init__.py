@@ -13,6 +13,7 @@ from minoots_kernel.adapters.memory.inbox_store import MemoryInboxStore
 from minoots_kernel.adapters.memory.key_store import MemoryKeyStore
 from minoots_kernel.adapters.memory.metrics import MemoryMetrics
 from minoots_kernel.adapters.memory.parked_record_store import MemoryParkedRecordStore, ParkedRecord
+from minoots_kernel.adapters.memory.policy_store import MemoryPolicyStore
 from minoots_kernel.adapters.memory.queues import MemoryActionQueue, MemoryWakeQueue, Sent
 from minoots_kernel.adapters.memory.schedules import MemoryWakeSchedules, Schedule
 from minoots_kernel.adapters.memory.secret_box import MemorySecretBox
@@ -30,6 +31,7 @@ __all__ = [
     "MemoryKeyStore",
     "MemoryMetrics",
     "MemoryParkedRecordStore",
+    "MemoryPolicyStore",
     "MemorySecretBox",
     "MemoryTargets",
     "MemoryTimerStore",

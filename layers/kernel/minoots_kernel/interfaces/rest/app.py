@@ -11,9 +11,10 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValida
 
 from minoots_contract.problems import ErrorCode, FieldProblem, Problem
 from minoots_kernel.application.authenticate import Authenticate
-from minoots_kernel.domain.errors import ForbiddenError, InvalidTimerError, MinootsError, UnauthenticatedError
-from minoots_kernel.domain.tenancy import Principal
+from minoots_kernel.application.authorise import Authorise
+from minoots_kernel.domain.errors import InvalidTimerError, MinootsError, UnauthenticatedError
 from minoots_kernel.interfaces.rest.bodies import parse_json, read_text
+from minoots_kernel.interfaces.rest.errands import errand
 from minoots_kernel.interfaces.rest.problems import (
     challenge,
     field_problems,
@@ -22,7 +23,6 @@ from minoots_kernel.interfaces.rest.problems import (
     problem_response,
 )
 from minoots_kernel.interfaces.rest.resolver import ConcurrentHttpResolver
-from minoots_kernel.interfaces.rest.roles import REQUIRED_ROLES
 from minoots_kernel.interfaces.rest.routes import PUBLIC_PATHS, add_routes
 from minoots_kernel.interfaces.rest.use_cases import UseCases
 
@@ -63,8 +63,9 @@ class ControlPlane:
     with a problem document (ADR 0005).
     """
 
-    def __init__(self, authenticate: Authenticate, use_cases: UseCases) -> None:
+    def __init__(self, authenticate: Authenticate, authorise: Authorise, use_cases: UseCases) -> None:
         self._authenticate = authenticate
+        self._authorise = authorise
         self._app = make_resolver(use_cases)
 
     def __call__(self, event: Mapping[str, Any], context: object) -> dict[str, Any]:
@@ -91,13 +92,17 @@ class ControlPlane:
         method, path = str(http["method"]).upper(), str(event.get("rawPath", "/"))
         principal = None if path in PUBLIC_PATHS else self._authenticate(*_credentials(headers))
         route = self._route(method, path)
+        ip = http.get("sourceIp")
         if principal is not None:
-            _authorise(principal, route)
+            request_id = str(event["requestContext"].get("requestId", ""))
+            principal = self._authorise(principal, errand(str(route.operation_id), request_id=request_id, ip=ip))
         _refuse_unknown_parameters(route, event.get("queryStringParameters") or {})
         text = read_text({**event, "headers": headers}) if route.dependant.body_params else ""
         clean = {**event, "body": text, "isBase64Encoded": False}
         clean["headers"] = {**headers, "content-type": "application/json"}
-        response = self._app.resolve(clean, context, principal=principal)
+        response = self._app.resolve(clean, context, principal=principal, ip=ip)
+        if principal is not None:
+            principal.authority.finish()
         response["headers"] = {name.lower(): value for name, value in response["headers"].items()}
         return response
 
@@ -137,12 +142,6 @@ class ControlPlane:
     ) -> Problem:
         instance = str(event.get("rawPath", "")) or None
         return problem_of(code, detail, instance=instance, request_id=request_id or None, errors=errors or ())
-
-
-def _authorise(principal: Principal, route: Route) -> None:
-    role = REQUIRED_ROLES[str(route.operation_id)]
-    if role is not None and role not in principal.roles:
-        raise ForbiddenError(f"That takes the role '{role}'.")
 
 
 def _refuse_unknown_parameters(route: Route, query: Iterable[str]) -> None:

@@ -33,6 +33,7 @@ STATUS: Final[dict[ErrorCode, int]] = {
     ErrorCode.UNSUPPORTED_MEDIA_TYPE: 415,
     ErrorCode.IDEMPOTENCY_MISMATCH: 422,
     ErrorCode.TARGET_NOT_ALLOWED: 422,
+    ErrorCode.INVALID_POLICY: 422,
     ErrorCode.QUOTA_EXCEEDED: 429,
     ErrorCode.INTERNAL: 500,
     ErrorCode.DEPENDENCY_UNAVAILABLE: 503,

@@ -48,5 +48,11 @@ REQUIRED_ROLES: Final[dict[str, RoleName | None]] = {
     "createKey": "tenant.admin",
     "rotateKey": "tenant.admin",
     "revokeKey": "tenant.admin",
+    "getPolicies": "tenant.admin",
+    "putPolicies": "tenant.admin",
+    "deletePolicies": "tenant.admin",
+    "testPolicies": "tenant.admin",
+    "listPolicyVersions": "tenant.admin",
+    "getPolicyVersion": "tenant.admin",
 }
 """Operation id to role; none where any caller who is known will do. Operations without a key are not in it."""

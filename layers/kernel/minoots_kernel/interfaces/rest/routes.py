@@ -32,6 +32,7 @@ from minoots_kernel.interfaces.rest.dead_letters import add_dead_letters
 from minoots_kernel.interfaces.rest.destinations import add_destinations
 from minoots_kernel.interfaces.rest.identity import add_keys, add_whoami
 from minoots_kernel.interfaces.rest.openapi import described
+from minoots_kernel.interfaces.rest.policies import add_policies
 from minoots_kernel.interfaces.rest.resolver import ConcurrentHttpResolver
 from minoots_kernel.interfaces.rest.use_cases import UseCases
 
@@ -54,6 +55,7 @@ def add_routes(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
     add_destinations(app, use_cases)
     add_whoami(app)
     add_keys(app, use_cases)
+    add_policies(app, use_cases)
 
 
 def _add_health(app: ConcurrentHttpResolver) -> None:

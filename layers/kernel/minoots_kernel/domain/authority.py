@@ -1,0 +1,87 @@
+"""What a call is about, and who says whether it may go on once that is known.
+
+The role that a route takes is checked at the door. A tenant with policies of its own has them asked instead, and they
+may go by what a timer is called or labelled: so they are asked by the use cases, between the read and the write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal, Protocol, TypeVar
+
+__all__ = ["BY_ROLE", "Authority", "Thing", "ThingType", "Value"]
+
+T = TypeVar("T")
+
+ThingType = Literal["Tenant", "Timer", "DeadLetter", "Destination", "CommandTemplate", "Inbox", "Key"]
+"""The sorts of things that calls are about, as policies name them."""
+
+Value = str | int | frozenset[str]
+"""What an attribute may be: a text, an instant in epoch milliseconds, or a set of texts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """What a call is about, as policies see it.
+
+    Attributes:
+        type: Of which sort it is.
+        id: Its id or name within the tenant.
+        attributes: What policies may go by.
+        tags: Labels.
+    """
+
+    type: ThingType
+    id: str
+    attributes: Mapping[str, Value] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+class Authority(Protocol):
+    """Says whether a call may go on."""
+
+    @property
+    def by_role(self) -> bool:
+        """Whether the caller's role has decided already, and nothing need be read to be asked about."""
+        ...
+
+    def check(self, *things: object) -> None:
+        """Let a call go on that is about these, as they were read or as they are to be stored.
+
+        Raises:
+            ForbiddenError: If it may not.
+        """
+        ...
+
+    def visible(self, things: Sequence[T]) -> tuple[T, ...]:
+        """Return those that the caller may see, in their order."""
+        ...
+
+    def finish(self) -> None:
+        """Take notice that the call has been answered well.
+
+        Raises:
+            RuntimeError: If nobody asked whether it may be.
+        """
+        ...
+
+
+class _ByRole:
+    """The role was checked at the door, and nothing else is to be asked."""
+
+    by_role = True
+
+    def check(self, *_things: object) -> None:
+        """Let it pass."""
+
+    def visible(self, things: Sequence[T]) -> tuple[T, ...]:
+        """Return them all."""
+        return tuple(things)
+
+    def finish(self) -> None:
+        """Do nothing."""
+
+
+BY_ROLE: Final[Authority] = _ByRole()
+"""For calls upon which the role alone decides."""

@@ -1,0 +1,84 @@
+"""What each operation is about, for policies: the one table beside that of roles. A test holds both to one another."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from minoots_kernel.application.authorise import Errand
+from minoots_kernel.domain.authority import ThingType
+from minoots_kernel.interfaces.rest.roles import REQUIRED_ROLES
+
+__all__ = ["ABOUT", "EACH_BY", "errand"]
+
+ABOUT: Final[dict[str, ThingType | None]] = {
+    "createTimer": "Timer",
+    "listTimers": "Tenant",
+    "getTimer": "Timer",
+    "cancelTimer": "Timer",
+    "extendTimer": "Timer",
+    "rescheduleTimer": "Timer",
+    "snoozeTimer": "Timer",
+    "heartbeatTimer": "Timer",
+    "pauseTimer": "Timer",
+    "resumeTimer": "Timer",
+    "fireTimer": "Timer",
+    "listDeadLetters": "Tenant",
+    "getDeadLetter": "DeadLetter",
+    "redriveDeadLetter": "DeadLetter",
+    "redriveDeadLetters": "Tenant",
+    "discardDeadLetter": "DeadLetter",
+    "discardDeadLetters": "Tenant",
+    "readInbox": "Inbox",
+    "acknowledgeMessage": "Inbox",
+    "returnMessage": "Inbox",
+    "keepMessage": "Inbox",
+    "listCommandTemplates": "Tenant",
+    "getCommandTemplate": "CommandTemplate",
+    "getCommandTemplateVersion": "CommandTemplate",
+    "putCommandTemplate": "CommandTemplate",
+    "deleteCommandTemplate": "CommandTemplate",
+    "listDestinations": "Tenant",
+    "getDestination": "Destination",
+    "putDestination": "Destination",
+    "deleteDestination": "Destination",
+    "enableDestination": "Destination",
+    "addSigningSecret": "Destination",
+    "removeSigningSecret": "Destination",
+    "whoAmI": None,
+    "listKeys": "Tenant",
+    "getKey": "Key",
+    "createKey": "Key",
+    "rotateKey": "Key",
+    "revokeKey": "Key",
+    "getPolicies": "Tenant",
+    "putPolicies": "Tenant",
+    "deletePolicies": "Tenant",
+    "testPolicies": "Tenant",
+    "listPolicyVersions": "Tenant",
+    "getPolicyVersion": "Tenant",
+}
+"""Operation id to the sort of thing that policies are asked about: `Tenant` at the door, the others by the use case
+once it has been read. None where a tenant's policies have no say: what everybody may know, and what operators do."""
+
+EACH_BY: Final[dict[str, str]] = {
+    "listTimers": "getTimer",
+    "listDeadLetters": "getDeadLetter",
+    "redriveDeadLetters": "redriveDeadLetter",
+    "discardDeadLetters": "discardDeadLetter",
+    "listDestinations": "getDestination",
+    "listCommandTemplates": "getCommandTemplate",
+    "listKeys": "getKey",
+}
+"""Operations on many things, and the one on a single thing that decides upon each of them."""
+
+
+def errand(operation: str, *, request_id: str, ip: str | None) -> Errand:
+    """Return what a request wants."""
+    return Errand(
+        operation,
+        REQUIRED_ROLES[operation],
+        ABOUT[operation],
+        EACH_BY.get(operation),
+        request_id,
+        ip,
+    )
