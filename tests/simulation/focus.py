@@ -28,6 +28,7 @@ class Lead:
         changes: What callers want of each timer, in this order.
         beats: Whether timers wait for heartbeats.
         late: The late policy's mode that timers have, if that matters.
+        put_offs: How often attempts are put off, if that matters.
         concurrency: Of timers, which then have three actions.
         disaster: When the queues and schedules are lost, in parts of the first timer's duration, if they are.
     """
@@ -42,6 +43,7 @@ class Lead:
     changes: tuple[str, ...] = ()
     beats: bool = False
     late: str = ""
+    put_offs: float = 0.0
     concurrency: int = 0
     disaster: tuple[float, float] | None = None
 
@@ -91,6 +93,7 @@ LEADS: Final[Mapping[tuple[str, str], Lead]] = {
     ("publish_events", "ParkedRecordStore.put"): POISON,
     ("fire_timer", "MessageVisibility.hide"): REFUSALS,
     ("run_action", "MessageVisibility.hide"): REFUSALS,
+    ("run_action", "Shield.admitted"): Lead(put_offs=0.4),
     ("run_action", "WakeSchedules.put"): Lead(moods={"busy": 0.6}, backoffs_ms=(HOUR_MS, 2 * HOUR_MS)),
     ("run_action", "DeadLetterStore.put"): Lead(moods={"gone": 0.8}),
     ("sweep_timers", "TimerStore.due_for_check"): LOSSES,
@@ -157,6 +160,7 @@ RACES: Final = (
         beats=True,
     ),
     Lead({Fault.MESSAGE_LATE: 0.3}, durations_ms=SHORT_MS, late="skip"),
+    Lead({Fault.MESSAGE_TWICE: 0.4, Fault.MESSAGE_SHOWN_AGAIN: 0.2}, put_offs=0.8, durations_ms=SHORT_MS),
     Lead({Fault.FORGED_HINT: 0.5}, moods={"busy": 0.6}),
     Lead(moods={"slow": 0.9}, durations_ms=SHORT_MS, concurrency=1),
 )

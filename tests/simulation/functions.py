@@ -36,6 +36,7 @@ from tests.simulation.crossing import Crossing
 from tests.simulation.loop import GreenletPool, Invocation, Task
 from tests.simulation.ports import SimulatedBus, SimulatedKeys, SimulatedParking, SimulatedReceivers, SimulatedSchedules
 from tests.simulation.queues import SimulatedQueue
+from tests.simulation.shield import SimulatedShield
 from tests.simulation.store import SimulatedDeadLetters, SimulatedStore
 from tests.simulation.streams import read_image
 
@@ -69,6 +70,7 @@ class Ports:
     keys: SimulatedKeys
     parked: SimulatedParking
     receivers: SimulatedReceivers
+    shield: SimulatedShield
     clock: Clock
     ids: IdFactory
 
@@ -98,7 +100,11 @@ class Functions:
         self.sweep = SweepTimers(store, ports.dead_letters, wake_queue, action_queue, schedules, clock, metrics)
         arming = ArmChanges(ArmTimers(store, wake_queue, schedules, clock), DisarmTimer(schedules))
         fire = FireTimer(store, ports.dead_letters, wake_queue, action_queue, schedules, clock, metrics)
-        performers = {"webhook": WebhookPerformer(ports.receivers, MemoryDestinationStore(), MemorySecretBox(), clock)}
+        performers = {
+            "webhook": WebhookPerformer(
+                ports.receivers, MemoryDestinationStore(), MemorySecretBox(), clock, ports.shield
+            )
+        }
         run = RunAction(store, ports.dead_letters, wake_queue, schedules, action_queue, performers, clock, metrics)
         pool = self._pool
         self._handlers: Mapping[str, Callable[[Any, Any], Any]] = {

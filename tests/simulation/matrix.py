@@ -31,6 +31,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "WakeSchedules.delete": Kind.WRITE,
     "EventBus.publish": Kind.SEND,
     "WebhookSender.send": Kind.POST,
+    "Shield.admitted": Kind.READ,
 }
 """Every call of every port, and its kind; clocks, ids and metrics cannot fail."""
 
@@ -70,6 +71,7 @@ CALLS: Final[Mapping[str, tuple[str, ...]]] = {
     "run_action": (
         "TimerStore.get",
         "TimerStore.replace",
+        "Shield.admitted",
         "WebhookSender.send",
         "ActionQueue.send",
         "WakeSchedules.put",

@@ -62,6 +62,7 @@ class Plan:
         skew_ms: Most that a function's clock is off, either way.
         latency_ms: Longest ordinary port call.
         moods: How often receivers answer what, 0 to 1 by mood.
+        put_offs: How often an attempt is put off, 0 to 1.
         spared: Faults, by name, that do not strike.
     """
 
@@ -72,6 +73,7 @@ class Plan:
     latency_ms: int
     moods: Mapping[str, float]
     orders: tuple[Order, ...]
+    put_offs: float = 0.0
     spared: frozenset[str] = frozenset()
 
     def keeping(self, orders: tuple[Order, ...]) -> Plan:
@@ -97,7 +99,14 @@ def draw_plan(seed: int) -> Plan:
         latency_ms=rng.choice((3, 20)) if rates.calm else rng.choice((3, 20, 200)),
         moods=lead.moods or _moods(rng),
         orders=orders,
+        put_offs=lead.put_offs or _put_offs(seed),
     )
+
+
+def _put_offs(seed: int) -> float:
+    """Draw how often attempts are put off: in most histories never."""
+    rng = Random(f"{seed}: put off")
+    return rng.choice((0.2, 0.5, 0.9)) if rng.random() < 0.25 else 0.0
 
 
 def _rates(rng: Random) -> tuple[Rates, Lead]:

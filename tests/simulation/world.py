@@ -26,6 +26,7 @@ from tests.simulation.ports import (
     SkewedClock,
 )
 from tests.simulation.queues import SimulatedQueue
+from tests.simulation.shield import SimulatedShield
 from tests.simulation.store import SimulatedDeadLetters, SimulatedStore
 from tests.simulation.streams import SimulatedStream, all_but_beats, what_arming_reads
 from tests.simulation.users import Callers
@@ -95,6 +96,7 @@ class World:
             SimulatedKeys(cross),
             SimulatedParking(cross),
             SimulatedReceivers(cross, store, plan.moods, name_of),
+            SimulatedShield(cross, plan.put_offs, name_of),
             SkewedClock(cross),
             PlannedIds(cross),
         )

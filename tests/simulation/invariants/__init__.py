@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from tests.simulation.invariants import bundles, changes, deliveries, lateness, outside, promises, retries
+from tests.simulation.invariants import bundles, changes, deliveries, lateness, outside, promises, put_offs, retries
 from tests.simulation.invariants.facts import Facts
 from tests.simulation.world import History
 
@@ -26,6 +26,7 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
     outside.acknowledged_means_durable,
     deliveries.acknowledged_hints_are_done,
     retries.retries_keep_to_their_policy,
+    put_offs.put_off_attempts_are_made_later,
     deliveries.dead_letters_are_complete,
     bundles.bundles_run_as_asked,
     outside.events_are_published_once_stored,

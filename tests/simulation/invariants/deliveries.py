@@ -18,6 +18,7 @@ from tests.simulation.invariants.facts import (
     wrote_fire,
 )
 from tests.simulation.invariants.lateness import was_too_late
+from tests.simulation.invariants.put_offs import made_or_put_off_too_long, put_off_by_another
 from tests.simulation.journal import Acked, Wrote
 from tests.simulation.world import name_of
 
@@ -47,7 +48,7 @@ def _made(facts: Facts, timer_id: str, state: ActionState, made: set[str]) -> It
     name = f"{name_of(timer_id)}.{state.id}"
     expired = {attempt.number for attempt in state.attempts if attempt.failure == "expired"}
     for number in range(1, state.tries + 1):
-        if f"{name}#{number}" not in made and number not in expired:
+        if number not in expired and not made_or_put_off_too_long(facts, timer_id, state, number, made):
             yield f"attempt {number} of {name} is on record and was never made"
     taken = any(post.action_id == state.id and post.mood in {"takes it", "slow"} for post in facts.posts[timer_id])
     if state.status is ActionStatus.SUCCEEDED and not taken:
@@ -164,7 +165,7 @@ def _ran(facts: Facts, ack: Acked, hint: ActionMessage) -> Iterator[str]:
     if hint.attempt > state.next_attempt or state.status is ActionStatus.WAITING:
         yield f"{what} was dropped ahead of its turn"
     elif hint.attempt == state.next_attempt and not state.status.terminal:
-        if not ack.by.sent:
+        if not ack.by.sent and not put_off_by_another(facts, ack, state):
             yield f"{what} was done with, and neither recorded nor sent again"
     else:
         write = next((write for write in ack.by.wrote if wrote_attempt(write)), None)

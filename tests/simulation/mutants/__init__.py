@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tests.simulation.invariants import Facts
-from tests.simulation.mutants import actions, bundles, edges, minds, timers
+from tests.simulation.mutants import actions, bundles, edges, minds, put_offs, timers
 from tests.simulation.mutants.planting import Mutant, planted
 from tests.simulation.plan import draw_plan
 from tests.simulation.world import run
@@ -18,6 +18,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     *minds.MUTANTS,
     *actions.MUTANTS,
     *bundles.MUTANTS,
+    *put_offs.MUTANTS,
     *edges.MUTANTS,
 )
 

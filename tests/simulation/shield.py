@@ -1,0 +1,51 @@
+"""What stands before the receivers: it puts attempts off as circuits and limits do, for as long as faults go on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from minoots_kernel.domain.circuits import Call
+from minoots_kernel.domain.errors import PutOffError
+from tests.simulation.chance import SPAN
+from tests.simulation.crossing import Crossing
+
+__all__ = ["LONGEST_MS", "SimulatedShield"]
+
+LONGEST_MS: Final = 1_200_000
+"""For how long an attempt is put off before it counts as made: less than in a deployment, so that it happens."""
+
+HOPES_MS: Final = (0, 0, 5_000, 120_000, 1_800_000)
+"""After how long there is hope; the last is past what a queue can wait."""
+
+
+class SimulatedShield:
+    """Lets an attempt through or puts it off, however often it asks; each time is drawn afresh.
+
+    Args:
+        cross: The way to whatever tells.
+        rate: How often it puts off, 0 to 1; with 0 it asks nobody.
+        name: What people call a timer.
+    """
+
+    def __init__(self, cross: Crossing, rate: float, name: Callable[[str], str]) -> None:
+        self._cross, self._limit, self._name = cross, int(rate * SPAN), name
+
+    @contextmanager
+    def admitted(self, call: Call) -> Iterator[None]:
+        """Let a call through; see the port."""
+        if self._limit:
+            hint = self._cross.task.hint
+            about = f"{self._name(hint.timer_id)}.{hint.action_id}#{hint.attempt}"
+            self._cross("Shield.admitted", about, lambda: self._decide(about, call))
+        yield
+
+    def _decide(self, about: str, call: Call) -> None:
+        word = self._cross.chance.word("shield", about)
+        if self._cross.fates.over or call.turn or word & (SPAN - 1) >= self._limit:
+            return
+        now_ms = self._cross.loop.now_ms
+        not_before_ms = now_ms + HOPES_MS[(word >> 30) % len(HOPES_MS)]
+        turn = "destination" if (word >> 40) % 4 == 0 else None
+        raise PutOffError("its circuit is open", not_before_ms, LONGEST_MS, turn)
