@@ -14,6 +14,7 @@ from moto.core.utils import unix_time_millis
 from moto.sqs.exceptions import InvalidParameterValue, ReceiptHandleIsInvalid
 from moto.sqs.models import Message, Queue
 
+from minoots_local.aws.fair_order import FairOrder
 from minoots_local.clock import Clock, SystemClock
 
 # Deleting a message twice succeeds; SQS does not say for how long, memory asks for a bound.
@@ -28,7 +29,7 @@ class _Place(Enum):
 
 
 class _Entry:
-    """A message and where it lies; heaps hold `(…, version, entry)` and old versions are stale."""
+    """A message and where it lies; what holds `(…, version, entry)` with an old version is stale."""
 
     __slots__ = ("message", "number", "place", "version")
 
@@ -38,9 +39,14 @@ class _Entry:
         self.place = _Place.READY
         self.version = 0
 
+    @property
+    def group(self) -> str | None:
+        """The tenant that the message belongs to, if it has one."""
+        return None if self.message.group_id is None else str(self.message.group_id)
+
 
 class LeanQueue(Queue):
-    """moto's queue on heaps: one of ready messages by age, one of the others by instant.
+    """moto's queue on heaps: one of each tenant's ready messages by age, one of the others by instant.
 
     Attributes:
         listeners: Called, under the gate's lock, when messages may have become receivable earlier.
@@ -61,7 +67,7 @@ class LeanQueue(Queue):
     def _clear(self) -> None:
         self._entries: dict[int, _Entry] = {}
         self._by_receipt: dict[str, _Entry] = {}
-        self._ready: list[tuple[int, int, _Entry]] = []
+        self._ready = FairOrder()
         self._later: list[tuple[float, int, int, _Entry]] = []
         self._counts = dict.fromkeys(_Place, 0)
         self._next_number = 0
@@ -120,7 +126,6 @@ class LeanQueue(Queue):
     def next_receivable_ms(self) -> float | None:
         """When a receive will next yield something: a past instant for now, None for never."""
         self._promote()
-        self._drop_stale(self._ready)
         if self._ready:
             return 0.0
         return self._later[0][0] if self._later else None
@@ -129,10 +134,8 @@ class LeanQueue(Queue):
         """Up to `count` messages, now hidden; those received too often go to the dead-letter queue."""
         self._promote()
         received: list[_Entry] = []
-        while self._ready and len(received) < count:
-            _, version, entry = heapq.heappop(self._ready)
-            if version != entry.version:
-                continue
+        while len(received) < count and (entry := self._ready.pop()) is not None:
+            assert isinstance(entry, _Entry)
             message = entry.message
             if self._expired(message):
                 self._remove(entry)
@@ -207,11 +210,9 @@ class LeanQueue(Queue):
             place = _Place.IN_FLIGHT
         else:
             place = _Place.READY
-        self._counts[entry.place] -= 1
-        self._counts[place] += 1
-        entry.place = place
+        self._move(entry, place)
         if place is _Place.READY:
-            heapq.heappush(self._ready, (entry.number, entry.version, entry))
+            self._ready.push(entry)
         else:
             heapq.heappush(self._later, (due, entry.number, entry.version, entry))
 
@@ -226,14 +227,21 @@ class LeanQueue(Queue):
             if version == entry.version:
                 self._place(entry)
 
-    @staticmethod
-    def _drop_stale(heap: list[tuple[int, int, _Entry]]) -> None:
-        while heap and heap[0][1] != heap[0][2].version:
-            heapq.heappop(heap)
+    def _move(self, entry: _Entry, place: _Place | None) -> None:
+        """Count a message where it lies now, or nowhere."""
+        self._counts[entry.place] -= 1
+        if entry.place is _Place.IN_FLIGHT:
+            self._ready.ended(entry)
+        if place is None:
+            return
+        self._counts[place] += 1
+        if place is _Place.IN_FLIGHT:
+            self._ready.began(entry)
+        entry.place = place
 
     def _remove(self, entry: _Entry) -> None:
         del self._entries[entry.number]
-        self._counts[entry.place] -= 1
+        self._move(entry, None)
         entry.version += 1
         for receipt in entry.message.all_receipt_handles:
             if receipt:

@@ -268,6 +268,22 @@ def test_a_standard_queue_keeps_the_message_group(queues: Queues) -> None:
     assert groups == ["a", "a", "b"], "a fair queue reorders at most, it holds nothing back"
 
 
+def test_a_quiet_tenants_message_overtakes_the_backlog_of_one_with_much_in_flight() -> None:
+    with time_machine.travel(START, tick=False) as traveller, mock_aws():
+        sqs_backends[ACCOUNT][REGION] = LeanSqsBackend(REGION, ACCOUNT)
+        queues = Queues(boto3.client("sqs", region_name=REGION), traveller)
+        url = queues.make(VisibilityTimeout=60)
+        for number in range(50):
+            queues.send(url, f"noisy {number}", MessageGroupId="noisy")
+        in_flight = [message for _ in range(3) for message in queues.receive(url)]
+        queues.send(url, "quiet", MessageGroupId="quiet")
+        assert [m["Body"] for m in queues.receive(url, 2)] == ["quiet", "noisy 30"]
+        for message in in_flight:
+            queues.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        queues.send(url, "quiet again", MessageGroupId="quiet")
+        assert queues.receive(url, 1)[0]["Body"] == "noisy 31", "it is noisy no more"
+
+
 def test_batches_send_change_and_delete(queues: Queues) -> None:
     url = queues.make(VisibilityTimeout=60)
     entries = [{"Id": str(n), "MessageBody": str(n), "DelaySeconds": n} for n in range(3)]
