@@ -9,7 +9,7 @@ CHECKOV_VERSION := 3.3.30
 BOUNDED := $(if $(shell command -v timeout),timeout 120)
 
 .DEFAULT_GOAL := help
-.PHONY: help install up test check checkov build bench drill simulate faults redrive cloud openapi openapi-check clean
+.PHONY: help install up test check checkov build bench drill simulate faults redrive neighbours cloud openapi openapi-check clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -60,6 +60,9 @@ simulate: install ## run the kernel through SEEDS (2000) seeded histories full o
 
 faults: install ## run TIMERS timers (2000) through throttles, lost answers and duplicates, and say what came of them
 	@$(BIN)/python -m tests.drill.faults $(or $(TIMERS),2000)
+
+neighbours: install ## how late one tenant is while another's ACTIONS (5000) go to a receiver that hangs; ARGS (--only on)
+	@$(BIN)/python -m tests.drill.neighbours $(or $(ACTIONS),5000) $(ARGS)
 
 redrive: install ## let LETTERS deliveries (500) die, mend their receiver, redrive them all, and say what came of it
 	@$(BIN)/python -m tests.drill.redrive $(or $(LETTERS),500)

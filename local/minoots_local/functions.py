@@ -25,7 +25,7 @@ from minoots_local.template.model import REGION, Resource, Template, arn
 Handler = Callable[[dict[str, Any], object], Any]
 
 # Of environments of one function. Those that wait for a timer's last second cost nothing but memory.
-MOST_ENVIRONMENTS = 64
+MOST_ENVIRONMENTS = 96
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,7 @@ def hanging() -> Iterator[Hanging]:
         loops.append(asyncio.get_running_loop())
         ready.set()
         await over.wait()
+        server.close()
 
     thread = threading.Thread(target=lambda: asyncio.run(serve()), daemon=True)
     thread.start()
@@ -121,9 +122,8 @@ class Outcome:
 
 
 class _Run:
-    def __init__(self, stack: StackProcess, hook: Receiver, hung: Hanging) -> None:
-        self._hook, self._hung = hook, hung
-        self._http = httpx.Client(base_url=stack.url, timeout=60, trust_env=False)
+    def __init__(self, http: httpx.Client, hook: Receiver, hung: Hanging) -> None:
+        self._http, self._hook, self._hung = http, hook, hung
         self._due: dict[str, tuple[str, float]] = {}
 
     def make_noise(self, actions: int, first_s: float, spread_s: float) -> list[str]:
@@ -185,10 +185,11 @@ def measure(actions: int, per_s: float, *, protection: str, calm_s: float, after
         folder: Where the stack keeps its data.
     """
     stack = StackProcess(folder / f"data-{protection}", options=("--parameter", f"Protection={protection}"))
-    with receiver() as hook, hanging() as hung:
+    http = httpx.Client(base_url=stack.url, timeout=60, trust_env=False)
+    with receiver() as hook, hanging() as hung, http:
         stack.start()
         try:
-            run = _Run(stack, hook, hung)
+            run = _Run(http, hook, hung)
             # Not faster than a busy machine creates some thirty a second.
             ready_s = time.time() + actions / 30 + 2
             first_s = ready_s + calm_s

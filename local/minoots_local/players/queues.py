@@ -4,7 +4,6 @@ Source: "Using Lambda with Amazon SQS", AWS Lambda Developer Guide.
 """
 
 import copy
-import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -17,10 +16,13 @@ from minoots_local.clock import Clock, take_time
 from minoots_local.functions import LocalFunction
 from minoots_local.logs import logger
 from minoots_local.model.hops import Hop, Model
+from minoots_local.players.concurrency import Concurrency
 from minoots_local.players.worker import Player
 
 # Of one mapping. Functions wait out a timer's last second: too few, and the next timers come late.
 DEFAULT_CONCURRENCY = 32
+# What it grows to while batches are stuck; on AWS that is in the thousands.
+MOST_CONCURRENCY = 96
 _LARGEST_BATCH = 10_000
 
 
@@ -58,9 +60,9 @@ class QueueMapping:
         self._window_ms = float(properties.get("MaximumBatchingWindowInSeconds", 0)) * 1000
         self._partial = "ReportBatchItemFailures" in (properties.get("FunctionResponseTypes") or [])
         scaling = properties.get("ScalingConfig") or {}
-        concurrency = int(scaling.get("MaximumConcurrency", DEFAULT_CONCURRENCY))
-        self._free = threading.Semaphore(concurrency)
-        self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix=f"{function.logical_id}-batch")
+        most = int(scaling.get("MaximumConcurrency", MOST_CONCURRENCY))
+        self._scale = Concurrency(min(DEFAULT_CONCURRENCY, most), most)
+        self._pool = ThreadPoolExecutor(most, thread_name_prefix=f"{function.logical_id}-batch")
         self._log = logger("queues")
         self._gathered: list[Message] = []
         self._gathering_since_ms = 0.0
@@ -83,14 +85,21 @@ class QueueMapping:
     def _round(self) -> float | None:
         """Hand over what can be received; return when there will be more."""
         while not self._player.stopping:
-            if not self._free.acquire(blocking=False):
-                return None  # a batch that ends rings the bell
+            began_ms = self._clock.now_ms()
+            if not self._scale.begin(began_ms):
+                # A batch that ends rings the bell; until then there may be room for one more at a time.
+                return self._scale.next_room_ms(began_ms) if self._has_backlog() else None
             batch, again_ms = self._gather()
             if not batch:
-                self._free.release()
+                self._scale.end(began_ms)
                 return again_ms
-            self._pool.submit(self._clock.hand_over(self._run), batch)
+            self._pool.submit(self._clock.hand_over(self._run), batch, began_ms)
         return None
+
+    def _has_backlog(self) -> bool:
+        with self._gate.lock:
+            due_ms = self._queue.next_receivable_ms()
+        return due_ms is not None and due_ms <= self._clock.now_ms()
 
     def _gather(self) -> tuple[list[Message], float | None]:
         """A batch, or when to look again. Within the window a batch waits to fill up."""
@@ -123,7 +132,7 @@ class QueueMapping:
         twin.delayed_until = self._clock.now_ms() + self._model.delay_ms(Hop.SECOND_DELIVERY)
         return twin
 
-    def _run(self, batch: list[Message]) -> None:
+    def _run(self, batch: list[Message], began_ms: float) -> None:
         try:
             take_time(self._clock, self._model.delay_ms(Hop.QUEUE))
             failed = self._invoke(batch)
@@ -132,7 +141,7 @@ class QueueMapping:
                     if message.id not in failed and message.receipt_handle:
                         self._queue.delete_message(message.receipt_handle)
         finally:
-            self._free.release()
+            self._scale.end(began_ms)
             self._player.bell.ring()
 
     def _invoke(self, batch: list[Message]) -> set[str]:

@@ -9,6 +9,7 @@ import typer
 
 from minoots import __version__
 from minoots.cli.dead_letters import dead_letters
+from minoots.cli.destinations import destinations
 from minoots.cli.failures import ReportingGroup
 from minoots.cli.invocation import Invocation, JsonFlag, Seams, invocation
 from minoots.cli.keys import keys, whoami
@@ -30,6 +31,7 @@ app = typer.Typer(
 )
 app.add_typer(timers)
 app.add_typer(dead_letters)
+app.add_typer(destinations)
 app.add_typer(keys)
 app.add_typer(policies)
 app.command()(whoami)

@@ -162,6 +162,8 @@ def _actions(actions: Sequence[ActionReply], now_ms: int) -> Table:
         last = _attempt(action.attempts[-1], now_ms) if action.attempts else ""
         if action.next_attempt_at is not None:
             last = ", ".join([*([last] if last else []), f"next {due(action.next_attempt_at, now_ms)}"])
+        if action.put_off is not None:
+            last = f"{last}; put off: {action.put_off.reason}"
         table.add_row(action.delivery_id, action.id, action.state, str(len(action.attempts)), _text(last))
     return table
 

@@ -6,6 +6,7 @@ from minoots.client.actions import agent_prompt, command, webhook, workflow_even
 from minoots.client.api import Client
 from minoots.client.command_templates import CommandTemplates
 from minoots.client.dead_letters import DeadLetters
+from minoots.client.destinations import KEEP, Destinations
 from minoots.client.errors import (
     APIConnectionError,
     APIStatusError,
@@ -27,6 +28,7 @@ from minoots.client.policies import Policies
 from minoots.client.timers import Timers
 
 __all__ = [
+    "KEEP",
     "APIConnectionError",
     "APIStatusError",
     "APITimeoutError",
@@ -36,6 +38,7 @@ __all__ = [
     "CommandTemplates",
     "ConflictError",
     "DeadLetters",
+    "Destinations",
     "Inbox",
     "Keys",
     "MinootsClientError",

@@ -9,6 +9,7 @@ import httpx
 
 from minoots.client.command_templates import CommandTemplates
 from minoots.client.dead_letters import DeadLetters
+from minoots.client.destinations import Destinations
 from minoots.client.inbox import Inbox
 from minoots.client.keys import Keys
 from minoots.client.policies import Policies
@@ -28,6 +29,7 @@ class Client:
     Attributes:
         timers: Create, read, change and await timers.
         dead_letters: Actions that exhausted their attempts.
+        destinations: Where webhooks go, with their secrets and limits.
         command_templates: Commands that are kept for agents.
         keys: The tenant's API keys.
         policies: What callers may do, beyond what roles say.
@@ -68,6 +70,7 @@ class Client:
         )
         self.timers = Timers(self._session, requested_by)
         self.dead_letters = DeadLetters(self._session, requested_by)
+        self.destinations = Destinations(self._session)
         self.command_templates = CommandTemplates(self._session)
         self.keys = Keys(self._session)
         self.policies = Policies(self._session)

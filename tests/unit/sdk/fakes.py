@@ -81,6 +81,18 @@ def dead_letter(timer_id: str = "t-1") -> dict[str, Any]:
     }
 
 
+def destination(name: str = "billing", **changes: Any) -> dict[str, Any]:
+    return {
+        "name": name,
+        "url": "https://sink.test/hooks",
+        "status": "enabled",
+        "authHeaders": ["Authorization"],
+        "signingSecrets": [{"id": "ss_1", "createdAt": format_instant(NOW_MS)}],
+        "createdAt": format_instant(NOW_MS),
+        "updatedAt": format_instant(NOW_MS),
+    } | changes
+
+
 def problem(status: int, *, code: str = "some-code", **more: Any) -> dict[str, Any]:
     return {
         "type": f"urn:minoots:problem:{code}",

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from minoots.cli.app import app
 from minoots.cli.invocation import Seams
-from tests.unit.sdk.fakes import HandClock, dead_letter, timer
+from tests.unit.sdk.fakes import HandClock, dead_letter, destination, timer
 from tests.unit.sdk.test_keys import ID, ME, a_key, a_made_key
 from tests.unit.sdk.test_policies import SAID, in_force, version
 
@@ -40,6 +40,11 @@ def answer(request: httpx.Request) -> httpx.Response:
         revoked = {"id": ID, "worksUntil": ME["expiresAt"]}
         listed = {"keys": [a_key()]} if request.method == "GET" else a_made_key()
         return httpx.Response(200, json=revoked if request.method == "DELETE" else listed)
+    if request.url.path == "/destinations":
+        return httpx.Response(200, json={"destinations": [destination()]})
+    if request.url.path.startswith("/destinations/"):
+        forgotten = request.method == "DELETE" and "/secrets/" not in request.url.path
+        return httpx.Response(204) if forgotten else httpx.Response(200, json=destination())
     listing = request.method == "GET" and request.url.path == "/timers"
     ended = timer(status="settled")
     return httpx.Response(200, json={"timers": [ended]} if listing else ended)
