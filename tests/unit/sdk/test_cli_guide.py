@@ -22,6 +22,7 @@ COMMANDS = re.findall(r"^\$ minoots (.+)$", GUIDE.read_text(), flags=re.MULTILIN
 
 ANSWERS = {
     "/dead-letters": {"deadLetters": [dead_letter()]},
+    "/destinations": {"destinations": [destination()]},
     "/whoami": ME,
     "/policies": in_force(),
     "/policies:test": SAID,
@@ -40,8 +41,6 @@ def answer(request: httpx.Request) -> httpx.Response:
         revoked = {"id": ID, "worksUntil": ME["expiresAt"]}
         listed = {"keys": [a_key()]} if request.method == "GET" else a_made_key()
         return httpx.Response(200, json=revoked if request.method == "DELETE" else listed)
-    if request.url.path == "/destinations":
-        return httpx.Response(200, json={"destinations": [destination()]})
     if request.url.path.startswith("/destinations/"):
         forgotten = request.method == "DELETE" and "/secrets/" not in request.url.path
         return httpx.Response(204) if forgotten else httpx.Response(200, json=destination())
