@@ -152,7 +152,7 @@ def test_silence_errors_of_its_own_and_pleas_for_rest_are_failures(answer: Trans
 def test_what_could_not_be_sent_at_all_says_nothing_about_the_receiver() -> None:
     shields = Shields()
     shields.fails(FAILURES_TO_OPEN - 1)
-    shields.fails(3, PermanentActionError("the URL is not valid"))
+    shields.fails(3, PermanentActionError("the URL is not valid", failure="unsendable"))
     shields.fails()
     shields.puts_off()
 

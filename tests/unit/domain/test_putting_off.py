@@ -94,3 +94,11 @@ def test_delays_grow_and_differ() -> None:
     assert len(set(first)) > 90
     assert all(2_500 <= at <= 5_000 for at in first)
     assert put_off_until("x", 99, 0, 0, turn=False) >= MAX_PUT_OFF_DELAY_MS // 2
+
+
+def test_what_may_not_wait_any_longer_is_looked_at_once_more_while_there_is_time() -> None:
+    limited = fired("a", totalTimeLimitMs=20_000)
+    assert limited.fired_at_ms is not None
+    assert later(limited, after_ms=60_000).actions[0].next_attempt_at_ms == limited.fired_at_ms + 20_000
+    short = fired("a", totalTimeLimitMs=900)
+    assert (later(short, after_ms=60_000).actions[0].next_attempt_at_ms or 0) > (short.fired_at_ms or 0) + 60_000

@@ -35,7 +35,7 @@ from minoots_kernel.domain.circuits import (
     reopened,
     slowed,
 )
-from minoots_kernel.domain.errors import ActionError, MinootsError, PutOffError, TransientActionError
+from minoots_kernel.domain.errors import ActionError, MinootsError, PutOffError
 
 __all__ = ["Protect"]
 
@@ -53,7 +53,11 @@ LONGEST_OPEN_MS: Final = HOUR_MS
 LONGEST_LIMITED_MS: Final = 24 * HOUR_MS
 """For how long an attempt is put off before it counts as failed: by an open circuit, and by a limit."""
 
-TOO_MANY_REQUESTS: Final = 429
+IN_TROUBLE: Final = frozenset({"connection", "timeout", "throttled", "serverError"})
+"""Failures that say that the receiver is in trouble, not that it does not like this request."""
+
+NOTHING_SAID: Final = frozenset({"internal", "unsendable", "expired"})
+"""Failures that say nothing about the receiver."""
 
 
 @dataclass(slots=True)
@@ -203,14 +207,14 @@ class Protect:
     def _judge(self, passage: _Passage, error: ActionError | None) -> None:
         """Learn from how a call ended."""
         circuit = passage.lanes[0].circuit
-        wait_ms = error.retry_after_ms if isinstance(error, TransientActionError) else None
-        if error is not None and _is_failure(error):
+        wait_ms = error.retry_after_ms if error else None
+        if error is not None and error.failure in IN_TROUBLE:
             if passage.probes:
                 self._change(circuit, lambda one, now_ms: reopened(one, now_ms, wait_ms), "CircuitProbesFailed")
             elif self._known.count_failure(circuit) >= FAILURES_TO_OPEN:
                 self._known.forget_failures(circuit)
                 self._change(circuit, lambda one, now_ms: opened(one, now_ms, wait_ms), "CircuitsOpened")
-        elif error is None or error.status_code is not None:
+        elif error is None or error.failure not in NOTHING_SAID:
             self._known.forget_failures(circuit)
             if passage.probes:
                 self._change(circuit, closed, "CircuitsClosed")
@@ -263,14 +267,6 @@ _TOLD: Final = {
     "CircuitProbesFailed": "circuit stays open",
     "ReceiversSlow": "receiver is slow",
 }
-
-
-def _is_failure(error: ActionError) -> bool:
-    """Tell whether an answer, or none, says that the receiver is in trouble rather than that it does not like this."""
-    if not isinstance(error, TransientActionError):
-        return False
-    status = error.status_code
-    return status is None or status >= 500 or status == TOO_MANY_REQUESTS
 
 
 def _shown(circuit: Circuit) -> str:

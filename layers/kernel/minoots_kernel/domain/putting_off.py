@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Final
 
 from minoots_kernel.domain.commands import PutOff
 from minoots_kernel.domain.errors import StaleHintError
 from minoots_kernel.domain.moves import Transition, moved
 from minoots_kernel.domain.put_offs import PutOffs, put_off_until
 from minoots_kernel.domain.releasing import next_check
+from minoots_kernel.domain.retry import begins_by_ms
 from minoots_kernel.domain.timer import ActionState, ActionStatus, Status, Timer, delivery_id
+
+LAST_TRY_MS: Final = 1_000
+"""An attempt that has less time left than that is not put off to its end once more."""
 
 __all__ = ["put_off", "times_put_off", "turn_of"]
 
@@ -48,6 +53,9 @@ def put_off(timer: Timer, command: PutOff, now_ms: int) -> Transition:
         raise StaleHintError(f"attempt {command.attempt} was put off already")
     identity = f"{delivery_id(timer.id, state.id)}:{command.attempt}"
     until_ms = put_off_until(identity, times, now_ms, command.not_before_ms, turn=command.turn is not None)
+    latest_ms = begins_by_ms(timer, state)
+    if latest_ms is not None and now_ms + LAST_TRY_MS < latest_ms < until_ms:
+        until_ms = latest_ms  # once more while there is time
     since_ms = state.put_off.since_ms if state.put_off else now_ms
     later = replace(
         state, next_attempt_at_ms=until_ms, put_off=PutOffs(times + 1, since_ms, command.reason, command.turn)
