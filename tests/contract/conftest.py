@@ -21,6 +21,7 @@ from minoots_kernel.adapters.dynamodb.inbox_store import DynamoInboxStore
 from minoots_kernel.adapters.dynamodb.key_store import DynamoKeyStore
 from minoots_kernel.adapters.dynamodb.parked_record_store import DynamoParkedRecordStore
 from minoots_kernel.adapters.dynamodb.policy_store import DynamoPolicyStore
+from minoots_kernel.adapters.dynamodb.settings_store import DynamoSettingsStore
 from minoots_kernel.adapters.dynamodb.timer_store import DynamoTimerStore
 from minoots_kernel.adapters.memory import (
     MemoryCircuitStore,
@@ -31,6 +32,7 @@ from minoots_kernel.adapters.memory import (
     MemoryKeyStore,
     MemoryParkedRecordStore,
     MemoryPolicyStore,
+    MemorySettingsStore,
     MemoryTimerStore,
     VirtualClock,
 )
@@ -39,6 +41,7 @@ from minoots_kernel.application.circuit_ports import CircuitStore
 from minoots_kernel.application.identity_ports import KeyStore
 from minoots_kernel.application.policy_ports import PolicyStore
 from minoots_kernel.application.ports import DeadLetterStore, DestinationStore, ParkedRecordStore, TimerStore
+from minoots_kernel.application.settings_ports import SettingsStore
 from tests.contract.dynamodb_local import UnavailableError, running
 from tests.contract.faults import Wire
 from tests.contract.tables import make_table
@@ -87,6 +90,7 @@ class Stores:
     inboxes: InboxStore
     templates: CommandTemplateStore
     policies: PolicyStore
+    settings: SettingsStore
     clock: VirtualClock
     table: Table | None
     new_tenant: Callable[[], str]
@@ -160,6 +164,7 @@ def _memory() -> Stores:
         inboxes=MemoryInboxStore(),
         templates=MemoryCommandTemplateStore(),
         policies=MemoryPolicyStore(),
+        settings=MemorySettingsStore(),
         clock=VirtualClock(NOW_MS),
         table=None,
         new_tenant=new_tenant,
@@ -178,6 +183,7 @@ def _dynamo(table: Table) -> Stores:
         inboxes=DynamoInboxStore(table.client, table.name),
         templates=DynamoCommandTemplateStore(table.client, table.name),
         policies=DynamoPolicyStore(table.client, table.name),
+        settings=DynamoSettingsStore(table.client, table.name),
         clock=clock,
         table=table,
         new_tenant=new_tenant,

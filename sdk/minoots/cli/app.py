@@ -15,6 +15,7 @@ from minoots.cli.invocation import Invocation, JsonFlag, Seams, invocation
 from minoots.cli.keys import keys, whoami
 from minoots.cli.local import local
 from minoots.cli.policies import policies
+from minoots.cli.settings import settings
 from minoots.cli.timers import timers
 
 __all__ = ["app"]
@@ -34,6 +35,7 @@ app.add_typer(dead_letters)
 app.add_typer(destinations)
 app.add_typer(keys)
 app.add_typer(policies)
+app.add_typer(settings)
 app.command()(whoami)
 app.command(
     "local",

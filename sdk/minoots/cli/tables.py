@@ -17,9 +17,18 @@ from minoots_contract.instants import format_instant
 if TYPE_CHECKING:
     from minoots.client.dead_letters import Worked
     from minoots_contract.dead_letters import DeadLetterReply
+    from minoots_contract.settings import SettingsReply
     from minoots_contract.timers import ActionReply, AttemptReply, TimelineEntry, TimerReply
 
-__all__ = ["board", "dead_letter_details", "dead_letter_table", "timer_details", "timer_table", "worked_lines"]
+__all__ = [
+    "board",
+    "dead_letter_details",
+    "dead_letter_table",
+    "settings_details",
+    "timer_details",
+    "timer_table",
+    "worked_lines",
+]
 
 _STYLES: Final = {
     "scheduled": "cyan",
@@ -80,6 +89,24 @@ def timer_details(timer: TimerReply, *, now_ms: int) -> RenderableType:
     if timer.timeline:
         parts += ["", _facts([(entry.event, _text(_told(entry))) for entry in timer.timeline])]
     return Group(*parts)
+
+
+def settings_details(settings: SettingsReply) -> RenderableType:
+    """Draw a tenant's settings."""
+    policy = settings.retry_policy
+    limit = "none" if policy.total_time_limit_ms is None else span(policy.total_time_limit_ms)
+    delays = (
+        f"{span(policy.backoff_initial_ms)}, times {policy.backoff_multiplier:g}, at most {span(policy.backoff_max_ms)}"
+    )
+    return _facts(
+        [
+            ("version", str(settings.version)),
+            ("attempts", str(policy.max_attempts)),
+            ("delays", f"{delays}, {policy.jitter} jitter"),
+            ("time limit", limit),
+            ("tried again", ", ".join(policy.retry_on) or "nothing"),
+        ]
+    )
 
 
 def dead_letter_table(letters: Sequence[DeadLetterReply], *, now_ms: int) -> RenderableType:

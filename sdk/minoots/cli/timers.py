@@ -60,6 +60,10 @@ def create(  # noqa: PLR0913, PLR0917 - the options of a command are its paramet
     max_attempts: Annotated[
         int | None, typer.Option(min=1, help="Tries of the webhook altogether; one without it.")
     ] = None,
+    bundle: Annotated[
+        str | None,
+        typer.Option(metavar="JSON", help="A whole action bundle, instead of --webhook.", show_default=False),
+    ] = None,
     label: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="A label; may be repeated.")] = None,
     metadata: Annotated[str | None, typer.Option(metavar="JSON", help="A JSON object to keep with the timer.")] = None,
     late: LateOption = None,
@@ -71,7 +75,10 @@ def create(  # noqa: PLR0913, PLR0917 - the options of a command are its paramet
     """Create a timer, due --in a duration or --at an instant."""
     if (in_ is None) == (at is None):
         raise typer.BadParameter("give one of the two", param_hint="--in or --at")
-    bundle = _bundle(webhook, method=method, headers=header, body=body, max_attempts=max_attempts)
+    if bundle is not None and webhook is not None:
+        raise typer.BadParameter("give one of the two", param_hint="--webhook or --bundle")
+    one = _bundle(webhook, method=method, headers=header, body=body, max_attempts=max_attempts)
+    actions = json_object(bundle, "--bundle") or one
     about = json_object(metadata, "--metadata")
     labels = pairs(label, "=", "--label")
     run = invocation(ctx, as_json)
@@ -80,7 +87,7 @@ def create(  # noqa: PLR0913, PLR0917 - the options of a command are its paramet
             name,
             duration=in_,
             fire_at=at,
-            action_bundle=bundle,
+            action_bundle=actions,
             metadata=about,
             labels=labels,
             late_policy=late_policy(late, "--late"),

@@ -25,6 +25,7 @@ from minoots.client.errors import (
 from minoots.client.inbox import Inbox
 from minoots.client.keys import Keys
 from minoots.client.policies import Policies
+from minoots.client.settings import TenantSettings
 from minoots.client.timers import Timers
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "Policies",
     "RateLimitError",
     "ServerError",
+    "TenantSettings",
     "Timers",
     "UnexpectedReplyError",
     "WaitTimeoutError",

@@ -18,7 +18,8 @@ def webhook(
     method: str = "POST",
     headers: Mapping[str, str] | None = None,
     body: JsonValue = None,
-    max_attempts: int = 1,
+    max_attempts: int | None = None,
+    retry: RetryPolicy | None = None,
 ) -> ActionBundle:
     """Return an action bundle of one webhook.
 
@@ -27,7 +28,8 @@ def webhook(
         method: The HTTP method.
         headers: Sent along, such as an ``Authorization`` for the receiver.
         body: Sent as JSON; without it the timer's own envelope is sent.
-        max_attempts: Tries altogether, with exponential backoff between them.
+        max_attempts: Tries altogether, with exponential backoff between them; as the tenant has settled without it.
+        retry: The whole retry policy, instead of that.
 
     Raises:
         pydantic.ValidationError: If the contract has no such webhook.
@@ -37,7 +39,7 @@ def webhook(
         parameters["headers"] = dict(headers)
     if body is not None:
         parameters["body"] = body
-    return _bundle("webhook", parameters, max_attempts)
+    return _bundle("webhook", parameters, max_attempts, retry)
 
 
 def workflow_event(
@@ -46,7 +48,8 @@ def workflow_event(
     *,
     payload: JsonValue = None,
     detail_type: str | None = None,
-    max_attempts: int = 1,
+    max_attempts: int | None = None,
+    retry: RetryPolicy | None = None,
 ) -> ActionBundle:
     """Return an action bundle that reaches something in AWS.
 
@@ -55,7 +58,8 @@ def workflow_event(
         arn: Which one; not needed for the deployment's own bus.
         payload: What is sent, with placeholders such as ``{{ timer.metadata.order }}``; the timer itself without it.
         detail_type: What a bus's rules choose by; for a bus only, and needed there.
-        max_attempts: Tries altogether, with exponential backoff between them.
+        max_attempts: Tries altogether, with exponential backoff between them; as the tenant has settled without it.
+        retry: The whole retry policy, instead of that.
 
     Raises:
         pydantic.ValidationError: If the contract has no such event.
@@ -63,11 +67,15 @@ def workflow_event(
     content = "detail" if target == "bus" else "payload"
     given: dict[str, JsonValue] = {"target": target, "arn": arn, content: payload, "detailType": detail_type}
     parameters: dict[str, JsonValue] = {name: value for name, value in given.items() if value is not None}
-    return _bundle("workflow_event", parameters, max_attempts)
+    return _bundle("workflow_event", parameters, max_attempts, retry)
 
 
 def agent_prompt(
-    prompt: str | None = None, *, binding: Mapping[str, JsonValue] | None = None, max_attempts: int = 1
+    prompt: str | None = None,
+    *,
+    binding: Mapping[str, JsonValue] | None = None,
+    max_attempts: int | None = None,
+    retry: RetryPolicy | None = None,
 ) -> ActionBundle:
     """Return an action bundle that wakes an agent.
 
@@ -75,13 +83,16 @@ def agent_prompt(
         prompt: What to say to it, with placeholders such as ``{{ timer.name }}``.
         binding: How the agent is reached, such as ``{"adapter": "inbox", "target": "ann"}``; the timer's own
             ``agent_binding`` without it.
-        max_attempts: Tries altogether, with exponential backoff between them.
+        max_attempts: Tries altogether, with exponential backoff between them; as the tenant has settled without it.
+        retry: The whole retry policy, instead of that.
 
     Raises:
         pydantic.ValidationError: If the contract has no such prompt or binding.
     """
     parameters: dict[str, JsonValue] = {} if prompt is None else {"prompt": prompt}
-    return _bundle("agent_prompt", parameters | ({} if binding is None else {"binding": dict(binding)}), max_attempts)
+    return _bundle(
+        "agent_prompt", parameters | ({} if binding is None else {"binding": dict(binding)}), max_attempts, retry
+    )
 
 
 def command(
@@ -90,7 +101,8 @@ def command(
     *,
     version: int | None = None,
     binding: Mapping[str, JsonValue] | None = None,
-    max_attempts: int = 1,
+    max_attempts: int | None = None,
+    retry: RetryPolicy | None = None,
 ) -> ActionBundle:
     """Return an action bundle that gives an agent a stored command.
 
@@ -99,7 +111,8 @@ def command(
         arguments: What its ``{{ arguments.… }}`` stand for.
         version: Which version; the latest, as the timer is created, without it.
         binding: As in `agent_prompt`.
-        max_attempts: Tries altogether, with exponential backoff between them.
+        max_attempts: Tries altogether, with exponential backoff between them; as the tenant has settled without it.
+        retry: The whole retry policy, instead of that.
 
     Raises:
         pydantic.ValidationError: If the contract has no such command or binding.
@@ -107,13 +120,16 @@ def command(
     parameters: dict[str, JsonValue] = {"template": template, "arguments": dict(arguments or {})}
     if version is not None:
         parameters["version"] = version
-    return _bundle("command", parameters | ({} if binding is None else {"binding": dict(binding)}), max_attempts)
+    return _bundle("command", parameters | ({} if binding is None else {"binding": dict(binding)}), max_attempts, retry)
 
 
 def _bundle(
     kind: Literal["webhook", "workflow_event", "agent_prompt", "command"],
     parameters: dict[str, JsonValue],
-    max_attempts: int,
+    max_attempts: int | None,
+    retry: RetryPolicy | None,
 ) -> ActionBundle:
     action = Action(id=kind, kind=kind, parameters=parameters)
-    return ActionBundle(actions=[action], retry_policy=RetryPolicy(max_attempts=max_attempts))
+    if retry is None and max_attempts is not None:
+        retry = RetryPolicy(max_attempts=max_attempts)
+    return ActionBundle(actions=[action]) if retry is None else ActionBundle(actions=[action], retry_policy=retry)

@@ -15,6 +15,7 @@ from minoots.client.keys import Keys
 from minoots.client.policies import Policies
 from minoots.client.retry import RetryPolicy
 from minoots.client.session import Call, Session
+from minoots.client.settings import TenantSettings
 from minoots.client.timers import Timers
 from minoots.clock import Clock, SystemClock
 from minoots_contract.identity import WhoAmIReply
@@ -33,6 +34,7 @@ class Client:
         command_templates: Commands that are kept for agents.
         keys: The tenant's API keys.
         policies: What callers may do, beyond what roles say.
+        settings: What the tenant settles for all its timers.
     """
 
     def __init__(
@@ -74,6 +76,7 @@ class Client:
         self.command_templates = CommandTemplates(self._session)
         self.keys = Keys(self._session)
         self.policies = Policies(self._session)
+        self.settings = TenantSettings(self._session)
 
     def inbox(self, agent: str) -> Inbox:
         """Return the inbox of an agent; nothing is sent yet."""

@@ -11,7 +11,7 @@ from minoots.client.errors import WaitTimeoutError
 from minoots.client.pace import has_ended, next_look_s
 from minoots.client.paging import every_page
 from minoots.client.session import Call
-from minoots.client.values import duration_value, instant_value, timer_path, wire_value
+from minoots.client.values import duration_value, instant_value, said, timer_path, wire_value
 from minoots_contract.actions import ActionBundle
 from minoots_contract.late_policy import LatePolicy
 from minoots_contract.timers import TimerPage, TimerReply, TimerStatus
@@ -65,7 +65,7 @@ class Timers(Changes):
             "fireAt": instant_value(fire_at),
             "metadata": metadata,
             "labels": labels,
-            "actionBundle": wire_value(action_bundle),
+            "actionBundle": said(action_bundle),
             "agentBinding": agent_binding,
             "latePolicy": wire_value(late_policy),
             "heartbeat": heartbeat or None,

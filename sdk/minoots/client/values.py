@@ -41,6 +41,16 @@ def instant_value(value: datetime | str | None) -> str | None:
     return value.isoformat()
 
 
+def said(value: WireModel | Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """Return what was said of a model, in its wire form; a mapping stays what it is.
+
+    What was left out is left out: sent as a default it would take the place of what the tenant has settled.
+    """
+    if not isinstance(value, WireModel):
+        return value
+    return value.model_dump(mode="json", by_alias=True, exclude_unset=True)
+
+
 def wire_value(value: WireModel | Mapping[str, Any] | None) -> Mapping[str, Any] | None:
     """Return a model of the contract as its wire form; a mapping stays what it is."""
     return value.wire() if isinstance(value, WireModel) else value

@@ -19,6 +19,7 @@ from minoots_kernel.adapters.memory import (
     MemoryInboxStore,
     MemoryMetrics,
     MemorySecretBox,
+    MemorySettingsStore,
     MemoryTargets,
     MemoryTimerStore,
     MemoryWakeQueue,
@@ -33,6 +34,7 @@ from minoots_kernel.application.create_timer import CreateTimer
 from minoots_kernel.application.discard_dead_letters import DiscardDeadLetters
 from minoots_kernel.application.fire_timer import FireOutcome, FireTimer
 from minoots_kernel.application.heartbeat_timer import HeartbeatTimer
+from minoots_kernel.application.keep_settings import KeepSettings
 from minoots_kernel.application.performers.agent import AgentPerformer
 from minoots_kernel.application.performers.webhook import WebhookPerformer
 from minoots_kernel.application.performers.workflow_event import WorkflowEventPerformer
@@ -247,7 +249,17 @@ class World:
         self.shield = Protect(around(self.circuits), self.clock, self.metrics, self.watch, tenant, lambda _: 0)
         self.destinations, self.secret_box = MemoryDestinationStore(), MemorySecretBox()
         checks = (CheckWebhooks(around(self.destinations)),)
-        self.create = CreateTimer(store, wake_queue, self.clock, SequentialIds(), prepare_actions, checks=checks)
+        self.settings_store = MemorySettingsStore()
+        self.settings = KeepSettings(self.settings_store, self.clock)
+        self.create = CreateTimer(
+            store,
+            wake_queue,
+            self.clock,
+            SequentialIds(),
+            prepare_actions,
+            checks=checks,
+            retry_policy=self.settings.retry_policy,
+        )
         self.arm = ArmTimers(store, wake_queue, schedules, self.clock)
         self.fire = FireTimer(store, dead_letters, wake_queue, action_queue, schedules, self.clock, self.metrics)
         self.run = RunAction(

@@ -107,6 +107,7 @@ class Api(World):
             DestinationUseCases.over(self.destinations, self.secret_box, self.clock, draw),
             KeepKeys(self.keys, self.clock, draw, CACHE_MS),
             KeepPolicies(self.policies, engine, self.known, self.clock),
+            self.settings,
         )
         authenticate = Authenticate(self.keys, self.clock, CACHE_MS, tokens)
         self.control_plane = ControlPlane(authenticate, Authorise(self.known, self.clock), self.use_cases)

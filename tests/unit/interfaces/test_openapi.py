@@ -65,6 +65,8 @@ def test_every_route_of_the_contract_is_described_and_no_other(described: dict[s
         "POST /destinations/{name}/enable",
         "POST /destinations/{name}/secrets",
         "DELETE /destinations/{name}/secrets/{secret_id}",
+        "GET /settings",
+        "PUT /settings",
         "GET /whoami",
         *(f"{verb} /keys" for verb in ("GET", "POST")),
         *(f"{verb} /keys/{{key_id}}" for verb in ("GET", "DELETE")),

@@ -16,6 +16,7 @@ from minoots.cli.invocation import Seams
 from tests.unit.sdk.fakes import HandClock, dead_letter, destination, timer
 from tests.unit.sdk.test_keys import ID, ME, a_key, a_made_key
 from tests.unit.sdk.test_policies import SAID, in_force, version
+from tests.unit.sdk.test_settings import SETTLED
 
 GUIDE = Path(__file__).parents[3] / "docs" / "guides" / "cli.md"
 COMMANDS = re.findall(r"^\$ minoots (.+)$", GUIDE.read_text(), flags=re.MULTILINE)
@@ -24,6 +25,7 @@ ANSWERS = {
     "/dead-letters": {"deadLetters": [dead_letter()]},
     "/destinations": {"destinations": [destination()]},
     "/whoami": ME,
+    "/settings": SETTLED,
     "/policies": in_force(),
     "/policies:test": SAID,
     "/policies/versions": {"versions": [version()]},

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from minoots_contract.late_policy import LatePolicy
+from minoots_contract.retry import RetryPolicy
 from minoots_contract.timers import CreateTimerRequest
 from minoots_kernel.application.hints import wake_directly
 from minoots_kernel.application.ports import Clock, IdFactory, TimerStore, WakeQueue
@@ -34,6 +35,8 @@ class CreateTimer:
     late_policy: LatePolicy | None = None
     checks: Sequence[Callable[[Timer], None]] = ()
     """Each looks at the timer before it is stored, and raises `InvalidTimerError` with the fields at fault."""
+    retry_policy: Callable[[str], RetryPolicy] = lambda _: RetryPolicy()
+    """What a tenant has settled for the fields of retry policies that a request leaves open."""
 
     def __call__(self, principal: Principal, request: CreateTimerRequest) -> Timer:
         """Create a timer for the principal's tenant.
@@ -42,7 +45,7 @@ class CreateTimer:
             ForbiddenError: If the request names another tenant, or the principal may not create such a timer.
             InvalidTimerError: If the due time is one that cannot be, or an action cannot be done.
             TargetNotAllowedError: If an action's target is not one that the deployment allows.
-            DependencyUnavailableError: If the store does not answer; the timer may then exist.
+            DependencyUnavailableError: If a store does not answer; the timer may then exist.
         """
         if request.tenant_id is not None and request.tenant_id != principal.tenant_id:
             raise ForbiddenError(
@@ -57,6 +60,7 @@ class CreateTimer:
             now_ms=now_ms,
             late_policy=self.late_policy,
             subject=principal.subject,
+            retry_policy=self._retry_policy(principal, request),
         )
         principal.check(timer)
         timer = self.prepare_actions(timer)
@@ -65,3 +69,8 @@ class CreateTimer:
         self.store.create(timer)
         wake_directly(timer, self.wake_queue, self.clock)
         return timer
+
+    def _retry_policy(self, principal: Principal, request: CreateTimerRequest) -> RetryPolicy:
+        """Return the tenant's policy; a timer without actions needs none, and nothing is read for it."""
+        acts = request.action_bundle is not None or request.agent_binding is not None
+        return self.retry_policy(principal.tenant_id) if acts else RetryPolicy()

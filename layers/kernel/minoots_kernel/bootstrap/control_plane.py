@@ -11,6 +11,7 @@ from minoots_kernel.adapters.dynamodb.dead_letter_store import DynamoDeadLetterS
 from minoots_kernel.adapters.dynamodb.inbox_store import DynamoInboxStore
 from minoots_kernel.adapters.dynamodb.key_store import DynamoKeyStore
 from minoots_kernel.adapters.dynamodb.policy_store import DynamoPolicyStore
+from minoots_kernel.adapters.dynamodb.settings_store import DynamoSettingsStore
 from minoots_kernel.adapters.ids import Uuid7Ids
 from minoots_kernel.application.authenticate import Authenticate
 from minoots_kernel.application.authorise import Authorise
@@ -23,6 +24,7 @@ from minoots_kernel.application.heartbeat_timer import HeartbeatTimer
 from minoots_kernel.application.keep_command_templates import KeepCommandTemplates
 from minoots_kernel.application.keep_keys import KeepKeys
 from minoots_kernel.application.keep_policies import KeepPolicies
+from minoots_kernel.application.keep_settings import KeepSettings
 from minoots_kernel.application.known_policies import KnownPolicies
 from minoots_kernel.application.prepare_actions import PrepareActions
 from minoots_kernel.application.read_dead_letters import GetDeadLetter, ListDeadLetters
@@ -52,9 +54,17 @@ def build(env: Mapping[str, str]) -> Handler:
     keys, cache_ms = DynamoKeyStore(dynamodb, settings.table), settings.key_cache_s * 1000
     policies, engine = DynamoPolicyStore(dynamodb, settings.table), CedarEngine()
     known = KnownPolicies(policies, engine, clock, cache_ms)
+    tenants = KeepSettings(DynamoSettingsStore(dynamodb, settings.table), clock)
     use_cases = UseCases(
         create_timer=CreateTimer(
-            store, parts.wake_queue(settings, env), clock, Uuid7Ids(), prepare_actions, settings.late_policy, checks
+            store,
+            parts.wake_queue(settings, env),
+            clock,
+            Uuid7Ids(),
+            prepare_actions,
+            settings.late_policy,
+            checks,
+            tenants.retry_policy,
         ),
         get_timer=GetTimer(store),
         list_timers=ListTimers(store),
@@ -69,6 +79,7 @@ def build(env: Mapping[str, str]) -> Handler:
         destinations=DestinationUseCases.over(destinations, parts.secret_box(settings, env), clock, token_bytes),
         keys=KeepKeys(keys, clock, token_bytes, cache_ms),
         policies=KeepPolicies(policies, engine, known, clock),
+        settings=tenants,
     )
     authenticate = Authenticate(keys, clock, cache_ms, parts.tokens(settings))
     authorise = Authorise(known, clock, settings.policy_log_percent)

@@ -11,6 +11,7 @@
 | that a tenant has a key | `N#<tenant>` | key id |
 | parked stream record | `X#<consumer>` | event id |
 | message of an inbox | `I#<tenant>#<agent>` | fired at, 13 digits of epoch milliseconds, `#`, delivery id |
+| settings of a tenant | `S#<tenant>` | `settings` |
 | command template, which version is the latest | `C#<tenant>` | name |
 | version of a command template | `V#<tenant>#<name>` | version, 10 digits |
 | version of a tenant's policies | `L#<tenant>` | version, 10 digits |

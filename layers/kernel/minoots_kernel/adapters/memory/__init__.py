@@ -17,6 +17,7 @@ from minoots_kernel.adapters.memory.policy_store import MemoryPolicyStore
 from minoots_kernel.adapters.memory.queues import MemoryActionQueue, MemoryWakeQueue, Sent
 from minoots_kernel.adapters.memory.schedules import MemoryWakeSchedules, Schedule
 from minoots_kernel.adapters.memory.secret_box import MemorySecretBox
+from minoots_kernel.adapters.memory.settings_store import MemorySettingsStore
 from minoots_kernel.adapters.memory.targets import MemoryTargets
 from minoots_kernel.adapters.memory.timer_store import MemoryTimerStore
 
@@ -33,6 +34,7 @@ __all__ = [
     "MemoryParkedRecordStore",
     "MemoryPolicyStore",
     "MemorySecretBox",
+    "MemorySettingsStore",
     "MemoryTargets",
     "MemoryTimerStore",
     "MemoryWakeQueue",

@@ -44,6 +44,8 @@ ABOUT: Final[dict[str, ThingType | None]] = {
     "enableDestination": "Destination",
     "addSigningSecret": "Destination",
     "removeSigningSecret": "Destination",
+    "getSettings": "Tenant",
+    "putSettings": "Tenant",
     "whoAmI": None,
     "listKeys": "Tenant",
     "getKey": "Key",

@@ -15,7 +15,7 @@ MAX_IF_MATCH: Final = 1024
 
 _TAG: Final = r'(?:W/)?"[\x21\x23-\x7e]*"'
 _TAGS: Final = re.compile(rf"{_TAG}(?:[ \t]*,[ \t]*{_TAG})*")
-_VERSION: Final = re.compile(r'(?<!W/)"([1-9][0-9]{0,17})"')
+_VERSION: Final = re.compile(r'(?<!W/)"(0|[1-9][0-9]{0,17})"')
 
 
 def etag(timer: Timer) -> str:

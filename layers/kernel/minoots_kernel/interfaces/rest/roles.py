@@ -42,6 +42,8 @@ REQUIRED_ROLES: Final[dict[str, RoleName | None]] = {
     "enableDestination": "timer.manage",
     "addSigningSecret": "timer.manage",
     "removeSigningSecret": "timer.manage",
+    "getSettings": "timer.read",
+    "putSettings": "timer.manage",
     "whoAmI": None,
     "listKeys": "tenant.admin",
     "getKey": "tenant.admin",

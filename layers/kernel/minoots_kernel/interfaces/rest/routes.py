@@ -34,6 +34,7 @@ from minoots_kernel.interfaces.rest.identity import add_keys, add_whoami
 from minoots_kernel.interfaces.rest.openapi import described
 from minoots_kernel.interfaces.rest.policies import add_policies
 from minoots_kernel.interfaces.rest.resolver import ConcurrentHttpResolver
+from minoots_kernel.interfaces.rest.settings import add_settings
 from minoots_kernel.interfaces.rest.use_cases import UseCases
 
 __all__ = ["PUBLIC_PATHS", "add_routes"]
@@ -53,6 +54,7 @@ def add_routes(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
     add_inbox(app, use_cases)
     add_command_templates(app, use_cases)
     add_destinations(app, use_cases)
+    add_settings(app, use_cases)
     add_whoami(app)
     add_keys(app, use_cases)
     add_policies(app, use_cases)

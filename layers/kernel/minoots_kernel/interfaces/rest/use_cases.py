@@ -12,6 +12,7 @@ from minoots_kernel.application.heartbeat_timer import HeartbeatTimer
 from minoots_kernel.application.keep_command_templates import KeepCommandTemplates
 from minoots_kernel.application.keep_keys import KeepKeys
 from minoots_kernel.application.keep_policies import KeepPolicies
+from minoots_kernel.application.keep_settings import KeepSettings
 from minoots_kernel.application.read_dead_letters import GetDeadLetter, ListDeadLetters
 from minoots_kernel.application.read_timers import GetTimer, ListTimers
 from minoots_kernel.application.redrive_dead_letters import RedriveDeadLetters
@@ -38,3 +39,4 @@ class UseCases:
     destinations: DestinationUseCases
     keys: KeepKeys
     policies: KeepPolicies
+    settings: KeepSettings
