@@ -11,6 +11,7 @@ import pytest
 
 from minoots_kernel.adapters.dynamodb.keys import timer_key
 from minoots_kernel.application.ports import TimerKey
+from minoots_kernel.domain.circuits import Circuit, Pace, opened
 from minoots_kernel.domain.commands import (
     Arm,
     Bury,
@@ -19,6 +20,7 @@ from minoots_kernel.domain.commands import (
     Extend,
     FireNow,
     Pause,
+    PutOff,
     Recheck,
     Redrive,
     Reschedule,
@@ -247,3 +249,34 @@ def test_what_a_sweep_reads_does_not_grow_with_the_timers_that_are_due_later(met
         spent.append((len(read), sum(read)))
     assert spent[0] == spent[1]
     assert spent[0][1] <= 8
+
+
+def test_each_put_off_costs_three_units_and_a_timer_that_had_some_settles_for_what_it_always_costs(
+    meter: Meter,
+) -> None:
+    def put_off(timer: Timer) -> Timer:
+        state = timer.actions[0]
+        times = state.put_off.times if state.put_off else 0
+        now_ms = state.next_attempt_at_ms or timer.fire_at_ms + 20
+        reason = "hooks.example.com:443 fails, its circuit is open since 2026-09-21T14:13:20.000Z"
+        return apply(timer, PutOff(state.id, 1, times, reason, now_ms + 60_000), now_ms).timer
+
+    timer = common_timer()
+    costs, sizes = meter.live(timer, fired, *[put_off] * 5, ended)
+    assert costs[2:] == [3] * 5 + [2]
+    assert max(sizes) < 1_024, "it stays below a kilobyte"
+    assert "putOff" not in (meter.item(timer) or {})
+    assert agreed(meter, costs)
+
+
+def test_a_slot_costs_two_units_a_turn_one_and_a_circuit_that_opens_one(meter: Meter) -> None:
+    circuits, circuit = meter.stores.circuits, Circuit("demo", "h:hooks.example.com:443")
+    assert circuits.take(circuit, 0, NOW_MS + 9, NOW_MS)
+    circuits.give_back(circuit, 0, NOW_MS + 9)
+    circuits.next_turn(circuit, Pace(1), NOW_MS, 60_000)
+    circuits.change(circuit, opened(circuit, NOW_MS))
+    assert meter.table.name == "timers" or meter.counted == [1, 1, 1, 1]
+    for slot in range(100):
+        circuits.take(circuit, slot, NOW_MS + 9, NOW_MS)
+    (item,) = meter.table.items()
+    assert size(item) < 2_048, "with a hundred slots taken each costs twice as much, and no more"
