@@ -9,7 +9,7 @@ CHECKOV_VERSION := 3.3.30
 BOUNDED := $(if $(shell command -v timeout),timeout 120)
 
 .DEFAULT_GOAL := help
-.PHONY: help install up test check checkov build bench drill simulate faults redrive neighbours cloud openapi openapi-check clean
+.PHONY: help install up test check checkov build bench drill simulate faults flaky redrive neighbours cloud openapi openapi-check clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -66,6 +66,9 @@ neighbours: install ## how late one tenant is while another's ACTIONS (5000) go 
 
 redrive: install ## let LETTERS deliveries (500) die, mend their receiver, redrive them all, and say what came of it
 	@$(BIN)/python -m tests.drill.redrive $(or $(LETTERS),500)
+
+flaky: install ## have TIMERS timers (2000) call a receiver that fails in every way, and say what came of them
+	@$(BIN)/python -m tests.drill.flaky $(or $(TIMERS),2000)
 
 cloud: install ## deploy to an emulated AWS, try it over HTTP, take it down; ARGS for pytest
 	@$(BIN)/python -m tests.e2e.cloud_check $(ARGS)

@@ -76,6 +76,7 @@ def timer_details(timer: TimerReply, *, now_ms: int) -> RenderableType:
             ("fired", _fired(timer, now_ms)),
             ("heartbeat", _heartbeat(timer)),
             ("if late", _late_policy(timer)),
+            ("outcome", timer.outcome or ""),
             ("why", _text(timer.failure_reason or timer.cancel_reason or "")),
             ("created", f"{format_instant(timer.created_at)} by {printable(timer.requested_by)}"),
             ("labels", _text(" ".join(f"{key}={value}" for key, value in timer.labels.items()))),
@@ -191,6 +192,7 @@ def _actions(actions: Sequence[ActionReply], now_ms: int) -> Table:
             last = ", ".join([*([last] if last else []), f"next {due(action.next_attempt_at, now_ms)}"])
         if action.put_off is not None:
             last = f"{last}; put off: {action.put_off.reason}"
+        last = "; ".join(part for part in (last, action.given_up) if part)
         table.add_row(action.delivery_id, action.id, action.state, str(len(action.attempts)), _text(last))
     return table
 

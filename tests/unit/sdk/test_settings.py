@@ -66,3 +66,10 @@ def test_the_command_line_takes_a_whole_bundle() -> None:
     assert script.bodies[0]["actionBundle"] == bundle
     both = ["timers", "create", "tea", "--in", "5m", "--bundle", "{}", "--webhook", "https://example.org/"]
     assert run(both).exit_code == 2
+
+
+def test_a_timer_is_shown_with_its_outcome_and_why_an_action_was_given_up() -> None:
+    action = {"id": "a", "state": "failed", "deliveryId": "t-1.a", "attempts": [], "givenUp": "its time is over"}
+    shown = run(["timers", "get", "t-1"], Script([timer(status="settled", outcome="escalated", actions=[action])]))
+    assert "escalated" in shown.stdout
+    assert "its time is over" in shown.stdout
