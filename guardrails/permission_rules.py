@@ -10,7 +10,22 @@ from cfnlint.template import Template
 
 from guardrails.reading import Path, as_list, branches, walk
 
-__all__ = ["PermissionIsNarrow"]
+__all__ = ["LOG_DELIVERY", "PermissionIsNarrow"]
+
+LOG_DELIVERY = frozenset(
+    f"logs:{action}"
+    for action in (
+        "CreateLogDelivery",
+        "DeleteLogDelivery",
+        "DescribeLogGroups",
+        "DescribeResourcePolicies",
+        "GetLogDelivery",
+        "ListLogDeliveries",
+        "PutResourcePolicy",
+        "UpdateLogDelivery",
+    )
+)
+"""What Step Functions needs to log, by its documentation."""
 
 
 class PermissionIsNarrow(CloudFormationLintRule):
@@ -20,7 +35,8 @@ class PermissionIsNarrow(CloudFormationLintRule):
     shortdesc = "No policy allows a wildcard action or every resource"
     description = (
         "A statement that allows has no wildcard in Action, no Resource of '*', and neither NotAction nor NotResource. "
-        "A wildcard inside an ARN, as in table/name/index/*, is narrow enough."
+        "A wildcard inside an ARN, as in table/name/index/*, is narrow enough. Deliveries of logs belong to no "
+        "resource: their actions, named one by one, are allowed on every one, as IAM would have it."
     )
     tags = ("minoots", "iam")
 
@@ -47,7 +63,7 @@ def _faults(statement: dict[str, Any]) -> Iterator[str]:
     for action in _values(statement, "Action"):
         if "*" in str(action):
             yield f"allows {action}: name the actions"
-    if "*" in _values(statement, "Resource"):
+    if "*" in _values(statement, "Resource") and not set(map(str, _values(statement, "Action"))) <= LOG_DELIVERY:
         yield "allows it on every resource: name them"
 
 

@@ -58,6 +58,7 @@ class LocalFunction:
         clock: Measures its timeout.
         model: How long a new environment takes; no longer than here by default.
         max_concurrency: Most environments at a time.
+        settings: What is known only once the stack runs, in place of the template's values.
 
     Attributes:
         logical_id: Its name in the template.
@@ -72,13 +73,14 @@ class LocalFunction:
         clock: Clock,
         model: Model | None = None,
         max_concurrency: int = MOST_ENVIRONMENTS,
+        settings: Mapping[str, str] | None = None,
     ) -> None:
         self.logical_id = resource.logical_id
         self.name = resource.name
         self.arn = arn("lambda", f"function:{resource.name}")
         self.properties = resource.properties
         self.timeout_s = float(resource.properties.get("Timeout", 3))
-        self.env = _environment(resource)
+        self.env = _environment(resource, settings or {})
         self._clock = clock
         self._model = model or Prompt()
         self._memory_mb = int(resource.properties.get("MemorySize", 128))
@@ -154,10 +156,10 @@ class LocalFunction:
             self._clock.notify(self._condition)
 
 
-def _environment(resource: Resource) -> Mapping[str, str]:
+def _environment(resource: Resource, settings: Mapping[str, str]) -> Mapping[str, str]:
     variables = (resource.properties.get("Environment") or {}).get("Variables") or {}
     return {
-        **{name: str(value) for name, value in variables.items()},
+        **{name: settings.get(name, str(value)) for name, value in variables.items()},
         "AWS_REGION": REGION,
         "AWS_LAMBDA_FUNCTION_NAME": resource.name,
         "MINOOTS_ENVIRONMENT": "local",

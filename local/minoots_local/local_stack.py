@@ -27,7 +27,7 @@ from minoots_local.model.faults import Faults
 from minoots_local.players.http import HttpApi
 from minoots_local.players.rearming import Rearming
 from minoots_local.players.wiring import Players, stream_readers
-from minoots_local.servers import HttpServer, bind
+from minoots_local.servers import HttpServer, bind, url_of
 from minoots_local.settings import LocalSettings
 from minoots_local.template.model import Template
 from minoots_local.template.reader import declared_parameters, find_template, read_template
@@ -106,7 +106,8 @@ class LocalStack:
         self.account.create(template, settings.data)
         writes = self._open_ledger()
         for resource in template.of_type("AWS::Serverless::Function"):
-            self.functions[resource.logical_id] = LocalFunction(resource, template, self.clock, self.model)
+            function = LocalFunction(resource, template, self.clock, self.model, settings=self._known_now(listening))
+            self.functions[resource.logical_id] = function
         checks = first_check(self.account, self.functions)
         first_work = {SWEEP: lambda: checks(0.0)} if checks else {}
         self._players = Players(self.account, writes, template, self.functions, self.clock, self.model, first_work)
@@ -118,6 +119,12 @@ class LocalStack:
         self.account.gate.wire = self.faults if self.settings.model.faults.any else None
         self._players.start()
         self._serve(listening)
+
+    def _known_now(self, listening: socket.socket) -> dict[str, str]:
+        """What functions are told that only a running stack knows: where its API answers, unless somebody said so."""
+        if self.template.parameters.get("PublicUrl"):
+            return {}
+        return {"MINOOTS_PUBLIC_URL": url_of(listening)}
 
     def _open_ledger(self) -> WritePath:
         tables = {}

@@ -29,6 +29,12 @@ def bind(host: str, port: int) -> socket.socket:
     return listening
 
 
+def url_of(listening: socket.socket) -> str:
+    """Where what listens on a socket is reached from this machine."""
+    host, port = listening.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
 class HttpServer:
     """Serves one ASGI application on one socket, from a thread of its own."""
 
@@ -51,8 +57,7 @@ class HttpServer:
     @property
     def url(self) -> str:
         """Where it answers."""
-        host, port = self._socket.getsockname()[:2]
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        return url_of(self._socket)
 
     def start(self) -> None:
         """Begin to serve; connections made earlier waited in the backlog."""

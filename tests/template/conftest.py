@@ -42,6 +42,8 @@ def resources(source: dict[str, Any]) -> Iterator[dict[str, Any]]:
         resource.setdefault("Properties", {})
         if resource["Type"] == "AWS::Serverless::LayerVersion":
             resource["Properties"]["ContentUri"] = "s3://bucket/layer"
+        if resource["Type"] == "AWS::Serverless::StateMachine":
+            resource["Properties"]["DefinitionUri"] = "s3://bucket/machine"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
         yield transform(template, {}, NoManagedPolicies(), passthrough_metadata=True)["Resources"]

@@ -13,6 +13,7 @@ FUNCTIONS = {
     "KernelSweepFunction",
     "OrchestratorFunction",
     "EventFabricFunction",
+    "AcknowledgementFunction",
 }
 STREAM_FUNCTIONS = ["KernelArmFunction", "EventFabricFunction"]
 QUEUE_FUNCTIONS = ["KernelFireFunction", "OrchestratorFunction"]

@@ -46,6 +46,11 @@ def of_function(name: str, function: str) -> Metric:
 FAILURES = Metric("AWS/ApiGateway", "5xx", frozenset({("ApiId", "ControlPlaneApi")}))
 
 
+EXECUTIONS_FAILED = Metric(
+    "AWS/States", "ExecutionsFailed", frozenset({("StateMachineArn", "AcknowledgementStateMachine")})
+)
+
+
 def own(name: str) -> Metric:
     return Metric("Minoots", name, frozenset({("service", "minoots")}))
 
@@ -62,6 +67,7 @@ def healthy() -> Samples:
         for function in STREAM_FUNCTIONS:
             samples.add(of_function("IteratorAge", function), at_s, 350, 900)
         samples.add(FAILURES, at_s, 0)
+        samples.add(EXECUTIONS_FAILED, at_s, 0)
         samples.add(own("Lateness"), at_s, 12, 25, 90, 240)
     samples.add(own("Lateness"), MINUTE_STARTS[1], 2600)
     return samples
@@ -93,6 +99,7 @@ TROUBLES: Mapping[str, Trouble] = {
     "KernelArmAgeAlarm": Trouble(of_function("IteratorAge", "KernelArmFunction"), 61_000, minutes=3),
     "EventFabricAgeAlarm": Trouble(of_function("IteratorAge", "EventFabricFunction"), 301_000, minutes=3),
     "ControlPlaneFailuresAlarm": Trouble(FAILURES, 6),
+    "AcknowledgementFailuresAlarm": Trouble(EXECUTIONS_FAILED, 1),
     "SweepRepairsAlarm": Trouble(own("SweepRepairs"), 1),
     "CircuitsOpenedAlarm": Trouble(own("CircuitsOpened"), 1),
     "LatenessAlarm": Trouble(own("Lateness"), 2_001, minutes=10),

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from guardrails.permission_rules import LOG_DELIVERY
 from tests.template.expanded import (
     DEAD_LETTER_QUEUES,
     FUNCTIONS,
@@ -22,6 +23,7 @@ MAY_ON_THE_TABLE = {
     "KernelSweepFunction": {"GetItem", "BatchGetItem", "UpdateItem", "PutItem", "Query"},
     "OrchestratorFunction": {"GetItem", "BatchGetItem", "UpdateItem", "PutItem"},
     "EventFabricFunction": {"PutItem"},
+    "AcknowledgementFunction": {"GetItem", "UpdateItem", "PutItem"},
 }
 
 
@@ -30,7 +32,37 @@ def test_no_statement_allows_a_wildcard_action_or_an_unscoped_resource(resources
     assert seen
     for name, statement in seen:
         assert not [action for action in as_list(statement["Action"]) if "*" in action], name
-        assert "*" not in as_list(statement["Resource"]), name
+        assert "*" not in as_list(statement["Resource"]) or set(statement["Action"]) <= LOG_DELIVERY, name
+
+
+def test_the_state_machine_sends_to_the_action_queue_and_calls_its_function_and_logs(resources: Resources) -> None:
+    role = target(resources["AcknowledgementStateMachine"]["Properties"]["RoleArn"])
+    allowed = {
+        tuple(as_list(one["Action"])): one["Resource"] if one["Resource"] == "*" else target(one["Resource"])
+        for name, one in statements(resources)
+        if name == role
+    }
+    assert allowed == {
+        ("sqs:SendMessage",): "ActionQueue",
+        ("lambda:InvokeFunction",): "AcknowledgementFunction",
+        tuple(sorted(LOG_DELIVERY)): "*",
+    }
+
+
+def test_executions_are_started_by_the_orchestrator_and_let_go_on_by_who_takes_answers_too(
+    resources: Resources,
+) -> None:
+    telling = {
+        name: set(as_list(one["Action"]))
+        for name, one in statements(resources)
+        if allow_list(one) is None and any(action.startswith("states:") for action in as_list(one["Action"]))
+        if target(one["Resource"]) == "AcknowledgementStateMachine"
+    }
+    going_on = {"states:SendTaskSuccess", "states:SendTaskHeartbeat"}
+    assert telling == {
+        "ControlPlaneFunctionRole": going_on,
+        "OrchestratorFunctionRole": {"states:StartExecution", *going_on},
+    }
 
 
 @pytest.mark.parametrize("function", sorted(FUNCTIONS))
@@ -44,8 +76,9 @@ def test_a_function_may_do_on_the_table_what_it_does_and_no_more(resources: Reso
     assert allowed == MAY_ON_THE_TABLE[function]
 
 
-def test_the_kernel_stores_dead_letters_and_puts_nothing_else(resources: Resources) -> None:
-    (put,) = [one for one in statements_of(resources, "KernelFireFunction") if one["Action"] == "dynamodb:PutItem"]
+@pytest.mark.parametrize("function", ["KernelFireFunction", "AcknowledgementFunction"])
+def test_the_kernel_stores_dead_letters_and_puts_nothing_else(resources: Resources, function: str) -> None:
+    (put,) = [one for one in statements_of(resources, function) if one["Action"] == "dynamodb:PutItem"]
     assert put["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["D#*"]}}
 
 

@@ -17,7 +17,7 @@ from tests.template.expanded import (
 )
 
 
-def test_the_stack_has_the_six_functions_and_no_other(resources: Resources) -> None:
+def test_the_stack_has_the_seven_functions_and_no_other(resources: Resources) -> None:
     assert set(of_type(resources, "AWS::Lambda::Function")) == FUNCTIONS
 
 

@@ -52,6 +52,12 @@ class Action(WireModel):
         _READERS[self.kind](self)
         return self
 
+    @model_validator(mode="after")
+    def _escalates_in_one_way(self) -> Action:
+        if self.escalates_to is not None and self.parameters.get("requiresAcknowledgement"):
+            raise field_error("escalation", "an action that has to be acknowledged has an escalation of its own there")
+        return self
+
     @property
     def escalates_to(self) -> str | None:
         """The id of the action that is started when this one does not get through."""

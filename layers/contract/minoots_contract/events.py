@@ -23,6 +23,8 @@ TimerEventName = Literal[
     "fired",
     "attempt_failed",
     "escalated",
+    "acknowledged",
+    "unacknowledged",
     "repaired",
     "settled",
     "failed",

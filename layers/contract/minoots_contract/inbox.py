@@ -21,6 +21,9 @@ class InboxMessageReply(WireModel):
     kind: str = Field(description="`agent_prompt` or `command`.")
     fired_at: Instant
     payload: dict[str, Any]
+    acknowledgement: dict[str, str] | None = Field(
+        default=None, description="The `token` and the `url` to answer by; present if the action waits for an answer."
+    )
     received: int = Field(description="How often it was handed over by now, this time included.")
     leased_until: Instant
 

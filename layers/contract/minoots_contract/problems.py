@@ -30,6 +30,7 @@ class ErrorCode(StrEnum):
     ALREADY_EXISTS = "already-exists"
     STATE_CONFLICT = "state-conflict"
     LEASE_LOST = "lease-lost"
+    TOKEN_EXPIRED = "token-expired"
     VERSION_MISMATCH = "version-mismatch"
     IDEMPOTENCY_MISMATCH = "idempotency-mismatch"
     TARGET_NOT_ALLOWED = "target-not-allowed"
@@ -63,6 +64,7 @@ ERRORS: Final[dict[ErrorCode, ErrorInfo]] = {
     ErrorCode.METHOD_NOT_ALLOWED: ErrorInfo("This path does not take that method"),
     ErrorCode.ALREADY_EXISTS: ErrorInfo("It exists already"),
     ErrorCode.LEASE_LOST: ErrorInfo("The message is not yours any more"),
+    ErrorCode.TOKEN_EXPIRED: ErrorInfo("The answer comes too late"),
     ErrorCode.STATE_CONFLICT: ErrorInfo("Its state does not allow that"),
     ErrorCode.VERSION_MISMATCH: ErrorInfo("The timer has changed since it was read"),
     ErrorCode.IDEMPOTENCY_MISMATCH: ErrorInfo("The idempotency key belongs to another request"),

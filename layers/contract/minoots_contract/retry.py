@@ -34,12 +34,13 @@ RetryableFailure = Literal[
 - `invalidResponse`: an answer that is not of the protocol that was spoken.
 """
 
-Failure = Literal[RetryableFailure, "gone", "unsendable", "expired"]
-"""Every class of failure; of these three there is no other attempt.
+Failure = Literal[RetryableFailure, "gone", "unsendable", "expired", "unacknowledged"]
+"""Every class of failure; of the first three that are not retryable there is no other attempt.
 
 - `gone`: a 410.
 - `unsendable`: nothing was sent: parameters, template, destination or address do not allow it.
 - `expired`: the policy's time was over before the attempt could begin; it was not made.
+- `unacknowledged`: it arrived, and nobody acknowledged it in time; its `requiresAcknowledgement` says what follows.
 """
 
 FAILURES: Final[tuple[Failure, ...]] = get_args(Failure)

@@ -6,6 +6,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field, JsonValue, StringConstraints, model_validator
 
+from minoots_contract.acknowledgements import AcknowledgementView
 from minoots_contract.actions import ActionBundle
 from minoots_contract.agents import AGENT_KINDS, AgentBinding
 from minoots_contract.late_policy import LatePolicy
@@ -152,6 +153,9 @@ class ActionReply(WireModel):
     )
     given_up: str | None = Field(
         default=None, description="Why there is no further attempt though `maxAttempts` allows one."
+    )
+    acknowledgement: AcknowledgementView | None = Field(
+        default=None, description="Of an action that requires one, once it has been asked for."
     )
 
 

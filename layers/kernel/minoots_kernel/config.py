@@ -63,6 +63,8 @@ class Settings(BaseModel):
     tenant_per_second: float = Field(default=0, ge=0, le=1000)
     oidc_issuers: str = ""
     policy_log_percent: int = Field(default=1, ge=0, le=100)
+    public_url: str = ""
+    acknowledgement_machine: str = ""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str], *needed: str) -> Settings:

@@ -73,7 +73,7 @@ class Account:
     @contextlib.contextmanager
     def open(self) -> Iterator["Account"]:
         """Answer every AWS call of this process from here."""
-        mock = mock_aws()
+        mock = mock_aws(config={"stepfunctions": {"execute_state_machine": True}})
         mock.start()
         try:
             dynamodb_backends[ACCOUNT][REGION] = self.tables

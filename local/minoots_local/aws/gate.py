@@ -102,6 +102,7 @@ class AwsGate:
         wire: What lies between the callers and this: makes the call or does not, answers or raises `NoAnswerError`.
         direct: Asked for the answer to a DynamoDB operation and its body before moto is, which is slow at them.
         invocations: Asked for the answer to an invocation of a function before moto is, which would need Docker.
+        unlocked: Asked first of all, without the lock: for what runs functions, or waits, before it answers.
     """
 
     def __init__(self) -> None:
@@ -111,6 +112,18 @@ class AwsGate:
         self.durability: Durability | None = None
         self.direct: Callable[[str, bytes], AwsReply | None] | None = None
         self.invocations: Callable[[AWSPreparedRequest], AwsReply | None] | None = None
+        self.unlocked: Callable[[AwsCall, AWSPreparedRequest], Callable[[], AwsReply] | None] | None = None
+
+    def answer(self, call: AwsCall, request: AWSPreparedRequest) -> AwsReply:
+        """Answer a request, by whatever here can.
+
+        Raises:
+            NoAnswerError: The caller is not to get one.
+        """
+        run = self.unlocked(call, request) if self.unlocked else None
+        if run is not None:
+            return self.wire(call, run) if self.wire else run()
+        return self.call(call, lambda: self.answered_directly(call, request) or answer(request))
 
     def call(self, call: AwsCall, run: Callable[[], AwsReply]) -> AwsReply:
         """Run one call, and return its answer when it may be given.
@@ -202,7 +215,7 @@ class _Hook:
         _, service, operation = event_name.split(".", 2)
         call = AwsCall(service, operation)
         try:
-            reply = gate.call(call, lambda: gate.answered_directly(call, request) or answer(request))
+            reply = gate.answer(call, request)
         except NoAnswerError as error:
             # What botocore makes of urllib3's errors; it tries again as it would after those.
             raise (ReadTimeoutError if error.timed_out else ConnectionClosedError)(endpoint_url=request.url) from None

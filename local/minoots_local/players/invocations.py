@@ -1,7 +1,7 @@
-"""Asynchronous invocations: a call of Lambda's Invoke → a function of the template.
+"""Invocations: a call of Lambda's Invoke → a function of the template.
 
-moto would need Docker to run a function. So an invocation of type Event that names one of the template's own functions
-is handed to it here; any other is moto's to answer.
+moto would need Docker to run a function. So an invocation that names one of the template's own functions is handed to
+it here; any other is moto's to answer.
 """
 
 import json

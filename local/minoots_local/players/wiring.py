@@ -14,6 +14,7 @@ from minoots_local.players.destinations import QueueDestination
 from minoots_local.players.invocations import AsyncInvocations
 from minoots_local.players.queues import QueueMapping
 from minoots_local.players.schedules import PeriodicEvent, ScheduleClock
+from minoots_local.players.state_machines import StateMachines
 from minoots_local.players.streams import StreamMapping
 from minoots_local.players.ttl import TimeToLive
 from minoots_local.template.model import Template, arn
@@ -74,6 +75,8 @@ class Players:
         self._model = model
         self._invocations = AsyncInvocations(functions.values(), clock)
         account.gate.invocations = self._invocations
+        self._machines = StateMachines(account, template, functions.values(), clock)
+        account.gate.unlocked = self._machines
         self._bus = BusPlayer(account.buses, self._rules(template), clock, model)
         self.schedules = ScheduleClock(account.gate, account.schedules, account.queues, clock, model)
         self.ttl = TimeToLive(account.gate, account.tables, clock)
@@ -103,6 +106,7 @@ class Players:
             player.stop()
         self._bus.close()
         self._invocations.close()
+        self._machines.close()
 
     def join(self, timeout_s: float) -> None:
         """Wait a while for what is under way, the functions' invocations included."""

@@ -258,6 +258,13 @@ TYPES: Mapping[str, ResourceType] = {
             attributes={"ApiEndpoint": lambda logical_id: f"https://{logical_id.lower()}"},
         ),
         ResourceType(
+            "AWS::Serverless::StateMachine",
+            plays=_words("DefinitionUri DefinitionSubstitutions Type"),
+            harmless=_words("Logging Name PermissionsBoundary Policies PropagateTags Role Tags Tracing"),
+            ref=_named("states", "stateMachine:"),
+            attributes={"Arn": _named("states", "stateMachine:"), "Name": physical_name},
+        ),
+        ResourceType(
             "AWS::Serverless::Function",
             plays=_words("CodeUri Handler Environment Events Timeout MemorySize EventInvokeConfig"),
             harmless=_words(

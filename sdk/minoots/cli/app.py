@@ -8,6 +8,7 @@ from typing import Annotated, Final
 import typer
 
 from minoots import __version__
+from minoots.cli.acknowledge import acknowledge
 from minoots.cli.dead_letters import dead_letters
 from minoots.cli.destinations import destinations
 from minoots.cli.failures import ReportingGroup
@@ -37,6 +38,7 @@ app.add_typer(keys)
 app.add_typer(policies)
 app.add_typer(settings)
 app.command()(whoami)
+app.command()(acknowledge)
 app.command(
     "local",
     rich_help_panel=_HERE,

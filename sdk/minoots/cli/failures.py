@@ -33,6 +33,7 @@ _ADVICE: Final = {
     403: "Ask for a key with that role, or use one of the tenant that owns the timer.",
     404: "`minoots timers list` shows this tenant's timers; the key decides which tenant that is.",
     409: "`minoots timers get ID` shows what the timer has become.",
+    410: "Somebody else is asked by now; nothing is left to be answered here.",
     412: "`minoots timers get ID` shows what the timer has become.",
     429: "Wait a little and try again.",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from minoots.client.acknowledgements import acknowledge
 from minoots.client.actions import agent_prompt, command, webhook, workflow_event
 from minoots.client.api import Client
 from minoots.client.command_templates import CommandTemplates
@@ -14,6 +15,7 @@ from minoots.client.errors import (
     AuthenticationError,
     BadRequestError,
     ConflictError,
+    GoneError,
     MinootsClientError,
     NotFoundError,
     PermissionDeniedError,
@@ -40,6 +42,7 @@ __all__ = [
     "ConflictError",
     "DeadLetters",
     "Destinations",
+    "GoneError",
     "Inbox",
     "Keys",
     "MinootsClientError",
@@ -52,6 +55,7 @@ __all__ = [
     "Timers",
     "UnexpectedReplyError",
     "WaitTimeoutError",
+    "acknowledge",
     "agent_prompt",
     "command",
     "webhook",

@@ -76,6 +76,7 @@ def agent_prompt(
     binding: Mapping[str, JsonValue] | None = None,
     max_attempts: int | None = None,
     retry: RetryPolicy | None = None,
+    acknowledgement: bool | Mapping[str, JsonValue] = False,
 ) -> ActionBundle:
     """Return an action bundle that wakes an agent.
 
@@ -85,14 +86,13 @@ def agent_prompt(
             ``agent_binding`` without it.
         max_attempts: Tries altogether, with exponential backoff between them; as the tenant has settled without it.
         retry: The whole retry policy, instead of that.
+        acknowledgement: Whether the agent has to acknowledge it, or how: ``{"timeoutMs": 60_000, "escalation": […]}``.
 
     Raises:
         pydantic.ValidationError: If the contract has no such prompt or binding.
     """
     parameters: dict[str, JsonValue] = {} if prompt is None else {"prompt": prompt}
-    return _bundle(
-        "agent_prompt", parameters | ({} if binding is None else {"binding": dict(binding)}), max_attempts, retry
-    )
+    return _bundle("agent_prompt", parameters | _for_agent(binding, acknowledgement), max_attempts, retry)
 
 
 def command(
@@ -103,6 +103,7 @@ def command(
     binding: Mapping[str, JsonValue] | None = None,
     max_attempts: int | None = None,
     retry: RetryPolicy | None = None,
+    acknowledgement: bool | Mapping[str, JsonValue] = False,
 ) -> ActionBundle:
     """Return an action bundle that gives an agent a stored command.
 
@@ -113,6 +114,7 @@ def command(
         binding: As in `agent_prompt`.
         max_attempts: Tries altogether, with exponential backoff between them; as the tenant has settled without it.
         retry: The whole retry policy, instead of that.
+        acknowledgement: As in `agent_prompt`.
 
     Raises:
         pydantic.ValidationError: If the contract has no such command or binding.
@@ -120,7 +122,16 @@ def command(
     parameters: dict[str, JsonValue] = {"template": template, "arguments": dict(arguments or {})}
     if version is not None:
         parameters["version"] = version
-    return _bundle("command", parameters | ({} if binding is None else {"binding": dict(binding)}), max_attempts, retry)
+    return _bundle("command", parameters | _for_agent(binding, acknowledgement), max_attempts, retry)
+
+
+def _for_agent(
+    binding: Mapping[str, JsonValue] | None, acknowledgement: bool | Mapping[str, JsonValue]
+) -> dict[str, JsonValue]:
+    parameters: dict[str, JsonValue] = {} if binding is None else {"binding": dict(binding)}
+    if acknowledgement is not False:
+        parameters["requiresAcknowledgement"] = acknowledgement if acknowledgement is True else dict(acknowledgement)
+    return parameters
 
 
 def _bundle(

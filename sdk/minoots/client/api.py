@@ -6,7 +6,9 @@ from types import TracebackType
 from typing import Self
 
 import httpx
+from pydantic import JsonValue
 
+from minoots.client.acknowledgements import acknowledged_over
 from minoots.client.command_templates import CommandTemplates
 from minoots.client.dead_letters import DeadLetters
 from minoots.client.destinations import Destinations
@@ -18,6 +20,7 @@ from minoots.client.session import Call, Session
 from minoots.client.settings import TenantSettings
 from minoots.client.timers import Timers
 from minoots.clock import Clock, SystemClock
+from minoots_contract.acknowledgements import AcknowledgementReply, Answered
 from minoots_contract.identity import WhoAmIReply
 from minoots_contract.timers import HealthReply
 
@@ -81,6 +84,25 @@ class Client:
     def inbox(self, agent: str) -> Inbox:
         """Return the inbox of an agent; nothing is sent yet."""
         return Inbox(self._session, agent)
+
+    def acknowledge(
+        self,
+        token: str,
+        status: Answered,
+        *,
+        by: str | None = None,
+        reason: str | None = None,
+        result: JsonValue = None,
+    ) -> AcknowledgementReply:
+        """Answer for an action by the token that the agent was given; see `minoots.acknowledge`, which needs no client.
+
+        Raises:
+            NotFoundError: If the token was never given out.
+            ConflictError: If the action has ended.
+            GoneError: If this receiver was given up already.
+            MinootsClientError: Any other of the tree in `minoots.client.errors`.
+        """
+        return acknowledged_over(self._session, token, status, by=by, reason=reason, result=result)
 
     def health(self) -> HealthReply:
         """Ask whether the API is up.

@@ -9,6 +9,7 @@ MinootsClientError
 │   ├── PermissionDeniedError     403: this key may not do that
 │   ├── NotFoundError             404
 │   ├── ConflictError             409, 412: the timer's status or version does not allow it
+│   ├── GoneError                 410: an acknowledgement comes after its receiver was given up
 │   ├── RateLimitError            429: .retry_after_s says when to come back, if the API did
 │   └── ServerError               5xx
 ├── UnexpectedReplyError          a success that is not what MINOOTS sends
@@ -32,6 +33,7 @@ __all__ = [
     "AuthenticationError",
     "BadRequestError",
     "ConflictError",
+    "GoneError",
     "MinootsClientError",
     "NotFoundError",
     "PermissionDeniedError",
@@ -108,6 +110,10 @@ class ConflictError(APIStatusError):
     """The timer's status or version does not allow this any more."""
 
 
+class GoneError(APIStatusError):
+    """An acknowledgement comes too late: its receiver refused, or somebody else is asked by now."""
+
+
 class RateLimitError(APIStatusError):
     """A limit was reached."""
 
@@ -139,6 +145,7 @@ _BY_STATUS: dict[int, type[APIStatusError]] = {
     404: NotFoundError,
     405: BadRequestError,
     409: ConflictError,
+    410: GoneError,
     412: ConflictError,
     413: BadRequestError,
     415: BadRequestError,

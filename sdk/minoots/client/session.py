@@ -65,7 +65,7 @@ class Session:
     def __init__(
         self,
         base_url: str,
-        api_key: str,
+        api_key: str | None,
         *,
         transport: httpx.BaseTransport | None,
         timeout: float | httpx.Timeout,
@@ -78,7 +78,7 @@ class Session:
         self._http = httpx.Client(
             base_url=self.base_url,
             headers={
-                "X-API-Key": _checked_key(api_key),
+                **({} if api_key is None else {"X-API-Key": _checked_key(api_key)}),
                 "Accept": "application/json, application/problem+json",
                 "User-Agent": f"minoots-python/{__version__}",
             },

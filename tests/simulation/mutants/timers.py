@@ -55,7 +55,7 @@ MUTANTS: Final = (
         (promises.never_lost, promises.one_fire_transition),
         (
             edit(
-                T._record_attempt,
+                T._went_on,
                 "if not all(action.status.terminal for action in actions):",
                 "if sum(not action.status.terminal for action in actions) > 1:",
             ),

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import count
 from typing import Any
 
 from minoots_contract.changes import CancelTimerRequest
 from minoots_kernel.adapters.agents.http import HttpAgentReceiver
 from minoots_kernel.adapters.agents.inbox import InboxReceiver
 from minoots_kernel.adapters.memory import (
+    MemoryAcknowledgementWorkflow,
     MemoryActionQueue,
     MemoryCircuitStore,
     MemoryCommandTemplateStore,
@@ -27,14 +29,18 @@ from minoots_kernel.adapters.memory import (
     SequentialIds,
     VirtualClock,
 )
+from minoots_kernel.application.acknowledge_action import AcknowledgeAction
 from minoots_kernel.application.arm_timers import ArmTimers, DisarmTimer
+from minoots_kernel.application.ask_agents import AskAgents
 from minoots_kernel.application.change_of_mind import ChangeOfMind
 from minoots_kernel.application.check_webhooks import CheckWebhooks
 from minoots_kernel.application.create_timer import CreateTimer
 from minoots_kernel.application.discard_dead_letters import DiscardDeadLetters
+from minoots_kernel.application.finish_asking import FinishAsking
 from minoots_kernel.application.fire_timer import FireOutcome, FireTimer
 from minoots_kernel.application.heartbeat_timer import HeartbeatTimer
 from minoots_kernel.application.keep_settings import KeepSettings
+from minoots_kernel.application.look_after_ask import LookAfterAsk
 from minoots_kernel.application.performers.agent import AgentPerformer
 from minoots_kernel.application.performers.webhook import WebhookPerformer
 from minoots_kernel.application.performers.workflow_event import WorkflowEventPerformer
@@ -66,6 +72,7 @@ ALLOWED = {
 """The targets that the world allows."""
 
 DEMO = Principal("demo", "ann")
+BASE_URL = "https://api.example"
 WAKE_VISIBILITY_MS = 60_000
 ACTION_VISIBILITY_MS = 360_000
 SWEEP_EVERY_MS = 60_000
@@ -262,6 +269,12 @@ class World:
         )
         self.arm = ArmTimers(store, wake_queue, schedules, self.clock)
         self.fire = FireTimer(store, dead_letters, wake_queue, action_queue, schedules, self.clock, self.metrics)
+        self.workflow, drawn = MemoryAcknowledgementWorkflow(), count(1)
+        workflow = around(self.workflow)
+        finish = FinishAsking(store, dead_letters, action_queue, self.clock, self.metrics)
+        ask = AskAgents(store, workflow, finish, self.clock, lambda size: next(drawn).to_bytes(size), BASE_URL)
+        self.look = LookAfterAsk(store, finish, self.clock)
+        self.acknowledge = AcknowledgeAction(store, workflow, wake_queue, self.clock, self.metrics)
         self.run = RunAction(
             store,
             dead_letters,
@@ -271,6 +284,7 @@ class World:
             self._performers(around),
             self.clock,
             self.metrics,
+            ask,
         )
         self.redrive = RedriveDeadLetters(store, dead_letters, wake_queue, self.clock)
         self.discard = DiscardDeadLetters(store, dead_letters, self.clock)

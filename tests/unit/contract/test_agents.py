@@ -9,6 +9,7 @@ from minoots_contract.timers import CreateTimerRequest
 from tests.unit.contract.test_requests import MINIMAL, problems
 
 URL = "https://agent.example/run"
+ACK = "requiresAcknowledgement."
 BINDING = {"adapter": "custom", "target": URL}
 
 
@@ -68,13 +69,13 @@ def test_a_binding_that_does_not_fit_is_named_on_the_timer_and_in_an_action(
         ("command", {"template": "a", "version": 0}, "version", "greater"),
         ("command", {"template": "a", "version": "1"}, "version", "integer"),
         ("command", {"template": "a", "arguments": []}, "arguments", "dictionary"),
-        ("agent_prompt", {"requiresAcknowledgement": True}, "requiresAcknowledgement", "not available yet"),
-        (
-            "command",
-            {"template": "a", "requiresAcknowledgement": False},
-            "requiresAcknowledgement",
-            "not available yet",
-        ),
+        ("agent_prompt", {"requiresAcknowledgement": "yes"}, "requiresAcknowledgement", "dictionary"),
+        ("agent_prompt", {"requiresAcknowledgement": {"timeoutMs": 999}}, "requiresAcknowledgement.timeoutMs", "1000"),
+        ("command", {"template": "a", "requiresAcknowledgement": {"maxAttempts": 21}}, ACK + "maxAttempts", "20"),
+        ("agent_prompt", {"requiresAcknowledgement": {"doneWithinMs": 0}}, ACK + "doneWithinMs", "1000"),
+        ("agent_prompt", {"requiresAcknowledgement": {"wait": 1}}, ACK + "wait", "not permitted"),
+        ("agent_prompt", {"requiresAcknowledgement": {"escalation": [{}] * 9}}, ACK + "escalation", "at most 8"),
+        ("agent_prompt", {"requiresAcknowledgement": {"escalation": [{}]}}, ACK + "escalation.0.binding", "who"),
     ],
 )
 def test_parameters_that_do_not_fit_are_named(kind: str, parameters: dict[str, Any], place: str, says: str) -> None:

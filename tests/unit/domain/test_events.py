@@ -24,6 +24,7 @@ from minoots_kernel.domain.events import TimerChange, cloud_events
 from minoots_kernel.domain.timer import Timer
 from minoots_kernel.domain.transitions import apply
 from minoots_kernel.domain.views import timer_reply
+from tests.unit.domain.asking import answered, asking, waiting
 from tests.unit.domain.builders import NOW_MS, after, fired, outcome, scheduled
 
 DUE_MS = NOW_MS + 30_000
@@ -138,6 +139,8 @@ def test_what_happens_to_timers_has_its_name_in_the_contract() -> None:
             moment.event
             for moment in after(failed, (command(action_id="a", death=0, requested_by="ann"), DUE_MS)).timeline
         }
+    for timer in (answered(waiting(asking()), "done"), answered(waiting(asking()), "refused")):
+        told |= {moment.event for moment in timer.timeline}
     assert told == set(EVENT_TYPES)
 
 

@@ -102,12 +102,13 @@ class Api(World):
             GetDeadLetter(self.dead_letters),
             self.redrive,
             self.discard,
-            UseInbox(self.inboxes, self.clock),
+            UseInbox(self.inboxes, self.clock, self.acknowledge),
             KeepCommandTemplates(self.templates, self.clock),
             DestinationUseCases.over(self.destinations, self.secret_box, self.clock, draw),
             KeepKeys(self.keys, self.clock, draw, CACHE_MS),
             KeepPolicies(self.policies, engine, self.known, self.clock),
             self.settings,
+            self.acknowledge,
         )
         authenticate = Authenticate(self.keys, self.clock, CACHE_MS, tokens)
         self.control_plane = ControlPlane(authenticate, Authorise(self.known, self.clock), self.use_cases)

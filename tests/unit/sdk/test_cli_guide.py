@@ -21,7 +21,9 @@ from tests.unit.sdk.test_settings import SETTLED
 GUIDE = Path(__file__).parents[3] / "docs" / "guides" / "cli.md"
 COMMANDS = re.findall(r"^\$ minoots (.+)$", GUIDE.read_text(), flags=re.MULTILINE)
 
+ACKNOWLEDGED = {"timerId": "t-1", "actionId": "look", "step": 0, "status": "done", "state": "settled"}
 ANSWERS = {
+    "/acknowledgements/ack_WyJkZW1vIl0.c2VjcmV0": ACKNOWLEDGED,
     "/dead-letters": {"deadLetters": [dead_letter()]},
     "/destinations": {"destinations": [destination()]},
     "/whoami": ME,

@@ -14,6 +14,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from minoots_contract.actions import Action
 from minoots_contract.events import CloudEvent
 from minoots_kernel.domain.answers import Answer
+from minoots_kernel.domain.chains import Asking
 from minoots_kernel.domain.dead_letters import ANY_LETTER, DeadLetter, LetterFilter, LetterState
 from minoots_kernel.domain.destinations import Destination
 from minoots_kernel.domain.messages import ActionMessage, WakeUp
@@ -333,7 +334,9 @@ Performed = Answer
 class ActionPerformer(Protocol):
     """Makes attempts at actions of one kind."""
 
-    def perform(self, timer: Timer, action: Action, attempt: int, now_ms: int) -> Performed:
+    def perform(
+        self, timer: Timer, action: Action, attempt: int, now_ms: int, asking: Asking | None = None
+    ) -> Performed:
         """Make one attempt; that it returns means that it succeeded.
 
         Args:
@@ -341,6 +344,7 @@ class ActionPerformer(Protocol):
             action: Which of its actions, of the performer's kind.
             attempt: The attempt's number, from 1.
             now_ms: When it starts, epoch milliseconds.
+            asking: Whom it asks for an acknowledgement, and by what token, if it does.
 
         Raises:
             TransientActionError: If another attempt may succeed.

@@ -14,6 +14,7 @@ from minoots_contract.templates import TemplateError, field_path, render
 from minoots_kernel.application.agent_ports import CommandTemplateStore
 from minoots_kernel.domain.action_context import MAX_CONTENT, action_context
 from minoots_kernel.domain.agents import receiver_of
+from minoots_kernel.domain.chains import chain_of, example_asking
 from minoots_kernel.domain.errors import InvalidTimerError, TargetNotAllowedError
 from minoots_kernel.domain.targets import AllowedTargets
 from minoots_kernel.domain.timer import Timer
@@ -72,6 +73,8 @@ class PrepareActions:
             _try(dict(target.attributes), context, f"{field}.attributes")
 
     def _for_agent(self, timer: Timer, action: Action, field: str) -> Action:
+        chain = chain_of(timer, action.id)
+        more: dict[str, JsonValue] = {"acknowledgement": example_asking(chain.steps[0]).context()} if chain else {}
         said: dict[str, JsonValue] = {}
         if action.kind == "command":
             given, action, said = self._command(timer, action, field)
@@ -79,11 +82,15 @@ class PrepareActions:
             prompt = action.agent_prompt()
             given = prompt.binding
             if prompt.prompt is not None:
-                said["prompt"] = _try(prompt.prompt, action_context(timer, action.id, 1), f"{field}.prompt")
+                said["prompt"] = _try(prompt.prompt, action_context(timer, action.id, 1, **more), f"{field}.prompt")
         binding = receiver_of(timer, given)
         if binding is not None:
             where = "agentBinding.payloadTemplate" if given is None else f"{field}.binding.payloadTemplate"
-            _try(binding.payload_template, action_context(timer, action.id, 1, **said), where)
+            _try(binding.payload_template, action_context(timer, action.id, 1, **said, **more), where)
+        for step in chain.steps[1:] if chain else ():
+            where = f"{field}.requiresAcknowledgement.escalation[{step.number - 1}].binding.payloadTemplate"
+            if step.binding is not None:
+                _try(step.binding.payload_template, action_context(timer, action.id, 1, **said, **more), where)
         return action
 
     def _command(

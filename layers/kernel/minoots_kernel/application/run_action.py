@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from minoots_kernel.application.ask_agents import AskAgents
 from minoots_kernel.application.bury import bury, take_up
 from minoots_kernel.application.change import change_timer
 from minoots_kernel.application.hints import attempt_delay_s, send_wake_ups
@@ -23,6 +24,7 @@ from minoots_kernel.application.ports import (
     WakeSchedules,
 )
 from minoots_kernel.application.put_off import put_off_attempt, put_off_too_long
+from minoots_kernel.domain.chains import Asking, requires_acknowledgement
 from minoots_kernel.domain.commands import RecordAttempt
 from minoots_kernel.domain.dispatch import message_for, released_at
 from minoots_kernel.domain.errors import (
@@ -56,6 +58,7 @@ class RunAction:
 
     Attributes:
         performers: Who makes the attempt, by the action's kind.
+        ask: Takes the messages of actions that have to be acknowledged.
     """
 
     store: TimerStore
@@ -66,6 +69,7 @@ class RunAction:
     performers: Mapping[str, ActionPerformer]
     clock: Clock
     metrics: Metrics
+    ask: AskAgents | None = None
 
     def __call__(self, message: ActionMessage, *, again: bool = False) -> None:
         """Handle one action message; called again with the same one, it does no harm.
@@ -83,6 +87,10 @@ class RunAction:
             raise UnknownHintError(f"the firing of timer {message.timer_id} is not visible")
         state = timer.action(message.action_id)
         if state is None or timer.status is Status.CANCELLED:
+            return
+        action = timer.spec.action(state.id)
+        if self.ask is not None and action is not None and requires_acknowledgement(action):
+            self.ask(timer, message, self._attempt)
             return
         if message.attempt > state.next_attempt or state.status is ActionStatus.WAITING:
             raise UnknownHintError(f"attempt {message.attempt} of {message.action_id} is not visible yet")
@@ -133,9 +141,9 @@ class RunAction:
         if again or stands == outcome.attempt:
             self._send_what_follows(read, state, released_at(read, stands.ended_at_ms))
 
-    def _attempt(self, timer: Timer, state: ActionState) -> RecordAttempt:
+    def _attempt(self, timer: Timer, state: ActionState, asking: Asking | None = None) -> RecordAttempt:
         started_at_ms = self.clock.now_ms()
-        performed, failure = self._try(timer, state, started_at_ms)
+        performed, failure = self._try(timer, state, started_at_ms, asking)
         attempt = Attempt(
             number=state.next_attempt,
             started_at_ms=started_at_ms,
@@ -163,9 +171,11 @@ class RunAction:
         )
         return RecordAttempt(state.id, attempt, failure.retry_after_ms if failure else None)
 
-    def _try(self, timer: Timer, state: ActionState, now_ms: int) -> tuple[Performed, ActionError | None]:
+    def _try(
+        self, timer: Timer, state: ActionState, now_ms: int, asking: Asking | None
+    ) -> tuple[Performed, ActionError | None]:
         try:
-            return self._perform(timer, state, now_ms), None
+            return self._perform(timer, state, now_ms, asking), None
         except ActionError as error:
             return error.answer, error
         except PutOffError as put_off:
@@ -179,18 +189,18 @@ class RunAction:
             logger.exception("attempt broke off", extra={"timerId": timer.id, "actionId": state.id})
             return Performed(), ActionError(f"the attempt broke off: {type(error).__name__}")
 
-    def _perform(self, timer: Timer, state: ActionState, now_ms: int) -> Performed:
+    def _perform(self, timer: Timer, state: ActionState, now_ms: int, asking: Asking | None) -> Performed:
         expired = too_late(timer, state, now_ms)
         if expired is not None:
             raise PermanentActionError(f"not made: {expired}", failure="expired")
-        action = timer.spec.action(state.id)
+        action = asking.step.action if asking else timer.spec.action(state.id)
         if action is None:
             raise PermanentActionError("the timer has no such action")
         performer = self.performers.get(action.kind)
         if performer is None:
             # Stored by a newer release, before it was rolled back.
             raise PermanentActionError(f"actions of kind '{action.kind}' are not available")
-        return performer.perform(timer, action, state.next_attempt, now_ms)
+        return performer.perform(timer, action, state.next_attempt, now_ms, asking)
 
     def _follow_up(self, timer: Timer, state: ActionState, attempt: int, *, again: bool) -> None:
         """The message of an attempt came back after its outcome was written: send what follows once more.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from minoots_kernel.application.acknowledge_action import AcknowledgeAction
 from minoots_kernel.application.agent_ports import InboxStore
 from minoots_kernel.application.ports import Clock
 from minoots_kernel.domain.authority import Thing
@@ -26,6 +27,7 @@ class UseInbox:
 
     store: InboxStore
     clock: Clock
+    acknowledge_action: AcknowledgeAction | None = None
 
     def fetch(
         self, principal: Principal, agent: str, *, limit: int, lease_ms: int, wait_ms: int = 0
@@ -52,13 +54,18 @@ class UseInbox:
             pause_ms = min(pause_ms * 2, LONGEST_PAUSE_MS)
 
     def acknowledge(self, principal: Principal, agent: str, receipt: str) -> None:
-        """Take a message out for good; doing it again changes nothing.
+        """Take a message out for good; doing it again changes nothing. It is the answer `done` if one is waited for.
 
         Raises:
             LeaseLostError: If the message is not the caller's any more.
         """
         principal.check(Thing("Inbox", agent))
-        self.store.acknowledge(principal.tenant_id, agent, _read(receipt))
+        read = _read(receipt)
+        self.store.acknowledge(principal.tenant_id, agent, read)
+        if read.asks and self.acknowledge_action is not None:
+            # After the message is gone: whoever hears of a failure here tries again, and comes by here once more.
+            timer_id, _, action_id = read.id.partition(".")
+            self.acknowledge_action.of_inbox(principal.tenant_id, timer_id, action_id, agent)
 
     def give_back(self, principal: Principal, agent: str, receipt: str, delay_ms: int) -> int:
         """Let others have a message after a delay; return when that is, epoch milliseconds.

@@ -13,6 +13,7 @@ from minoots_kernel.adapters.dynamodb.key_store import DynamoKeyStore
 from minoots_kernel.adapters.dynamodb.policy_store import DynamoPolicyStore
 from minoots_kernel.adapters.dynamodb.settings_store import DynamoSettingsStore
 from minoots_kernel.adapters.ids import Uuid7Ids
+from minoots_kernel.application.acknowledge_action import AcknowledgeAction
 from minoots_kernel.application.authenticate import Authenticate
 from minoots_kernel.application.authorise import Authorise
 from minoots_kernel.application.change_of_mind import ChangeOfMind
@@ -26,6 +27,7 @@ from minoots_kernel.application.keep_keys import KeepKeys
 from minoots_kernel.application.keep_policies import KeepPolicies
 from minoots_kernel.application.keep_settings import KeepSettings
 from minoots_kernel.application.known_policies import KnownPolicies
+from minoots_kernel.application.ports import Metrics
 from minoots_kernel.application.prepare_actions import PrepareActions
 from minoots_kernel.application.read_dead_letters import GetDeadLetter, ListDeadLetters
 from minoots_kernel.application.read_timers import GetTimer, ListTimers
@@ -43,9 +45,13 @@ __all__ = ["build"]
 
 def build(env: Mapping[str, str]) -> Handler:
     """Make the handler of HTTP API events."""
-    settings = Settings.from_env(env, "table", "wake_queue_url", "secrets_key")
+    settings = Settings.from_env(env, "table", "wake_queue_url", "secrets_key", "acknowledgement_machine")
+    return observed(settings, lambda metrics: _control_plane(settings, env, metrics))
+
+
+def _control_plane(settings: Settings, env: Mapping[str, str], metrics: Metrics) -> ControlPlane:
     clock, store = surroundings.clock(), parts.timer_store(settings, env)
-    dynamodb = parts.client("dynamodb", env)
+    dynamodb, wake_queue = parts.client("dynamodb", env), parts.wake_queue(settings, env)
     templates = DynamoCommandTemplateStore(dynamodb, settings.table)
     letters = DynamoDeadLetterStore(dynamodb, settings.table)
     prepare_actions = PrepareActions(parts.allowed_targets(settings), templates)
@@ -55,10 +61,12 @@ def build(env: Mapping[str, str]) -> Handler:
     policies, engine = DynamoPolicyStore(dynamodb, settings.table), CedarEngine()
     known = KnownPolicies(policies, engine, clock, cache_ms)
     tenants = KeepSettings(DynamoSettingsStore(dynamodb, settings.table), clock)
+    workflow = parts.acknowledgement_workflow(settings, env)
+    acknowledge = AcknowledgeAction(store, workflow, wake_queue, clock, metrics)
     use_cases = UseCases(
         create_timer=CreateTimer(
             store,
-            parts.wake_queue(settings, env),
+            wake_queue,
             clock,
             Uuid7Ids(),
             prepare_actions,
@@ -68,19 +76,20 @@ def build(env: Mapping[str, str]) -> Handler:
         ),
         get_timer=GetTimer(store),
         list_timers=ListTimers(store),
-        change_of_mind=ChangeOfMind(store, parts.wake_queue(settings, env), clock),
+        change_of_mind=ChangeOfMind(store, wake_queue, clock),
         heartbeat_timer=HeartbeatTimer(store, clock),
         list_dead_letters=ListDeadLetters(letters),
         get_dead_letter=GetDeadLetter(letters),
-        redrive=RedriveDeadLetters(store, letters, parts.wake_queue(settings, env), clock),
+        redrive=RedriveDeadLetters(store, letters, wake_queue, clock),
         discard=DiscardDeadLetters(store, letters, clock),
-        use_inbox=UseInbox(DynamoInboxStore(dynamodb, settings.table), clock),
+        use_inbox=UseInbox(DynamoInboxStore(dynamodb, settings.table), clock, acknowledge),
         command_templates=KeepCommandTemplates(templates, clock),
         destinations=DestinationUseCases.over(destinations, parts.secret_box(settings, env), clock, token_bytes),
         keys=KeepKeys(keys, clock, token_bytes, cache_ms),
         policies=KeepPolicies(policies, engine, known, clock),
         settings=tenants,
+        acknowledge_action=acknowledge,
     )
     authenticate = Authenticate(keys, clock, cache_ms, parts.tokens(settings))
     authorise = Authorise(known, clock, settings.policy_log_percent)
-    return observed(settings, lambda _metrics: ControlPlane(authenticate, authorise, use_cases))
+    return ControlPlane(authenticate, authorise, use_cases)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Mapping
 from functools import cache
+from secrets import token_bytes
 
 import httpx
 
@@ -19,7 +20,9 @@ from minoots_kernel.adapters.webhook.conversation import Conversations
 from minoots_kernel.adapters.webhook.guard import AddressGuard
 from minoots_kernel.adapters.webhook.sender import HttpWebhookSender
 from minoots_kernel.application.agent_ports import AgentReceiver
+from minoots_kernel.application.ask_agents import AskAgents
 from minoots_kernel.application.circuit_ports import Shield
+from minoots_kernel.application.finish_asking import FinishAsking
 from minoots_kernel.application.performers.agent import AgentPerformer
 from minoots_kernel.application.performers.webhook import WebhookPerformer
 from minoots_kernel.application.performers.workflow_event import WorkflowEventPerformer
@@ -35,23 +38,29 @@ from minoots_kernel.observability import observed
 
 __all__ = ["build"]
 
+ASKING = ("public_url", "acknowledgement_machine")
+"""The settings that asking for acknowledgements needs."""
+
 MAX_BATCH = 5
 """The batch size of the queue's mapping in the template."""
 
 
 def build(env: Mapping[str, str]) -> Handler:
     """Make the handler of action queue events."""
-    needed = ("table", "wake_queue_url", "action_queue_url", "event_bus", "secrets_key", *parts.SCHEDULING)
+    needed = ("table", "wake_queue_url", "action_queue_url", "event_bus", "secrets_key", *parts.SCHEDULING, *ASKING)
     settings = Settings.from_env(env, *needed)
     store, clock = parts.timer_store(settings, env), surroundings.clock()
     dead_letters = DynamoDeadLetterStore(parts.client("dynamodb", env), settings.table)
     wake_queue, action_queue = parts.wake_queue(settings, env), parts.action_queue(settings, env)
     schedules = parts.schedules(settings, env)
+    workflow = parts.acknowledgement_workflow(settings, env)
     visibility = parts.visibility(settings.action_queue_url, env)
 
     def make(metrics: Metrics) -> Handler:
         performers = _performers(settings, env, clock, shield_of(settings, env, clock, metrics))
-        run = RunAction(store, dead_letters, wake_queue, schedules, action_queue, performers, clock, metrics)
+        finish = FinishAsking(store, dead_letters, action_queue, clock, metrics)
+        ask = AskAgents(store, workflow, finish, clock, token_bytes, settings.public_url)
+        run = RunAction(store, dead_letters, wake_queue, schedules, action_queue, performers, clock, metrics, ask)
         return QueueConsumer(
             lambda body, again: run(ActionMessage.from_json(body), again=again),
             MAX_BATCH,

@@ -13,6 +13,7 @@ from minoots_kernel.adapters.dynamodb.timer_store import DynamoTimerStore
 from minoots_kernel.adapters.kms import KmsSecretBox
 from minoots_kernel.adapters.scheduler import SchedulerWakeSchedules
 from minoots_kernel.adapters.sqs import SqsActionQueue, SqsMessageVisibility, SqsWakeQueue
+from minoots_kernel.adapters.stepfunctions import StepFunctionsWorkflow
 from minoots_kernel.application.identity_ports import TokenVerifier
 from minoots_kernel.bootstrap import surroundings
 from minoots_kernel.config import ConfigurationError, Settings
@@ -20,6 +21,7 @@ from minoots_kernel.domain.targets import AllowedTargets
 
 __all__ = [
     "SCHEDULING",
+    "acknowledgement_workflow",
     "action_queue",
     "allowed_targets",
     "client",
@@ -132,6 +134,11 @@ def action_queue(settings: Settings, env: Mapping[str, str]) -> SqsActionQueue:
 def visibility(queue_url: str, env: Mapping[str, str]) -> SqsMessageVisibility:
     """Make what says when a queue delivers again."""
     return SqsMessageVisibility(client("sqs", env), queue_url)
+
+
+def acknowledgement_workflow(settings: Settings, env: Mapping[str, str]) -> StepFunctionsWorkflow:
+    """Make the state machine that waits beside actions; its client is made when it is first needed."""
+    return StepFunctionsWorkflow(lambda: client("stepfunctions", env), settings.acknowledgement_machine)
 
 
 def schedules(settings: Settings, env: Mapping[str, str]) -> SchedulerWakeSchedules:

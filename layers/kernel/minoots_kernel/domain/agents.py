@@ -11,6 +11,7 @@ from pydantic import JsonValue
 from minoots_contract.actions import Action
 from minoots_contract.agents import AgentBinding
 from minoots_kernel.domain.action_context import action_context, default_payload, filled_in, filled_in_text, written
+from minoots_kernel.domain.chains import Asking
 from minoots_kernel.domain.timer import Timer, delivery_id
 
 __all__ = ["AgentDelivery", "agent_delivery", "http_body", "receiver_of"]
@@ -33,6 +34,7 @@ class AgentDelivery:
         text: What a person would say to it, if there is anything such.
         payload: What it is told: the binding's template filled in, or everything that there is to tell.
         templated: Whether the payload is the caller's own.
+        asking: By what token it is asked for an acknowledgement, if it is.
     """
 
     timer: Timer
@@ -44,6 +46,7 @@ class AgentDelivery:
     text: str | None
     payload: dict[str, Any]
     templated: bool
+    asking: Asking | None = None
 
     @property
     def identity(self) -> str:
@@ -57,7 +60,14 @@ def receiver_of(timer: Timer, given: AgentBinding | None) -> AgentBinding | None
 
 
 def agent_delivery(
-    timer: Timer, action: Action, attempt: int, now_ms: int, *, binding: AgentBinding, said: dict[str, JsonValue]
+    timer: Timer,
+    action: Action,
+    attempt: int,
+    now_ms: int,
+    *,
+    binding: AgentBinding,
+    said: dict[str, JsonValue],
+    asking: Asking | None = None,
 ) -> AgentDelivery:
     """Build what an attempt tells an agent.
 
@@ -69,11 +79,13 @@ def agent_delivery(
         binding: How the agent is reached.
         said: What the action has to say, by the name that templates know it by: `prompt`, a template itself, or
             `command` and `arguments`.
+        asking: By what token it is asked for an acknowledgement, if it is.
 
     Raises:
         PermanentActionError: If a template cannot be filled in.
     """
-    context = action_context(timer, action.id, attempt, **said)
+    more = {"acknowledgement": asking.context()} if asking else {}
+    context = action_context(timer, action.id, attempt, **said, **more)
     prompt = said.get("prompt")
     if isinstance(prompt, str):
         context["prompt"] = filled_in_text(prompt, context)
@@ -89,6 +101,7 @@ def agent_delivery(
         text=_text_of(context),
         payload=payload,
         templated=bool(template),
+        asking=asking,
     )
 
 
@@ -125,7 +138,8 @@ def _langchain(delivery: AgentDelivery) -> tuple[str, JsonValue]:
 
 
 def _metadata(delivery: AgentDelivery) -> dict[str, JsonValue]:
-    return {"deliveryId": delivery.identity, "timerId": delivery.timer.id}
+    told: dict[str, JsonValue] = {"deliveryId": delivery.identity, "timerId": delivery.timer.id}
+    return told if delivery.asking is None else {**told, "acknowledgementUrl": delivery.asking.url}
 
 
 def _text_of(context: dict[str, Any]) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from minoots_contract.late_policy import LatePolicy
+from minoots_kernel.domain.ask_commands import AskCommand
 from minoots_kernel.domain.timer import Attempt
 
 __all__ = [
@@ -207,4 +208,4 @@ class Discard:
     reason: str | None = None
 
 
-Command = Arm | Fire | Change | RecordAttempt | PutOff | Recheck | Rewake | Bury | Redrive | Discard
+Command = Arm | Fire | Change | RecordAttempt | PutOff | Recheck | Rewake | Bury | Redrive | Discard | AskCommand

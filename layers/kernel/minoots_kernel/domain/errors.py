@@ -6,6 +6,7 @@ MinootsError(detail, fields)        what a caller is told about; `code` is one o
 ├── AlreadyExistsError              the id is taken
 ├── StateConflictError              the status does not allow the command
 ├── LeaseLostError                  a message of an inbox is not the caller's any more
+├── TokenExpiredError               an acknowledgement comes after its receiver was given up
 ├── VersionMismatchError            the timer changed between read and write
 ├── IdempotencyMismatchError        the idempotency key was used for another request
 ├── ForbiddenError                  the principal may not do that
@@ -57,6 +58,7 @@ __all__ = [
     "StaleHintError",
     "StateConflictError",
     "TargetNotAllowedError",
+    "TokenExpiredError",
     "TransientActionError",
     "UnauthenticatedError",
     "UnknownHintError",
@@ -120,6 +122,12 @@ class LeaseLostError(MinootsError):
     """A message of an inbox is not the caller's any more: its lease ran out, or it was given back."""
 
     code = ErrorCode.LEASE_LOST
+
+
+class TokenExpiredError(MinootsError):
+    """An acknowledgement comes after its receiver was given up: it refused, or somebody else is asked by now."""
+
+    code = ErrorCode.TOKEN_EXPIRED
 
 
 class VersionMismatchError(MinootsError):

@@ -14,6 +14,8 @@ __all__ = ["KEPT_MS", "InboxMessage", "LeasedMessage", "Receipt", "inbox_message
 KEPT_MS: Final = 14 * 86_400_000
 """How long a message waits to be acknowledged before it is forgotten: as long as a queue would keep it."""
 
+ASKS: Final = "a"
+
 _MAX_RECEIPT: Final = 400
 
 
@@ -25,6 +27,7 @@ class InboxMessage:
         id: The delivery id.
         payload: What the agent is told.
         forgotten_at_ms: From when on it is not handed over any more.
+        acknowledgement: The token and the URL to answer by, if it asks for an answer.
     """
 
     tenant_id: str
@@ -36,6 +39,7 @@ class InboxMessage:
     fired_at_ms: int
     payload: dict[str, Any]
     forgotten_at_ms: int
+    acknowledgement: dict[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +60,19 @@ class LeasedMessage:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What a receipt says: which message, and which of its leases."""
+    """What a receipt says: which message, which of its leases, and whether the message asks for an answer."""
 
     fired_at_ms: int
     id: str
     lease: int
+    asks: bool = False
 
     def to_text(self) -> str:
         """Write it, safe in a path. It is no secret: it is worth something within its tenant only."""
-        return base64.urlsafe_b64encode(f"{self.lease}.{self.fired_at_ms}.{self.id}".encode()).decode().rstrip("=")
+        return base64.urlsafe_b64encode(self._content().encode()).decode().rstrip("=")
+
+    def _content(self) -> str:
+        return f"{self.lease}{ASKS if self.asks else ''}.{self.fired_at_ms}.{self.id}"
 
     @classmethod
     def from_text(cls, text: str) -> Receipt | None:
@@ -74,7 +82,7 @@ class Receipt:
         try:
             read = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True).decode("ascii")
             lease, fired_at_ms, identity = read.split(".", 2)
-            receipt = cls(int(fired_at_ms), identity, int(lease))
+            receipt = cls(int(fired_at_ms), identity, int(lease.removesuffix(ASKS)), lease.endswith(ASKS))
         except (binascii.Error, ValueError):
             return None
         return receipt if identity and receipt.to_text() == text else None
@@ -82,7 +90,7 @@ class Receipt:
 
 def inbox_message(delivery: AgentDelivery) -> InboxMessage:
     """Return the message of a delivery; the same on every attempt, but for what its template says of the attempt."""
-    timer = delivery.timer
+    timer, asking = delivery.timer, delivery.asking
     return InboxMessage(
         tenant_id=timer.tenant_id,
         agent=delivery.binding.target,
@@ -93,4 +101,5 @@ def inbox_message(delivery: AgentDelivery) -> InboxMessage:
         fired_at_ms=timer.fired_at_ms or delivery.now_ms,
         payload=delivery.payload,
         forgotten_at_ms=delivery.now_ms + KEPT_MS,
+        acknowledgement={"token": asking.token, "url": asking.url} if asking else None,
     )

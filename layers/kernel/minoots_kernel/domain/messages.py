@@ -87,21 +87,30 @@ class WakeUp:
 
 @dataclass(frozen=True, slots=True)
 class ActionMessage:
-    """Attempt `attempt` of an action is due."""
+    """Attempt `attempt` of an action is due.
+
+    Attributes:
+        task_token: If an execution sent it that waits beside the action: what lets that go on.
+        driver: That execution's name.
+    """
 
     tenant_id: str
     timer_id: str
     action_id: str
     attempt: int
+    task_token: str | None = None
+    driver: str | None = None
 
     def to_json(self) -> str:
         """Write the message body."""
-        body = {
+        body: dict[str, Any] = {
             "tenantId": self.tenant_id,
             "timerId": self.timer_id,
             "actionId": self.action_id,
             "attempt": self.attempt,
         }
+        if self.task_token is not None:
+            body |= {"taskToken": self.task_token, "driver": self.driver or ""}
         return json.dumps(body, separators=(",", ":"))
 
     @classmethod
@@ -117,6 +126,8 @@ class ActionMessage:
             timer_id=_field(body, "timerId", str),
             action_id=_field(body, "actionId", str),
             attempt=_field(body, "attempt", int),
+            task_token=_field(body, "taskToken", str) if "taskToken" in body else None,
+            driver=_field(body, "driver", str) if "driver" in body else None,
         )
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from minoots_kernel.domain.errors import StateConflictError
 from minoots_kernel.domain.timer import ActionState, ActionStatus, Moment, Status, Timer
 
-__all__ = ["MAX_TIMELINE", "MOVES", "Event", "Transition", "moved"]
+__all__ = ["MAX_TIMELINE", "MOVES", "Event", "Transition", "explained", "moved"]
 
 Event = str | tuple[str, str]
 """What happened, in the contract's words; or that, and what it was."""
@@ -83,3 +83,20 @@ def moved(
     if len(timeline) > MAX_TIMELINE:
         timeline = (timeline[0], *timeline[1 - MAX_TIMELINE :])
     return Transition(timer, replace(timer, version=version, timeline=timeline, **changes), moments)
+
+
+def explained(before: Timer, transition: Transition, by: str | None, note: str | None) -> Transition:
+    """Say of the first event of a transition who did it and why.
+
+    Args:
+        before: What the transition began with.
+        transition: What it came to.
+        by: Who did it.
+        note: Why, or what it was.
+    """
+    events, timer = transition.events, transition.timer
+    if not events or (by is None and note is None):
+        return replace(transition, before=before)
+    first = replace(events[0], by=by, note=note)
+    told = (*timer.timeline[: -len(events)], first, *events[1:])
+    return Transition(before, replace(timer, timeline=told), (first, *events[1:]))

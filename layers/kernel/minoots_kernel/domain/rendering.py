@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from minoots_contract.templates import TemplateError, field_path, render, render_text
 from minoots_contract.webhooks import RenderedWebhook, WebhookParameters
 from minoots_kernel.domain.action_context import MAX_CONTENT, action_context
+from minoots_kernel.domain.chains import Asking
 from minoots_kernel.domain.timer import Timer
 
 __all__ = ["UnrenderableError", "render_webhook"]
@@ -27,7 +28,9 @@ class UnrenderableError(ValueError):
         self.field = field
 
 
-def render_webhook(timer: Timer, action_id: str, parameters: WebhookParameters) -> RenderedWebhook:
+def render_webhook(
+    timer: Timer, action_id: str, parameters: WebhookParameters, asking: Asking | None = None
+) -> RenderedWebhook:
     """Fill in the placeholders of a webhook for its next attempt.
 
     What goes into the URL is percent-encoded, slashes too, so that no value can leave its place in the path or query.
@@ -36,12 +39,14 @@ def render_webhook(timer: Timer, action_id: str, parameters: WebhookParameters) 
         timer: The timer; of one that has not fired what the first attempt would send if it were on time.
         action_id: Which of its actions.
         parameters: The action's parameters.
+        asking: By what token it asks for an acknowledgement, if it does.
 
     Raises:
         UnrenderableError: If a placeholder leads nowhere, or what comes of it cannot be sent.
     """
     state = timer.action(action_id)
-    context = action_context(timer, action_id, state.next_attempt if state else 1)
+    more = {"acknowledgement": asking.context()} if asking else {}
+    context = action_context(timer, action_id, state.next_attempt if state else 1, **more)
     rendered: dict[str, Any] = {"timeout_ms": parameters.timeout_ms}
     name = "url"
     try:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from minoots_kernel.domain.dispatch import expected_at, message_for, overdue_messages, under_way, wake_up_for
 from minoots_kernel.domain.due_times import asked_at, check_at
 from minoots_kernel.domain.messages import ActionMessage, WakeUp
-from minoots_kernel.domain.timer import Status, Timer
+from minoots_kernel.domain.timer import ActionState, Status, Timer
 from minoots_kernel.domain.transitions import REDISPATCH_AFTER_MS
 from minoots_kernel.domain.waking import FarLeg, choose_leg
 
@@ -78,5 +78,11 @@ def hints_afresh(timer: Timer, now_ms: int) -> Repair | None:
         return Repair("buried", bury=True)
     if timer.status is not Status.FIRED:
         return None
-    attempts = tuple((message_for(timer, state), state.next_attempt_at_ms or now_ms) for state in under_way(timer))
+    attempts = tuple((message_for(timer, state), _afresh_at(timer, state, now_ms)) for state in under_way(timer))
     return Repair("redispatched", None, attempts)
+
+
+def _afresh_at(timer: Timer, state: ActionState, now_ms: int) -> int:
+    """Return when an action's message is due: at once if an execution has to wait beside the action."""
+    known = timer.acknowledgement(state.id)
+    return now_ms if known is not None and known.waits else state.next_attempt_at_ms or now_ms

@@ -13,6 +13,7 @@ from minoots_contract.agents import AgentBinding
 from minoots_contract.late_policy import LatePolicy
 from minoots_contract.retry import Failure
 from minoots_contract.timers import Outcome
+from minoots_kernel.domain.asks import Acknowledgement
 from minoots_kernel.domain.put_offs import PutOffs
 
 __all__ = [
@@ -215,6 +216,7 @@ class Timer:
         timeline: What happened, oldest first; the events of the timer are read from here.
         remembered: The latest changes that came with an idempotency key, oldest first.
         decided: What came of its actions, where the status alone does not say it.
+        acknowledgements: Of the actions that require one, once they have asked for it.
     """
 
     id: str
@@ -252,6 +254,8 @@ class Timer:
         """What came of the actions, once all but a callback have ended; none of a timer that was cancelled."""
         return self.decided or _OUTCOMES.get(self.status)
 
+    acknowledgements: tuple[Acknowledgement, ...] = ()
+
     @property
     def duration_ms(self) -> int:
         """From creation to due, milliseconds."""
@@ -270,6 +274,10 @@ class Timer:
     def action(self, action_id: str) -> ActionState | None:
         """Return the state of the action of that id, if there is one."""
         return next((state for state in self.actions if state.id == action_id), None)
+
+    def acknowledgement(self, action_id: str) -> Acknowledgement | None:
+        """Return how far the acknowledgement of the action of that id has come, if it was asked for."""
+        return next((one for one in self.acknowledgements if one.action_id == action_id), None)
 
 
 _OUTCOMES: Final[dict[Status, Outcome]] = {Status.SETTLED: "succeeded", Status.FAILED: "failed"}

@@ -11,6 +11,8 @@ from dataclasses import replace
 from typing import Any, Final
 
 from minoots_contract.late_policy import LatePolicy
+from minoots_kernel.domain.acknowledgements import asked
+from minoots_kernel.domain.ask_commands import Acknowledge, AskCommand, AttachToken, BeginAsk, EndAsk, ExpireAsk
 from minoots_kernel.domain.bundles import (
     advanced,
     decided,
@@ -23,7 +25,7 @@ from minoots_kernel.domain.bundles import (
 from minoots_kernel.domain.changes_of_mind import CHANGES
 from minoots_kernel.domain.commands import Arm, Bury, Command, Fire, PutOff, Recheck, RecordAttempt, Rewake
 from minoots_kernel.domain.errors import NotDueError, StaleHintError, UnknownHintError
-from minoots_kernel.domain.moves import Event, Transition, moved
+from minoots_kernel.domain.moves import Event, Transition, explained, moved
 from minoots_kernel.domain.putting_off import put_off
 from minoots_kernel.domain.redrive import REDRIVES
 from minoots_kernel.domain.releasing import REDISPATCH_AFTER_MS, next_check
@@ -121,10 +123,24 @@ def _record_attempt(timer: Timer, command: RecordAttempt, now_ms: int) -> Transi
         raise StaleHintError("the action is not under way")
     if command.attempt.number != state.next_attempt:
         raise StaleHintError(f"attempt {command.attempt.number} has its outcome already")
-    ended = _after_attempt(timer, state, command, now_ms)
-    tried = tuple(ended if other.id == ended.id else other for other in timer.actions)
-    actions = advanced(timer.spec.bundle, tried, now_ms)
     events: tuple[Event, ...] = ("attempt_failed",) if command.attempt.outcome == "failed" else ()
+    return _went_on(timer, _after_attempt(timer, state, command, now_ms), now_ms, events)
+
+
+def _ask(timer: Timer, command: AskCommand, now_ms: int) -> Transition:
+    """Move an action on that has to be acknowledged, and with it the timer."""
+    became = asked(timer, command, now_ms)
+    if became is None:
+        return Transition(timer, timer)
+    others = tuple(one for one in timer.acknowledgements if one.action_id != command.action_id)
+    asking = replace(timer, acknowledgements=(*others, became.acknowledgement))
+    return explained(timer, _went_on(asking, became.state, now_ms, became.events), became.by, became.note)
+
+
+def _went_on(timer: Timer, now: ActionState, now_ms: int, events: tuple[Event, ...]) -> Transition:
+    """Put an action in its place, and do what follows from that: others are begun, or the timer ends."""
+    tried = tuple(now if other.id == now.id else other for other in timer.actions)
+    actions = advanced(timer.spec.bundle, tried, now_ms)
     events += tuple(("escalated", which) for which in stand_bys(timer.actions, actions, timer.spec.bundle))
     if not all(action.status.terminal for action in actions):
         changes: dict[str, Any] = {"actions": actions, "decided": decided(timer.spec.bundle, actions)}
@@ -177,6 +193,7 @@ _HANDLERS: Final[dict[type, Callable[[Timer, Any, int], Transition]]] = {
     Rewake: _rewake,
     Bury: _bury,
     **REDRIVES,
+    **dict.fromkeys((BeginAsk, EndAsk, AttachToken, ExpireAsk, Acknowledge), _ask),
 }
 
 

@@ -13,6 +13,7 @@ from minoots_contract.timers import (
     TimelineEntry,
     TimerReply,
 )
+from minoots_kernel.domain.acknowledgement_views import acknowledgement_view
 from minoots_kernel.domain.command_templates import CommandTemplate
 from minoots_kernel.domain.dead_letters import DeadLetter, LetterState
 from minoots_kernel.domain.inbox import LeasedMessage
@@ -84,14 +85,17 @@ def _entry(moment: Moment) -> TimelineEntry:
 
 
 def _action(timer: Timer, state: ActionState) -> ActionReply:
+    known = timer.acknowledgement(state.id)
+    waits = known is not None and known.waits
     return ActionReply.model_construct(
         id=state.id,
         state=state.status.value,
         delivery_id=delivery_id(timer.id, state.id),
         attempts=[_attempt(attempt) for attempt in state.attempts],
-        next_attempt_at=state.next_attempt_at_ms,
+        next_attempt_at=None if waits else state.next_attempt_at_ms,
         put_off=_put_off(state),
         given_up=state.given_up,
+        acknowledgement=acknowledgement_view(state, known) if known else None,
     )
 
 
@@ -129,6 +133,7 @@ def inbox_message_reply(leased: LeasedMessage) -> InboxMessageReply:
         kind=message.kind,
         fired_at=message.fired_at_ms,
         payload=message.payload,
+        acknowledgement=message.acknowledgement,
         received=leased.received,
         leased_until=leased.leased_until_ms,
     )

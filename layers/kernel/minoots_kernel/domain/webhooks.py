@@ -12,6 +12,7 @@ from minoots_contract.signatures import SECRET_PREFIX, sign
 from minoots_contract.webhooks import RenderedWebhook
 from minoots_kernel.domain.action_context import ending
 from minoots_kernel.domain.answers import maskable
+from minoots_kernel.domain.chains import Asking
 from minoots_kernel.domain.timer import Timer, delivery_id
 from minoots_kernel.domain.tracing import trace_headers
 
@@ -68,6 +69,7 @@ def webhook_request(
     rendered: RenderedWebhook,
     now_ms: int,
     credentials: Credentials = NO_CREDENTIALS,
+    asking: Asking | None = None,
 ) -> WebhookRequest:
     """Build the request of an action's next attempt.
 
@@ -80,6 +82,7 @@ def webhook_request(
         rendered: The action's parameters for this attempt.
         now_ms: When the attempt starts, epoch milliseconds.
         credentials: What the destination adds.
+        asking: By what token it asks for an acknowledgement, if it does.
 
     Returns:
         The request; without a `body` parameter it carries the timer's own envelope. The caller's own content type,
@@ -95,7 +98,7 @@ def webhook_request(
     if url is None:
         raise ValueError("nothing says where to")
     without_content = rendered.method in {"GET", "DELETE"} and rendered.body is None
-    body = None if without_content else _body(timer, action_id, rendered)
+    body = None if without_content else _body(timer, action_id, rendered, asking)
     own = _first_of_each(credentials.headers, rendered.headers)
     defaults = {"content-type": "application/json", "user-agent": USER_AGENT, "idempotency-key": identity}
     if "traceparent" not in {name.lower() for name in own}:
@@ -110,9 +113,11 @@ def webhook_request(
         "minoots-fired-at": format_instant(timer.fired_at_ms or now_ms),
         "minoots-lateness-ms": str(timer.lateness_ms or 0),
     }
+    if asking is not None:
+        headers["minoots-acknowledgement"] = asking.url
     if credentials.signing_secrets:
         headers["webhook-signature"] = sign(credentials.signing_secrets, identity, now_ms // 1000, body or b"")
-    secrets = _secrets(own, credentials.signing_secrets)
+    secrets = _secrets(own, credentials.signing_secrets) | ({asking.token} if asking else frozenset())
     return WebhookRequest(rendered.method, url, headers, body, rendered.timeout_ms, secrets)
 
 
@@ -132,8 +137,11 @@ def _secrets(headers: Mapping[str, str], signing_secrets: tuple[str, ...]) -> fr
     return maskable([*values, *keys, *signing_secrets])
 
 
-def _body(timer: Timer, action_id: str, rendered: RenderedWebhook) -> bytes:
-    content: Any = rendered.body if rendered.body is not None else {**_envelope(timer), **ending(timer, action_id)}
+def _body(timer: Timer, action_id: str, rendered: RenderedWebhook, asking: Asking | None) -> bytes:
+    content: Any = rendered.body
+    if content is None:
+        asked = {"acknowledgement": asking.context()} if asking else {}
+        content = {**_envelope(timer), **ending(timer, action_id), **asked}
     return json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode()
 
 

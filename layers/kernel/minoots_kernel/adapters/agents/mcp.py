@@ -27,6 +27,8 @@ OFFERED: Final = "2025-11-25"
 SPOKEN: Final = frozenset({"2024-11-05", "2025-03-26", "2025-06-18", OFFERED})
 DELIVERY_META: Final = "io.minoots/delivery-id"
 """Where a tool finds the delivery id among a request's `_meta`: the same on every attempt."""
+ACKNOWLEDGEMENT_META: Final = "io.minoots/acknowledgement"
+"""Where a tool finds the token and the URL to acknowledge by, whatever its arguments are."""
 
 # JSON-RPC 2.0, 5.1: parse error, invalid request, unknown method, invalid parameters; and MCP's unsupported version.
 _LASTING: Final = frozenset({-32700, -32600, -32601, -32602, -32022})
@@ -89,12 +91,14 @@ class _Session:
         """Call the tool and return its result."""
         delivery = self._delivery
         self._own["idempotency-key"] = delivery.identity
+        if delivery.asking is not None:
+            self._own["minoots-acknowledgement"] = delivery.asking.url
         return self._request(
             2,
             "tools/call",
             name=delivery.binding.tool or delivery.kind,
             arguments=delivery.payload,
-            _meta={DELIVERY_META: delivery.identity},
+            _meta={DELIVERY_META: delivery.identity, **_asked(delivery)},
         )
 
     def end(self) -> None:
@@ -133,6 +137,12 @@ class _Session:
             raise TransientActionError("the MCP server forgot the session", 404, failure="serverError")
         if failure is not None:
             raise failure
+
+
+def _asked(delivery: AgentDelivery) -> dict[str, Any]:
+    if delivery.asking is None:
+        return {}
+    return {ACKNOWLEDGEMENT_META: {"token": delivery.asking.token, "url": delivery.asking.url}}
 
 
 def _messages(answer: Answer) -> Iterator[dict[str, Any]]:
@@ -179,7 +189,8 @@ def _complaint(result: dict[str, Any], delivery: AgentDelivery) -> str:
     content = result.get("content")
     parts = content if isinstance(content, list) else []
     text = next((part["text"] for part in parts if isinstance(part, dict) and isinstance(part.get("text"), str)), "")
-    for value in delivery.binding.headers.values():
+    asked = [delivery.asking.token] if delivery.asking else []
+    for value in [*delivery.binding.headers.values(), *asked]:
         for secret in (value, value.rpartition(" ")[2]):
             if len(secret) >= _SECRET_FROM:
                 text = text.replace(secret, "***")

@@ -12,6 +12,7 @@ because the table never looks into them and a map would cost more bytes and more
 - `putOff`: `{action id: [times, since, reason, whose turn]}` of actions whose next attempt was put off.
 - `timeline`: `[[event, at, version], ...]`, with who asked and why behind if anybody did.
 - `asked`: `[[digest of the key, digest of the request], ...]`, the latest changes under an idempotency key.
+- `acks`: how far actions have come that have to be acknowledged, as `acks` writes it.
 """
 
 from __future__ import annotations
@@ -23,9 +24,11 @@ from operator import attrgetter
 from typing import Any, Final
 
 from minoots_contract.late_policy import LatePolicy
+from minoots_kernel.adapters.dynamodb.acks import acknowledgements_from_json, acknowledgements_to_json
 from minoots_kernel.adapters.dynamodb.compact_json import compact
 from minoots_kernel.adapters.dynamodb.keys import Item, check_shard, tenant_of, timer_key
 from minoots_kernel.adapters.dynamodb.spec_codec import spec_from_json
+from minoots_kernel.domain.asks import Acknowledgement
 from minoots_kernel.domain.put_offs import PutOffs
 from minoots_kernel.domain.timer import (
     NEVER_REDRIVEN,
@@ -150,6 +153,10 @@ def _remembered(marks: tuple[Remembered, ...]) -> Item | None:
     return {"S": compact([[mark.key, mark.request] for mark in marks])} if marks else None
 
 
+def _acknowledgements(known: tuple[Acknowledgement, ...]) -> Item | None:
+    return {"S": compact(acknowledgements_to_json(known))} if known else None
+
+
 # The attributes that a transition may change, with the field that each is made of. What is not here is set once.
 _CHANGING: Final[tuple[tuple[str, Callable[[Timer], Any], Callable[[Any], Item | None]], ...]] = tuple(
     (attribute, attrgetter(field) if isinstance(field, str) else field, encode)
@@ -178,6 +185,7 @@ _CHANGING: Final[tuple[tuple[str, Callable[[Timer], Any], Callable[[Any], Item |
         ("lap", "lap", _count),
         ("asked", "remembered", _remembered),
         ("outcome", "decided", _text),
+        ("acks", "acknowledgements", _acknowledgements),
     )
 )
 
@@ -261,6 +269,7 @@ def timer_from_item(item: Item, payload: str | None = None) -> Timer:
         timeline=tuple(Moment(*row) for row in json.loads(item["timeline"]["S"])),
         remembered=tuple(Remembered(*row) for row in json.loads(item["asked"]["S"])) if "asked" in item else (),
         decided=item["outcome"]["S"] if "outcome" in item else None,
+        acknowledgements=acknowledgements_from_json(json.loads(item["acks"]["S"])) if "acks" in item else (),
     )
 
 

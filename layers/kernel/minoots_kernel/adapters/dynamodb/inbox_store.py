@@ -109,7 +109,7 @@ class DynamoInboxStore:
         except ConditionFailedError:
             return None  # somebody else's; or ours, its answer lost: then it comes back as any other lease does
         message = _from_item(item, tenant_id, agent)
-        receipt = Receipt(message.fired_at_ms, message.id, version + 1)
+        receipt = Receipt(message.fired_at_ms, message.id, version + 1, message.acknowledgement is not None)
         return LeasedMessage(message, receipt.to_text(), received, until_ms)
 
 
@@ -122,7 +122,9 @@ def _key(tenant_id: str, agent: str, fired_at_ms: int, message_id: str) -> Item:
 
 
 def _to_item(message: InboxMessage) -> Item:
+    asks = {"ack": {"S": compact(message.acknowledgement)}} if message.acknowledgement else {}
     return {
+        **asks,
         **_key(message.tenant_id, message.agent, message.fired_at_ms, message.id),
         "kind": {"S": "inboxMessage"},
         "timerId": {"S": message.timer_id},
@@ -148,4 +150,5 @@ def _from_item(item: Item, tenant_id: str, agent: str) -> InboxMessage:
         fired_at_ms=int(fired_at),
         payload=json.loads(item["payload"]["S"]),
         forgotten_at_ms=int(item["expiresAt"]["N"]) * 1000,
+        acknowledgement=json.loads(item["ack"]["S"]) if "ack" in item else None,
     )

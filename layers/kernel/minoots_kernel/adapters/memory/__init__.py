@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from minoots_kernel.adapters.memory.acknowledgement_workflow import MemoryAcknowledgementWorkflow
 from minoots_kernel.adapters.memory.bus import MemoryEventBus
 from minoots_kernel.adapters.memory.circuit_store import MemoryCircuitStore
 from minoots_kernel.adapters.memory.clock import VirtualClock
@@ -22,6 +23,7 @@ from minoots_kernel.adapters.memory.targets import MemoryTargets
 from minoots_kernel.adapters.memory.timer_store import MemoryTimerStore
 
 __all__ = [
+    "MemoryAcknowledgementWorkflow",
     "MemoryActionQueue",
     "MemoryCircuitStore",
     "MemoryCommandTemplateStore",

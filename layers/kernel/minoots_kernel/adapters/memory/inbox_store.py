@@ -47,7 +47,8 @@ class MemoryInboxStore:
                 if len(taken) == limit or entry.visible_at_ms > now_ms or not kept:
                     continue
                 entry.lease, entry.received, entry.visible_at_ms = entry.lease + 1, entry.received + 1, until_ms
-                receipt = Receipt(fired_at_ms, message_id, entry.lease).to_text()
+                asks = entry.message.acknowledgement is not None
+                receipt = Receipt(fired_at_ms, message_id, entry.lease, asks).to_text()
                 taken.append(LeasedMessage(entry.message, receipt, entry.received, until_ms))
         return taken
 

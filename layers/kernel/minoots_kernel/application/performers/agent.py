@@ -14,6 +14,7 @@ from minoots_kernel.application.circuit_ports import NO_SHIELD, Shield
 from minoots_kernel.application.ports import Performed
 from minoots_kernel.domain.action_context import action_context, filled_in
 from minoots_kernel.domain.agents import agent_delivery, receiver_of
+from minoots_kernel.domain.chains import Asking
 from minoots_kernel.domain.circuits import Call, receiver_of_url
 from minoots_kernel.domain.errors import PermanentActionError
 from minoots_kernel.domain.putting_off import turn_of
@@ -36,18 +37,20 @@ class AgentPerformer:
     templates: CommandTemplateStore
     shield: Shield = NO_SHIELD
 
-    def perform(self, timer: Timer, action: Action, attempt: int, now_ms: int) -> Performed:
+    def perform(
+        self, timer: Timer, action: Action, attempt: int, now_ms: int, asking: Asking | None = None
+    ) -> Performed:
         """Make one attempt; see the port."""
         try:
             given, said = self._said(timer, action, attempt)
         except ValidationError as error:
             # Stored under older, laxer rules: it will not become valid by trying again.
             raise PermanentActionError("the action's parameters are no longer valid") from error
-        binding = receiver_of(timer, given)
+        binding = asking.step.binding if asking else receiver_of(timer, given)
         receiver = self.receivers.get(binding.adapter) if binding else None
         if binding is None or receiver is None:
             raise PermanentActionError("the action has no agent that could be reached")
-        delivery = agent_delivery(timer, action, attempt, now_ms, binding=binding, said=said)
+        delivery = agent_delivery(timer, action, attempt, now_ms, binding=binding, said=said, asking=asking)
         if not binding.target.startswith(("http://", "https://")):
             return receiver.deliver(delivery)
         call = Call(timer.tenant_id, receiver_of_url(binding.target), turn=turn_of(timer, action.id))

@@ -16,6 +16,7 @@ from minoots_contract.webhooks import RenderedWebhook, WebhookParameters
 from minoots_kernel.application.change_destination import change_destination
 from minoots_kernel.application.circuit_ports import NO_SHIELD, Shield
 from minoots_kernel.application.ports import Clock, DestinationStore, Performed, SecretBox, WebhookSender
+from minoots_kernel.domain.chains import Asking
 from minoots_kernel.domain.circuits import NO_LIMITS, Call, receiver_of_destination, receiver_of_url
 from minoots_kernel.domain.destinations import Destination, disabled, gone_url, name_of_url
 from minoots_kernel.domain.errors import (
@@ -52,7 +53,9 @@ class WebhookPerformer:
     clock: Clock
     shield: Shield = NO_SHIELD
 
-    def perform(self, timer: Timer, action: Action, attempt: int, now_ms: int) -> Performed:
+    def perform(
+        self, timer: Timer, action: Action, attempt: int, now_ms: int, asking: Asking | None = None
+    ) -> Performed:
         """Make one attempt; see the port.
 
         Raises:
@@ -62,10 +65,10 @@ class WebhookPerformer:
             DependencyUnavailableError: If a store or the secret box does not answer; nothing was sent.
         """
         parameters = _parameters(action)
-        rendered = _rendered(timer, action.id, parameters)
+        rendered = _rendered(timer, action.id, parameters, asking)
         destination = self._destination(timer.tenant_id, parameters, rendered)
         credentials = self._credentials(destination, now_ms) if destination else NO_CREDENTIALS
-        request = webhook_request(timer, action.id, rendered, now_ms, credentials)
+        request = webhook_request(timer, action.id, rendered, now_ms, credentials, asking)
         try:
             with self.shield.admitted(_call(timer, action, parameters, request, destination)):
                 return self.sender.send(request)
@@ -157,8 +160,8 @@ def _parameters(action: Action) -> WebhookParameters:
         raise PermanentActionError("the action's parameters are no longer valid") from error
 
 
-def _rendered(timer: Timer, action_id: str, parameters: WebhookParameters) -> RenderedWebhook:
+def _rendered(timer: Timer, action_id: str, parameters: WebhookParameters, asking: Asking | None) -> RenderedWebhook:
     try:
-        return render_webhook(timer, action_id, parameters)
+        return render_webhook(timer, action_id, parameters, asking)
     except UnrenderableError as error:
         raise PermanentActionError(f"parameters.{error.field}: {error}") from error

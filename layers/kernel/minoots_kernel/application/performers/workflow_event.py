@@ -9,6 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from minoots_contract.actions import Action
 from minoots_kernel.application.ports import Performed, TargetSender
+from minoots_kernel.domain.chains import Asking
 from minoots_kernel.domain.errors import PermanentActionError
 from minoots_kernel.domain.targets import AllowedTargets, target_message
 from minoots_kernel.domain.timer import Timer
@@ -23,7 +24,9 @@ class WorkflowEventPerformer:
     targets: TargetSender
     allowed: AllowedTargets
 
-    def perform(self, timer: Timer, action: Action, attempt: int, now_ms: int) -> Performed:
+    def perform(
+        self, timer: Timer, action: Action, attempt: int, now_ms: int, asking: Asking | None = None
+    ) -> Performed:
         """Make one attempt; see the port."""
         try:
             target = action.workflow_event()

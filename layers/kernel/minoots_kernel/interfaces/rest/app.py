@@ -23,7 +23,7 @@ from minoots_kernel.interfaces.rest.problems import (
     problem_response,
 )
 from minoots_kernel.interfaces.rest.resolver import ConcurrentHttpResolver
-from minoots_kernel.interfaces.rest.routes import PUBLIC_PATHS, add_routes
+from minoots_kernel.interfaces.rest.routes import add_routes, needs_no_key
 from minoots_kernel.interfaces.rest.use_cases import UseCases
 
 __all__ = ["ControlPlane", "make_resolver"]
@@ -90,7 +90,7 @@ class ControlPlane:
         # The HTTP API lower-cases the names of headers; `sam local start-api` leaves them as they came.
         headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
         method, path = str(http["method"]).upper(), str(event.get("rawPath", "/"))
-        principal = None if path in PUBLIC_PATHS else self._authenticate(*_credentials(headers))
+        principal = None if needs_no_key(path) else self._authenticate(*_credentials(headers))
         route = self._route(method, path)
         ip = http.get("sourceIp")
         if principal is not None:

@@ -21,6 +21,7 @@ _TITLES: Final = {
     404: "There is no such thing here",
     412: "The timer has changed since it was read",
     409: "Its state does not allow that",
+    410: "The answer comes too late",
     413: "The body is too large",
     415: "The body must be application/json",
     422: "The request is well-formed and cannot be done",

@@ -28,6 +28,7 @@ STATUS: Final[dict[ErrorCode, int]] = {
     ErrorCode.ALREADY_EXISTS: 409,
     ErrorCode.STATE_CONFLICT: 409,
     ErrorCode.LEASE_LOST: 409,
+    ErrorCode.TOKEN_EXPIRED: 410,
     ErrorCode.VERSION_MISMATCH: 412,
     ErrorCode.BODY_TOO_LARGE: 413,
     ErrorCode.UNSUPPORTED_MEDIA_TYPE: 415,

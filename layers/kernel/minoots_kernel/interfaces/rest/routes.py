@@ -16,6 +16,7 @@ from minoots_contract.timers import (
 )
 from minoots_kernel.domain.timer import Status
 from minoots_kernel.domain.views import timer_reply
+from minoots_kernel.interfaces.rest.acknowledgement_routes import add_acknowledgements
 from minoots_kernel.interfaces.rest.agent_routes import add_command_templates, add_inbox
 from minoots_kernel.interfaces.rest.answers import (
     Cursor,
@@ -37,10 +38,13 @@ from minoots_kernel.interfaces.rest.resolver import ConcurrentHttpResolver
 from minoots_kernel.interfaces.rest.settings import add_settings
 from minoots_kernel.interfaces.rest.use_cases import UseCases
 
-__all__ = ["PUBLIC_PATHS", "add_routes"]
+__all__ = ["PUBLIC_PATHS", "add_routes", "needs_no_key"]
 
 PUBLIC_PATHS = frozenset({"/healthz"})
 """Paths that need no key."""
+
+CAPABILITIES = "/acknowledgements/"
+"""Under here the path itself has what lets the caller in."""
 
 CreateBody = Annotated[CreateTimerRequest, in_wire_names(CreateTimerRequest), Body()]
 
@@ -58,6 +62,12 @@ def add_routes(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
     add_whoami(app)
     add_keys(app, use_cases)
     add_policies(app, use_cases)
+    add_acknowledgements(app, use_cases)
+
+
+def needs_no_key(path: str) -> bool:
+    """Tell whether a path is open to whoever calls it."""
+    return path in PUBLIC_PATHS or path.startswith(CAPABILITIES)
 
 
 def _add_health(app: ConcurrentHttpResolver) -> None:

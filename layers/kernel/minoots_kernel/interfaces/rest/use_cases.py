@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from minoots_kernel.application.acknowledge_action import AcknowledgeAction
 from minoots_kernel.application.change_of_mind import ChangeOfMind
 from minoots_kernel.application.create_timer import CreateTimer
 from minoots_kernel.application.destinations import DestinationUseCases
@@ -40,3 +41,4 @@ class UseCases:
     keys: KeepKeys
     policies: KeepPolicies
     settings: KeepSettings
+    acknowledge_action: AcknowledgeAction

@@ -1,0 +1,1 @@
+"""Lambda function: runs the actions of fired timers."""
