@@ -56,8 +56,8 @@ def redrive_round(stack: StackProcess, hook: Receiver, count: int) -> Round:
         policy = {"maxAttempts": 3, "backoffInitialMs": 100}
         body = webhook_timer(f"{hook.url}/mended", duration="1s", retryPolicy=policy)
         with ThreadPoolExecutor(CREATORS) as pool:
-            for created in pool.map(lambda _: http.post("/timers", json=body), range(count)):
-                created.raise_for_status()
+            created = list(pool.map(lambda _: http.post("/timers", json=body).raise_for_status(), range(count)))
+        ours = {answer.json()["id"] for answer in created}
         host = hook.url.removeprefix("http://")
         _until(lambda: sum(1 for _ in sdk.dead_letters.list(page_size=200, host=host)) >= count)
         refused = [arrival.delivery for arrival in hook.arrivals]
@@ -67,7 +67,7 @@ def redrive_round(stack: StackProcess, hook: Receiver, count: int) -> Round:
         called_s = time.monotonic() - began_s
         arrivals = hook.wait_for(len(refused) + count, PATIENCE_S)
         all_there_s = time.monotonic() - began_s
-        _until(lambda: {timer.status for timer in sdk.timers.list(page_size=200)} == {"settled"})
+        _until(lambda: _statuses(sdk, ours) == {"settled"})
         return Round(
             letters=count,
             redriven=worked.done,
@@ -76,9 +76,13 @@ def redrive_round(stack: StackProcess, hook: Receiver, count: int) -> Round:
             all_there_s=all_there_s,
             deliveries=[arrival.delivery for arrival in arrivals[len(refused) :]],
             refused=refused,
-            left=sum(1 for _ in sdk.dead_letters.list(page_size=200)),
-            statuses={timer.status for timer in sdk.timers.list(page_size=200)},
+            left=sum(1 for _ in sdk.dead_letters.list(page_size=200, host=host)),
+            statuses=_statuses(sdk, ours),
         )
+
+
+def _statuses(sdk: Client, ours: set[str]) -> set[str]:
+    return {str(timer.status) for timer in sdk.timers.list(page_size=200) if timer.id in ours}
 
 
 def _until(holds: Callable[[], bool]) -> None:
