@@ -16,8 +16,9 @@ TEXT = f"""## What a timer costs on AWS
 Each kind alone, so that nothing is shared in a batch: under load ten messages or events travel in one call. Write
 units are computed from the items as their stream records show them: one per kilobyte, begun, of the larger of the old
 and the new item; for an index entry one to insert or delete it, two to change its key, none to leave it; a failed
-condition one. Strongly consistent reads cost one unit per four kilobytes. The read of the API key, which is cached for
-a minute, is left out.
+condition one. Strongly consistent reads cost one unit per four kilobytes. The reads of the API key and
+of the tenant's policies, which are cached for a minute, are left out. With `Audit=all` each change that a caller asks
+for costs one write unit more; by default none does.
 
 Dollars are per million timers for these services only, us-east-1, {SQS_REQUESTS} requests for each message (sent,
 received, deleted) and one for each event on the bus: the last column is what is left with `BusEvents=none`. The HTTP

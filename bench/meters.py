@@ -192,17 +192,20 @@ class Recorder:
         params = getattr(self._here, "params", {})
         if parsed.get("Error", {}).get("Code") == FAILED_CONDITION:
             self._mine.failed_conditions[self.stage] += 1
-        if model.name == "GetItem" and not _is_key(params):
+        if model.name in {"GetItem", "Query"} and _is_remembered(params):
+            self._mine.calls[self.stage, model.name] -= 1  # for a minute: not a timer's cost
+        elif model.name == "GetItem":
             consistent = bool(params.get("ConsistentRead"))
             self._mine.reads[self.stage] += read_units(parsed.get("Item"), consistent=consistent)
-        elif model.name == "GetItem":
-            self._mine.calls[self.stage, "GetItem"] -= 1  # cached for a minute: not a timer's cost
 
 
-def _is_key(params: dict[str, Any]) -> bool:
-    """Whether a read is that of an API key. A client hands the parameters on as text once they are serialised."""
-    key = params.get("Key", {}).get("pk", {}).get("S", "")
-    return str(key).startswith("K#")
+def _is_remembered(params: dict[str, Any]) -> bool:
+    """Whether a read is that of an API key or a tenant's policies.
+
+    A client hands the parameters on as text once they are serialised.
+    """
+    pk = params.get("Key", {}).get("pk") or params.get("ExpressionAttributeValues", {}).get(":pk") or {}
+    return str(pk.get("S", "")).startswith(("K#", "L#"))
 
 
 def _thread_cpu_s() -> dict[int, float]:

@@ -13,6 +13,7 @@ import pytest
 from moto import mock_aws
 
 from minoots_kernel.adapters import aws
+from minoots_kernel.adapters.dynamodb.audit_store import DynamoAuditStore
 from minoots_kernel.adapters.dynamodb.circuit_store import DynamoCircuitStore
 from minoots_kernel.adapters.dynamodb.command_template_store import DynamoCommandTemplateStore
 from minoots_kernel.adapters.dynamodb.dead_letter_store import DynamoDeadLetterStore
@@ -24,6 +25,7 @@ from minoots_kernel.adapters.dynamodb.policy_store import DynamoPolicyStore
 from minoots_kernel.adapters.dynamodb.settings_store import DynamoSettingsStore
 from minoots_kernel.adapters.dynamodb.timer_store import DynamoTimerStore
 from minoots_kernel.adapters.memory import (
+    MemoryAuditStore,
     MemoryCircuitStore,
     MemoryCommandTemplateStore,
     MemoryDeadLetterStore,
@@ -37,6 +39,7 @@ from minoots_kernel.adapters.memory import (
     VirtualClock,
 )
 from minoots_kernel.application.agent_ports import CommandTemplateStore, InboxStore
+from minoots_kernel.application.audit_ports import AuditStore
 from minoots_kernel.application.circuit_ports import CircuitStore
 from minoots_kernel.application.identity_ports import KeyStore
 from minoots_kernel.application.policy_ports import PolicyStore
@@ -51,6 +54,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
 RETENTION_DAYS = 30
+AUDIT_DAYS = 400
 
 
 @dataclass
@@ -91,6 +95,7 @@ class Stores:
     templates: CommandTemplateStore
     policies: PolicyStore
     settings: SettingsStore
+    audit: AuditStore
     clock: VirtualClock
     table: Table | None
     new_tenant: Callable[[], str]
@@ -165,6 +170,7 @@ def _memory() -> Stores:
         templates=MemoryCommandTemplateStore(),
         policies=MemoryPolicyStore(),
         settings=MemorySettingsStore(),
+        audit=MemoryAuditStore(),
         clock=VirtualClock(NOW_MS),
         table=None,
         new_tenant=new_tenant,
@@ -184,6 +190,7 @@ def _dynamo(table: Table) -> Stores:
         templates=DynamoCommandTemplateStore(table.client, table.name),
         policies=DynamoPolicyStore(table.client, table.name),
         settings=DynamoSettingsStore(table.client, table.name),
+        audit=DynamoAuditStore(table.client, table.name, kept_days=AUDIT_DAYS),
         clock=clock,
         table=table,
         new_tenant=new_tenant,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from math import ceil
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 from minoots_kernel.adapters.dynamodb.keys import timer_key
 from minoots_kernel.application.ports import TimerKey
+from minoots_kernel.domain.audit import entry_of_change
 from minoots_kernel.domain.circuits import Circuit, Pace, opened
 from minoots_kernel.domain.commands import (
     Arm,
@@ -29,8 +31,9 @@ from minoots_kernel.domain.commands import (
     Snooze,
 )
 from minoots_kernel.domain.dead_letters import LetterState, dead_letter
+from minoots_kernel.domain.events import TimerChange
 from minoots_kernel.domain.guards import Guard, remembered
-from minoots_kernel.domain.timer import Timer
+from minoots_kernel.domain.timer import Timer, Via
 from minoots_kernel.domain.transitions import apply
 from tests.contract.conftest import Stores, Table
 from tests.contract.timers import NOW_MS, a_timer, common_timer, ended, fired
@@ -189,6 +192,35 @@ def test_the_common_timer_is_below_a_kilobyte_all_its_life(meter: Meter) -> None
 
     assert max(sizes) < 1024
     assert sizes == sorted(sizes)
+
+
+def asked_for(timer: Timer) -> Timer:
+    """As the audit has it that wants everything: with the longest address, and ids as long as they are on AWS."""
+    longest = "2001:0db8:85a3:0000:0000:8a2e:0370:7334"
+    return replace(timer, via=Via("createTimer", timer.requested_by, "abcdefghijklmnop", longest, "JKJaXmPLvHcESHA="))
+
+
+@pytest.mark.parametrize(("steps", "expected"), LIVES.values(), ids=LIVES.keys())
+def test_carrying_who_asked_costs_a_timer_nothing(
+    meter: Meter, steps: list[Callable[[Timer], Timer]], expected: list[int]
+) -> None:
+    first, *others = steps
+    costs, sizes = meter.live(asked_for(common_timer()), lambda timer: asked_for(first(timer)), *others)
+    _, without = meter.live(common_timer(), *steps)
+
+    assert costs == expected
+    assert max(sizes) < 1_024
+    assert sizes[2:] == without[2:], "the kernel's own writes carry it no further"
+
+
+def test_an_entry_of_the_audit_costs_one_unit(meter: Meter, dynamo: Stores) -> None:
+    timer = asked_for(common_timer())
+    entry = entry_of_change(TimerChange(None, timer))
+    assert entry is not None
+    dynamo.audit.add([entry])
+
+    assert meter.table.name == "timers" or meter.counted == [1]
+    assert size(meter.table.item("A#")) < 1_024
 
 
 def test_a_large_payload_is_paid_for_once(meter: Meter) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -68,13 +69,20 @@ class Cloud:
         return next(item["status"]["S"] for item in self.items("T#") if item["sk"]["S"] == timer_id)
 
 
-@pytest.fixture
-def cloud() -> Iterator[Cloud]:
+@contextmanager
+def deployed(**parameters: str) -> Iterator[Cloud]:
+    """Make the template's resources, with other values for some of its parameters."""
     with Account(AwsGate()).open() as account:
-        template = read_template(ROOT / "template.yaml", {"AllowedPrivateHosts": "127.0.0.0/8"})
+        template = read_template(ROOT / "template.yaml", {"AllowedPrivateHosts": "127.0.0.0/8"} | parameters)
         account.create(template)
         made = Cloud(account, template)
         seed_api_keys(made.function("ControlPlaneFunction").env, [{"key": "mnt_example", "userId": "demo"}])
+        yield made
+
+
+@pytest.fixture
+def cloud() -> Iterator[Cloud]:
+    with deployed() as made:
         yield made
 
 

@@ -9,7 +9,7 @@ import pytest
 import time_machine
 
 from minoots_kernel.domain.due_times import CHECK_AFTER_MS
-from tests.integration.conftest import Cloud, event, images
+from tests.integration.conftest import Cloud, deployed, event, images
 from tests.support.receiver import receiver
 
 pytestmark = pytest.mark.integration
@@ -167,6 +167,29 @@ def test_the_fabric_publishes_cloud_events(cloud: Cloud, case: str, types: list[
     for detail in details:
         assert detail["specversion"] == "1.0"
         assert detail["dedupekey"].startswith(f"timer:demo:{detail['subject']}:{detail['stateversion']}")
+
+
+def test_with_audit_all_the_fabric_writes_who_asked_and_publishes_nothing_if_it_is_not_to() -> None:
+    with deployed(Audit="all", BusEvents="none") as cloud:
+        api = cloud.function("ControlPlaneFunction")
+        created = api.invoke(event("control_plane", "create"))
+        (item,) = cloud.items("T#")
+        record = {**event("event_fabric", "created")["Records"][0]}
+        record["dynamodb"] = {**record["dynamodb"], "NewImage": item}
+        for _ in range(2):
+            assert cloud.invoke("EventFabricFunction", {"Records": [record]}) == {"batchItemFailures": []}
+        listed = api.invoke({**event("control_plane", "list"), "rawPath": "/audit", "queryStringParameters": {}})
+
+    (entry,) = json.loads(listed["body"])["entries"]
+    assert entry["resource"] == {"type": "Timer", "id": json.loads(created["body"])["id"]}
+    assert (entry["action"], entry["caller"]["subject"], entry["stateVersion"]) == ("createTimer", "demo", 1)
+    assert cloud.published == []
+
+
+def test_by_default_timers_do_not_carry_who_asked(cloud: Cloud) -> None:
+    cloud.function("ControlPlaneFunction").invoke(event("control_plane", "create"))
+    (item,) = cloud.items("T#")
+    assert "via" not in item
 
 
 @pytest.mark.parametrize("sweep_after_s", [CHECK_AFTER_MS // 1000, CHECK_AFTER_MS // 1000 + 60])

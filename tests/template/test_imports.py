@@ -27,6 +27,7 @@ NEEDED_BY = {
 }
 NEEDED_BY_NOBODY = {
     "aws_xray_sdk",
+    "cedarpy",
     "email_validator",
     "joserfc",
     "minoots_kernel.adapters.oidc",

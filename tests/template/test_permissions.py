@@ -22,7 +22,7 @@ MAY_ON_THE_TABLE = {
     "KernelFireFunction": {"GetItem", "UpdateItem", "PutItem"},
     "KernelSweepFunction": {"GetItem", "BatchGetItem", "UpdateItem", "PutItem", "Query"},
     "OrchestratorFunction": {"GetItem", "BatchGetItem", "UpdateItem", "PutItem"},
-    "EventFabricFunction": {"PutItem"},
+    "EventFabricFunction": {"PutItem", "BatchWriteItem"},
     "AcknowledgementFunction": {"GetItem", "UpdateItem", "PutItem"},
 }
 

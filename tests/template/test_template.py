@@ -89,7 +89,7 @@ def test_every_queue_is_either_consumed_or_a_dead_letter_queue(resources: Resour
 
 
 def test_without_bus_events_nothing_of_the_fabric_is_left(resources: Resources) -> None:
-    conditional = {name for name, one in resources.items() if one.get("Condition") == "PublishesEvents"}
+    conditional = {name for name, one in resources.items() if one.get("Condition") == "RunsEventFabric"}
     assert conditional == {name for name in resources if name.startswith(("EventFabric", "FabricFailure"))}
 
 

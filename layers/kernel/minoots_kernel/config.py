@@ -65,6 +65,8 @@ class Settings(BaseModel):
     policy_log_percent: int = Field(default=1, ge=0, le=100)
     public_url: str = ""
     acknowledgement_machine: str = ""
+    audit: Literal["all", "refusals", "none"] = "refusals"
+    audit_days: int = Field(default=400, ge=1, le=3650)
 
     @classmethod
     def from_env(cls, env: Mapping[str, str], *needed: str) -> Settings:

@@ -1,4 +1,4 @@
-"""Rich drawings of versions of policies."""
+"""Rich drawings of versions of policies and of the audit."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from rich.table import Table
 from rich.text import Text
 
 from minoots.cli.words import due, printable
+from minoots_contract.instants import format_instant
 
 if TYPE_CHECKING:
+    from minoots_contract.audit import AuditEntryReply
     from minoots_contract.policies import PolicyVersionReply
 
-__all__ = ["version_table"]
+__all__ = ["audit_table", "version_table"]
 
 
 def version_table(versions: Sequence[PolicyVersionReply], *, now_ms: int) -> RenderableType:
@@ -26,6 +28,22 @@ def version_table(versions: Sequence[PolicyVersionReply], *, now_ms: int) -> Ren
     for one in versions:
         since = "" if one.created_at is None else due(one.created_at, now_ms)
         table.add_row(str(one.version), since, printable(one.created_by or ""), "own" if one.own else "roles decide")
+    return table
+
+
+def audit_table(entries: Sequence[AuditEntryReply]) -> RenderableType:
+    """Draw entries of the audit, or say that there are none."""
+    if not entries:
+        return Text("Nothing in the audit.")
+    table = listing("WHEN", "WHO", "FROM", "ACTION", "RESOURCE", "OUTCOME")
+    for one in entries:
+        times = "" if one.count is None else f" ({one.count} times)"
+        why = f": {one.reason}" if one.reason else ""
+        style = "green" if one.outcome == "allowed" else "red"
+        about = f"{one.resource.type} {one.resource.id or ''}".rstrip()
+        outcome = Text(printable(f"{one.outcome}{times}{why}"), style=style)
+        who = Text(printable(one.caller.subject))
+        table.add_row(format_instant(one.at), who, one.ip or "", one.action, Text(printable(about)), outcome)
     return table
 
 

@@ -9,6 +9,7 @@ import typer
 
 from minoots import __version__
 from minoots.cli.acknowledge import acknowledge
+from minoots.cli.audit import audit
 from minoots.cli.dead_letters import dead_letters
 from minoots.cli.destinations import destinations
 from minoots.cli.failures import ReportingGroup
@@ -37,6 +38,7 @@ app.add_typer(destinations)
 app.add_typer(keys)
 app.add_typer(policies)
 app.add_typer(settings)
+app.add_typer(audit)
 app.command()(whoami)
 app.command()(acknowledge)
 app.command(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from minoots.client.acknowledgements import acknowledge
 from minoots.client.actions import agent_prompt, command, webhook, workflow_event
 from minoots.client.api import Client
+from minoots.client.audit import Audit
 from minoots.client.command_templates import CommandTemplates
 from minoots.client.dead_letters import DeadLetters
 from minoots.client.destinations import KEEP, Destinations
@@ -35,6 +36,7 @@ __all__ = [
     "APIConnectionError",
     "APIStatusError",
     "APITimeoutError",
+    "Audit",
     "AuthenticationError",
     "BadRequestError",
     "Client",

@@ -9,6 +9,7 @@ import httpx
 from pydantic import JsonValue
 
 from minoots.client.acknowledgements import acknowledged_over
+from minoots.client.audit import Audit
 from minoots.client.command_templates import CommandTemplates
 from minoots.client.dead_letters import DeadLetters
 from minoots.client.destinations import Destinations
@@ -38,6 +39,7 @@ class Client:
         keys: The tenant's API keys.
         policies: What callers may do, beyond what roles say.
         settings: What the tenant settles for all its timers.
+        audit: Who did what in the tenant.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class Client:
         self.keys = Keys(self._session)
         self.policies = Policies(self._session)
         self.settings = TenantSettings(self._session)
+        self.audit = Audit(self._session)
 
     def inbox(self, agent: str) -> Inbox:
         """Return the inbox of an agent; nothing is sent yet."""

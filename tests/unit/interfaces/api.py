@@ -9,11 +9,12 @@ from typing import Any
 from urllib.parse import urlencode
 
 from minoots_kernel.adapters.cedar import CedarEngine
-from minoots_kernel.adapters.memory import MemoryKeyStore, MemoryPolicyStore, MemoryTimerStore
+from minoots_kernel.adapters.memory import MemoryAuditStore, MemoryKeyStore, MemoryPolicyStore, MemoryTimerStore
 from minoots_kernel.application.authenticate import Authenticate
 from minoots_kernel.application.authorise import Authorise
 from minoots_kernel.application.destinations import DestinationUseCases
 from minoots_kernel.application.identity_ports import TokenVerifier
+from minoots_kernel.application.keep_audit import NoteRefusals, ReadAudit
 from minoots_kernel.application.keep_command_templates import KeepCommandTemplates
 from minoots_kernel.application.keep_keys import KeepKeys
 from minoots_kernel.application.keep_policies import KeepPolicies
@@ -86,6 +87,7 @@ class Api(World):
         for key, tenant in ((KEY, "demo"), (OTHER_KEY, "other")):
             self.keys.put(key_from_file(key, tenant))
         self.policies, engine = MemoryPolicyStore(), CedarEngine()
+        self.audit = MemoryAuditStore()
         self.known = KnownPolicies(self.policies, engine, self.clock, CACHE_MS)
         drawn = count(1)
 
@@ -109,9 +111,12 @@ class Api(World):
             KeepPolicies(self.policies, engine, self.known, self.clock),
             self.settings,
             self.acknowledge,
+            ReadAudit(self.audit),
         )
         authenticate = Authenticate(self.keys, self.clock, CACHE_MS, tokens)
-        self.control_plane = ControlPlane(authenticate, Authorise(self.known, self.clock), self.use_cases)
+        authorise = Authorise(self.known, self.clock, audit=self.audit, timers_tell=True)
+        noted = NoteRefusals(self.audit, self.clock)
+        self.control_plane = ControlPlane(authenticate, authorise, self.use_cases, self.metrics, noted)
 
     def call(self, method: str, path: str, *, key: str | None = KEY, **request: Any) -> Answer:
         headers = ({"x-api-key": key} if key is not None else {}) | (request.pop("headers", None) or {})

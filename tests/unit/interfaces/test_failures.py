@@ -76,7 +76,7 @@ def test_a_create_whose_write_fails_is_no_success() -> None:
     api = Api()
     down = crashing(api.store, "create", error=DependencyUnavailableError("The store is slow."))
     broken = replace(api.use_cases, create_timer=replace(api.create, store=down))
-    reply = ControlPlane(api.control_plane._authenticate, api.control_plane._authorise, broken)(
+    reply = ControlPlane(api.control_plane._authenticate, api.control_plane._authorise, broken, api.metrics)(
         event("POST", "/timers", body={"requestedBy": "c", "duration": 1}, headers={"x-api-key": "mnt_example"}), None
     )
     assert reply["statusCode"] == 503

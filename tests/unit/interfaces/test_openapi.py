@@ -76,6 +76,7 @@ def test_every_route_of_the_contract_is_described_and_no_other(described: dict[s
         "GET /policies/versions",
         "GET /policies/versions/{version}",
         "POST /acknowledgements/{token}",
+        "GET /audit",
     }
 
 

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from minoots.cli.app import app
 from minoots.cli.invocation import Seams
 from tests.unit.sdk.fakes import HandClock, dead_letter, destination, timer
+from tests.unit.sdk.test_audit import an_entry
 from tests.unit.sdk.test_keys import ID, ME, a_key, a_made_key
 from tests.unit.sdk.test_policies import SAID, in_force, version
 from tests.unit.sdk.test_settings import SETTLED
@@ -28,6 +29,7 @@ ANSWERS = {
     "/destinations": {"destinations": [destination()]},
     "/whoami": ME,
     "/settings": SETTLED,
+    "/audit": {"entries": [an_entry()]},
     "/policies": in_force(),
     "/policies:test": SAID,
     "/policies/versions": {"versions": [version()]},

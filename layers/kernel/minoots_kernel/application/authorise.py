@@ -9,6 +9,8 @@ from typing import Final, TypeVar
 from zlib import crc32
 
 from minoots_contract.identity import RoleName
+from minoots_kernel.application.audit_ports import AuditStore
+from minoots_kernel.application.keep_audit import recorded
 from minoots_kernel.application.known_policies import KnownPolicies
 from minoots_kernel.application.policy_ports import Rules
 from minoots_kernel.application.ports import Clock
@@ -17,12 +19,16 @@ from minoots_kernel.domain.errors import ForbiddenError, PolicyRefusedError
 from minoots_kernel.domain.policies import Decision, Question
 from minoots_kernel.domain.tenancy import Principal
 from minoots_kernel.domain.things import thing_of
+from minoots_kernel.domain.timer import Via
 
 __all__ = ["Authorise", "Errand"]
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+MAX_KEY_ID: Final = 16
+"""Of a key's id; those of keys from key files are digests of 64 digits, each of which a timer would carry about."""
 
 KNOWING_ROLE: Final[RoleName] = "tenant.admin"
 """Who is told which policies refused a call; others get the number of the decision to ask about."""
@@ -39,6 +45,9 @@ class Errand:
         each: The action by which each of many things is decided upon.
         request_id: Which request it is.
         ip: Where it came from.
+        user_agent: What the caller says it is.
+        named: The id or name in the request's path, if there is one.
+        recorded: Whether the audit is to have it before it is done.
     """
 
     action: str
@@ -47,6 +56,19 @@ class Errand:
     each: str | None = None
     request_id: str = ""
     ip: str | None = None
+    user_agent: str | None = None
+    named: str = ""
+    recorded: bool = False
+
+    @property
+    def thing(self) -> Thing:
+        """What it is about, as far as the request alone tells."""
+        return Thing(self.about or "Tenant", self.named)
+
+    def via(self, principal: Principal) -> Via:
+        """Return what the audit is to know of it."""
+        key_id = None if principal.key_id is None else principal.key_id[:MAX_KEY_ID]
+        return Via(self.action, principal.subject, key_id, self.ip, self.request_id, principal.issuer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +79,15 @@ class Authorise:
         policies: The tenants' own.
         clock: What time it is.
         log_percent: Of how many requests in a hundred good decisions are logged. Refusals all are.
+        audit: Where changes of what is no timer are written before they are made; nowhere without it.
+        timers_tell: Whether timers carry who asked for a write, for the audit to be told by the stream.
     """
 
     policies: KnownPolicies
     clock: Clock
     log_percent: int = 1
+    audit: AuditStore | None = None
+    timers_tell: bool = False
 
     def __call__(self, principal: Principal, errand: Errand) -> Principal:
         """Return the caller with what it may do in this call.
@@ -70,6 +96,15 @@ class Authorise:
             ForbiddenError: If it may not do that, and that can be said before anything is read.
             DependencyUnavailableError: If it cannot be found out whether its tenant has policies of its own.
         """
+        principal = self._admitted(principal, errand)
+        via = errand.via(principal)
+        if errand.recorded and self.audit is not None:
+            agent = errand.user_agent
+            authority = recorded(principal, self.audit, self.clock, via, unknown=errand.thing, user_agent=agent)
+            principal = replace(principal, authority=authority)
+        return replace(principal, via=via) if self.timers_tell else principal
+
+    def _admitted(self, principal: Principal, errand: Errand) -> Principal:
         rules = None if errand.about is None else self.policies.of(principal.tenant_id)
         if rules is None:
             if errand.role is not None and errand.role not in principal.roles:

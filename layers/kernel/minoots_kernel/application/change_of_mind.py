@@ -77,7 +77,7 @@ def _guard(principal: Principal, request: ChangeRequest, versions: frozenset[int
         own = frozenset({request.state_version})
         versions = own if versions is None else own & versions
     asked = f"{type(request).__name__} {json.dumps(request.wire(), sort_keys=True)}"
-    return Guard(versions, None if key is None else remembered(key, asked), permit=principal.check)
+    return Guard(versions, None if key is None else remembered(key, asked), permit=principal.check, via=principal.via)
 
 
 def _command(request: ChangeRequest, subject: str) -> Change:  # noqa: PLR0911  one answer a request

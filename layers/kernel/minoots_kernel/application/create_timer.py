@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from minoots_contract.late_policy import LatePolicy
 from minoots_contract.retry import RetryPolicy
@@ -66,6 +66,8 @@ class CreateTimer:
         timer = self.prepare_actions(timer)
         for check in self.checks:
             check(timer)
+        if principal.via is not None:
+            timer = replace(timer, via=principal.via)
         self.store.create(timer)
         wake_directly(timer, self.wake_queue, self.clock)
         return timer

@@ -9,6 +9,7 @@ from minoots_kernel.application.change_destination import change_destination, fi
 from minoots_kernel.application.ports import Clock, DestinationStore, Page, SecretBox
 from minoots_kernel.application.put_destination import PutDestination, SecretMaker
 from minoots_kernel.application.rotate_secrets import AddSecret, RemoveSecret
+from minoots_kernel.domain.authority import Thing
 from minoots_kernel.domain.destinations import Destination, enabled
 from minoots_kernel.domain.errors import NotFoundError
 from minoots_kernel.domain.tenancy import Principal
@@ -74,7 +75,9 @@ class DeleteDestination:
         Raises:
             NotFoundError: If there is none of that name.
         """
-        if not principal.authority.by_role:
+        if principal.authority.by_role:
+            principal.check(Thing("Destination", name))
+        else:
             find_destination(self.store, principal.tenant_id, name, principal.check)
         if not self.store.delete(principal.tenant_id, name):
             raise NotFoundError(f"There is no destination '{name[:64]}'.")

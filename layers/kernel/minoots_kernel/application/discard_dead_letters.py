@@ -10,6 +10,7 @@ from minoots_kernel.application.read_dead_letters import GetDeadLetter
 from minoots_kernel.domain.commands import Discard
 from minoots_kernel.domain.dead_letters import DeadLetter, LetterFilter, LetterState
 from minoots_kernel.domain.errors import StateConflictError
+from minoots_kernel.domain.guards import Guard
 from minoots_kernel.domain.tenancy import Principal
 
 __all__ = ["DiscardDeadLetters"]
@@ -32,7 +33,7 @@ class DiscardDeadLetters:
             DependencyUnavailableError: If a store does not answer: ask again.
         """
         letter = GetDeadLetter(self.letters)(principal, letter_id)
-        (worked,) = self._work(wanted).on([letter])
+        (worked,) = self._work(principal, wanted).on([letter])
         if worked.state is LetterState.REDRIVEN or letter.state is LetterState.REDRIVEN:
             raise StateConflictError("the dead letter was redriven: it is on its way again")
         if worked.refusal is not None:
@@ -42,9 +43,9 @@ class DiscardDeadLetters:
         self, principal: Principal, which: LetterFilter, wanted: Wanted, *, limit: int, position: str | None
     ) -> LetterReport:
         """Discard the letters that a filter matches; as `RedriveDeadLetters.many`."""
-        return self._work(wanted).through(principal, which, limit, position)
+        return self._work(principal, wanted).through(principal, which, limit, position)
 
-    def _work(self, wanted: Wanted) -> LetterWork:
+    def _work(self, principal: Principal, wanted: Wanted) -> LetterWork:
         def command(letter: DeadLetter) -> Discard:
             return Discard(
                 action_id=letter.action_id,
@@ -61,4 +62,5 @@ class DiscardDeadLetters:
             LetterState.DISCARDED,
             lambda _: None,
             without_timer=True,
+            guard=Guard(via=principal.via),
         )

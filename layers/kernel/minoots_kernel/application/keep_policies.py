@@ -126,6 +126,7 @@ class KeepPolicies:
         after = PolicyVersion(
             principal.tenant_id, latest.version + 1, text, self.clock.now_ms(), created_by=principal.subject
         )
+        principal.check(Thing("Tenant", principal.tenant_id))
         self.store.put(after)
         self.known.forget(principal.tenant_id)
         return after

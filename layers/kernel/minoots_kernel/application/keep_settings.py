@@ -10,6 +10,7 @@ from minoots_contract.retry import RetryPolicy
 from minoots_contract.settings import PutSettingsRequest
 from minoots_kernel.application.ports import Clock
 from minoots_kernel.application.settings_ports import SettingsStore
+from minoots_kernel.domain.authority import Thing
 from minoots_kernel.domain.errors import VersionMismatchError
 from minoots_kernel.domain.settings import Settings
 from minoots_kernel.domain.tenancy import Principal
@@ -56,6 +57,7 @@ class KeepSettings:
                 raise VersionMismatchError(f"The settings are at version {standing.version} by now: read them again.")
             policy = request.retry_policy.over(RetryPolicy())
             after = Settings(principal.tenant_id, policy, standing.version + 1, self.clock.now_ms())
+            principal.check(Thing("Tenant", principal.tenant_id))
             try:
                 self.store.put(after)
             except VersionMismatchError:

@@ -16,6 +16,7 @@ from minoots_kernel.application.ports import Clock, DeadLetterStore, TimerKey, T
 from minoots_kernel.domain.commands import Discard, Redrive
 from minoots_kernel.domain.dead_letters import DeadLetter, LetterFilter, LetterState
 from minoots_kernel.domain.errors import MinootsError, StateConflictError, VersionMismatchError
+from minoots_kernel.domain.guards import UNGUARDED, Guard
 from minoots_kernel.domain.moves import Transition
 from minoots_kernel.domain.tenancy import Principal
 from minoots_kernel.domain.timer import Timer
@@ -90,6 +91,7 @@ class LetterWork:
         becomes: What a letter is afterwards.
         follow_up: Called with what was done before the letters are marked.
         without_timer: Whether it can be done to a letter whose timer is gone.
+        guard: Says who asks.
     """
 
     store: TimerStore
@@ -99,6 +101,7 @@ class LetterWork:
     becomes: LetterState
     follow_up: Callable[[Sequence[Transition]], None]
     without_timer: bool
+    guard: Guard = UNGUARDED
 
     def on(self, letters: Sequence[DeadLetter]) -> list[Worked]:
         """Work through letters.
@@ -143,7 +146,7 @@ class LetterWork:
         if known is not LetterState.DEAD:
             return Worked(letter, known)
         try:
-            transition = change_timer(self.store, timer, self.command(letter), self.clock.now_ms())
+            transition = change_timer(self.store, timer, self.command(letter), self.clock.now_ms(), self.guard)
         except VersionMismatchError:
             return self._without_timer(letter)  # it went this very moment
         except StateConflictError as error:

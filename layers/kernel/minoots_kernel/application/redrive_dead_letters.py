@@ -13,6 +13,7 @@ from minoots_kernel.application.read_dead_letters import GetDeadLetter
 from minoots_kernel.domain.commands import Redrive
 from minoots_kernel.domain.dead_letters import DeadLetter, LetterFilter, LetterState
 from minoots_kernel.domain.errors import StateConflictError
+from minoots_kernel.domain.guards import Guard
 from minoots_kernel.domain.messages import WakeUp
 from minoots_kernel.domain.moves import Transition
 from minoots_kernel.domain.tenancy import Principal
@@ -46,7 +47,7 @@ class RedriveDeadLetters:
         letter = GetDeadLetter(self.letters)(principal, letter_id)
         if letter.state is LetterState.REDRIVEN:
             return letter
-        (worked,) = self._work(wanted).on([letter])
+        (worked,) = self._work(principal, wanted).on([letter])
         if worked.refusal is not None:
             raise StateConflictError(f"the dead letter cannot be redriven: {worked.refusal}")
         return GetDeadLetter(self.letters)(principal, letter_id)
@@ -68,9 +69,9 @@ class RedriveDeadLetters:
         Raises:
             DependencyUnavailableError: If a store does not answer.
         """
-        return self._work(wanted).through(principal, which, limit, position)
+        return self._work(principal, wanted).through(principal, which, limit, position)
 
-    def _work(self, wanted: Wanted) -> LetterWork:
+    def _work(self, principal: Principal, wanted: Wanted) -> LetterWork:
         def command(letter: DeadLetter) -> Redrive:
             return Redrive(
                 action_id=letter.action_id,
@@ -81,7 +82,14 @@ class RedriveDeadLetters:
             )
 
         return LetterWork(
-            self.store, self.letters, self.clock, command, LetterState.REDRIVEN, self._wake, without_timer=False
+            self.store,
+            self.letters,
+            self.clock,
+            command,
+            LetterState.REDRIVEN,
+            self._wake,
+            without_timer=False,
+            guard=Guard(via=principal.via),
         )
 
     def _wake(self, transitions: Sequence[Transition]) -> None:

@@ -22,6 +22,7 @@ from minoots_kernel.application.create_timer import CreateTimer
 from minoots_kernel.application.destinations import DestinationUseCases
 from minoots_kernel.application.discard_dead_letters import DiscardDeadLetters
 from minoots_kernel.application.heartbeat_timer import HeartbeatTimer
+from minoots_kernel.application.keep_audit import NoteRefusals, ReadAudit
 from minoots_kernel.application.keep_command_templates import KeepCommandTemplates
 from minoots_kernel.application.keep_keys import KeepKeys
 from minoots_kernel.application.keep_policies import KeepPolicies
@@ -63,6 +64,7 @@ def _control_plane(settings: Settings, env: Mapping[str, str], metrics: Metrics)
     tenants = KeepSettings(DynamoSettingsStore(dynamodb, settings.table), clock)
     workflow = parts.acknowledgement_workflow(settings, env)
     acknowledge = AcknowledgeAction(store, workflow, wake_queue, clock, metrics)
+    audit = parts.audit(settings, env)
     use_cases = UseCases(
         create_timer=CreateTimer(
             store,
@@ -89,7 +91,10 @@ def _control_plane(settings: Settings, env: Mapping[str, str], metrics: Metrics)
         policies=KeepPolicies(policies, engine, known, clock),
         settings=tenants,
         acknowledge_action=acknowledge,
+        read_audit=ReadAudit(audit),
     )
     authenticate = Authenticate(keys, clock, cache_ms, parts.tokens(settings))
-    authorise = Authorise(known, clock, settings.policy_log_percent)
-    return ControlPlane(authenticate, authorise, use_cases)
+    kept = None if settings.audit == "none" else audit
+    authorise = Authorise(known, clock, settings.policy_log_percent, audit=kept, timers_tell=settings.audit == "all")
+    noted = None if kept is None else NoteRefusals(kept, clock)
+    return ControlPlane(authenticate, authorise, use_cases, metrics, noted)

@@ -8,6 +8,7 @@ from threading import Lock
 from typing import Any
 
 from minoots_kernel.adapters import aws
+from minoots_kernel.adapters.dynamodb.audit_store import DynamoAuditStore
 from minoots_kernel.adapters.dynamodb.destination_store import DynamoDestinationStore
 from minoots_kernel.adapters.dynamodb.timer_store import DynamoTimerStore
 from minoots_kernel.adapters.kms import KmsSecretBox
@@ -24,6 +25,7 @@ __all__ = [
     "acknowledgement_workflow",
     "action_queue",
     "allowed_targets",
+    "audit",
     "client",
     "client_in",
     "destinations",
@@ -78,6 +80,11 @@ def timer_store(settings: Settings, env: Mapping[str, str]) -> DynamoTimerStore:
     return DynamoTimerStore(
         client("dynamodb", env), settings.table, retention_days=settings.retention_days, clock=surroundings.clock()
     )
+
+
+def audit(settings: Settings, env: Mapping[str, str]) -> DynamoAuditStore:
+    """Make the audit."""
+    return DynamoAuditStore(client("dynamodb", env), settings.table, kept_days=settings.audit_days)
 
 
 def destinations(settings: Settings, env: Mapping[str, str]) -> DynamoDestinationStore:

@@ -8,7 +8,7 @@ from hashlib import blake2b
 from typing import Final
 
 from minoots_kernel.domain.errors import IdempotencyMismatchError, VersionMismatchError
-from minoots_kernel.domain.timer import Remembered, Timer
+from minoots_kernel.domain.timer import Remembered, Timer, Via
 
 __all__ = ["MAX_REMEMBERED", "UNGUARDED", "Guard", "remembered"]
 
@@ -24,11 +24,13 @@ class Guard:
         versions: The versions at which the timer may stand; any when none.
         mark: What the change is remembered by; none when it came without an idempotency key.
         permit: Lets a timer pass that may be changed by who wants to, and raises `ForbiddenError` otherwise.
+        via: Who asks, if the audit is to know.
     """
 
     versions: frozenset[int] | None = None
     mark: Remembered | None = None
     permit: Callable[[Timer], None] | None = None
+    via: Via | None = None
 
     def has_seen(self, timer: Timer) -> bool:
         """Tell whether this very change was made before.
@@ -61,7 +63,9 @@ class Guard:
             )
 
     def sign(self, timer: Timer) -> Timer:
-        """Return the timer as it is to be stored after the change, with the change's mark."""
+        """Return the timer as it is to be stored after the change, with the change's mark and who asked for it."""
+        if self.via is not None:
+            timer = replace(timer, via=self.via)
         if self.mark is None:
             return timer
         return replace(timer, remembered=(*timer.remembered, self.mark)[-MAX_REMEMBERED:])

@@ -82,7 +82,8 @@ def moved(
     timeline = (*timer.timeline, *moments)
     if len(timeline) > MAX_TIMELINE:
         timeline = (timeline[0], *timeline[1 - MAX_TIMELINE :])
-    return Transition(timer, replace(timer, version=version, timeline=timeline, **changes), moments)
+    # Whoever asks for this write says so after it; what the kernel does by itself nobody asked for.
+    return Transition(timer, replace(timer, version=version, timeline=timeline, via=None, **changes), moments)
 
 
 def explained(before: Timer, transition: Transition, by: str | None, note: str | None) -> Transition:

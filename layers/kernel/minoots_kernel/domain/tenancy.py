@@ -8,6 +8,7 @@ from typing import Literal, TypeVar
 
 from minoots_contract.identity import TENANT_ROLES, RoleName, TierName
 from minoots_kernel.domain.authority import BY_ROLE, Authority
+from minoots_kernel.domain.timer import Via
 
 __all__ = ["Principal"]
 
@@ -28,6 +29,7 @@ class Principal:
         issuer: Who issued the token that it showed.
         expires_at_ms: When its key or token ends, epoch milliseconds; none if it does not.
         authority: Says what it may do in the call under way.
+        via: What the audit is to know of the call under way, where timers carry that.
     """
 
     tenant_id: str
@@ -39,6 +41,7 @@ class Principal:
     issuer: str | None = None
     expires_at_ms: int | None = None
     authority: Authority = field(default=BY_ROLE, compare=False, repr=False)
+    via: Via | None = field(default=None, compare=False, repr=False)
 
     def check(self, *things: object) -> None:
         """Let the call under way go on, which is about these.

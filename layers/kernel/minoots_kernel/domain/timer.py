@@ -27,6 +27,7 @@ __all__ = [
     "Status",
     "Timer",
     "TimerSpec",
+    "Via",
     "delivery_id",
 ]
 
@@ -183,6 +184,27 @@ class Remembered:
 
 
 @dataclass(frozen=True, slots=True)
+class Via:
+    """Who asked for a write, and from where, for the audit.
+
+    Attributes:
+        action: The operation's id.
+        subject: The caller.
+        key_id: Its API key; of a key from a key file the first sixteen digits.
+        ip: Where it called from.
+        request_id: Which request it was.
+        issuer: Who issued its token, if it had one.
+    """
+
+    action: str
+    subject: str
+    key_id: str | None = None
+    ip: str | None = None
+    request_id: str = ""
+    issuer: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class TimerSpec:
     """What the caller asked for beside the time; it never changes."""
 
@@ -215,6 +237,7 @@ class Timer:
             wake-up carries it.
         timeline: What happened, oldest first; the events of the timer are read from here.
         remembered: The latest changes that came with an idempotency key, oldest first.
+        via: Who asked for the latest write, if a caller did and the deployment's audit has what was allowed.
         decided: What came of its actions, where the status alone does not say it.
         acknowledgements: Of the actions that require one, once they have asked for it.
     """
@@ -247,6 +270,7 @@ class Timer:
     actions: tuple[ActionState, ...] = ()
     timeline: tuple[Moment, ...] = ()
     remembered: tuple[Remembered, ...] = ()
+    via: Via | None = None
     decided: Outcome | None = None
 
     @property

@@ -13,6 +13,8 @@ because the table never looks into them and a map would cost more bytes and more
 - `timeline`: `[[event, at, version], ...]`, with who asked and why behind if anybody did.
 - `asked`: `[[digest of the key, digest of the request], ...]`, the latest changes under an idempotency key.
 - `acks`: how far actions have come that have to be acknowledged, as `acks` writes it.
+- `via`: `[operation, subject, key id, address, request id, issuer]`, who asked for the latest write; there exactly when
+  a caller did and the audit is to know. Other writes remove it.
 """
 
 from __future__ import annotations
@@ -41,6 +43,7 @@ from minoots_kernel.domain.timer import (
     Status,
     Timer,
     TimerSpec,
+    Via,
 )
 
 __all__ = [
@@ -149,6 +152,13 @@ def _late_policy(policy: LatePolicy | None) -> Item | None:
     return None if policy is None else {"S": str(policy)}
 
 
+def _via(via: Via | None) -> Item | None:
+    if via is None:
+        return None
+    row = [via.action, via.subject, via.key_id, via.ip, via.request_id, via.issuer]
+    return {"S": compact(row if via.issuer else row[:-1])}
+
+
 def _remembered(marks: tuple[Remembered, ...]) -> Item | None:
     return {"S": compact([[mark.key, mark.request] for mark in marks])} if marks else None
 
@@ -184,6 +194,7 @@ _CHANGING: Final[tuple[tuple[str, Callable[[Timer], Any], Callable[[Any], Item |
         ("beats", "beats", _count),
         ("lap", "lap", _count),
         ("asked", "remembered", _remembered),
+        ("via", "via", _via),
         ("outcome", "decided", _text),
         ("acks", "acknowledgements", _acknowledgements),
     )
@@ -268,6 +279,7 @@ def timer_from_item(item: Item, payload: str | None = None) -> Timer:
         actions=_states(item) if "actions" in item else (),
         timeline=tuple(Moment(*row) for row in json.loads(item["timeline"]["S"])),
         remembered=tuple(Remembered(*row) for row in json.loads(item["asked"]["S"])) if "asked" in item else (),
+        via=Via(*json.loads(item["via"]["S"])) if "via" in item else None,
         decided=item["outcome"]["S"] if "outcome" in item else None,
         acknowledgements=acknowledgements_from_json(json.loads(item["acks"]["S"])) if "acks" in item else (),
     )

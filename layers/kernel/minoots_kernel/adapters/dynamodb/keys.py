@@ -14,6 +14,7 @@
 | settings of a tenant | `S#<tenant>` | `settings` |
 | command template, which version is the latest | `C#<tenant>` | name |
 | version of a command template | `V#<tenant>#<name>` | version, 10 digits |
+| entry of the audit | `A#<tenant>#<shard>` | 13 digits of epoch milliseconds, `-`, a digest |
 | version of a tenant's policies | `L#<tenant>` | version, 10 digits |
 
 A tenant's timers and dead letters are spread over eight partitions by a checksum of the timer's id, so that one tenant
@@ -100,7 +101,7 @@ def circuit_key(tenant_id: str, name: str) -> Item:
 
 
 def partitions(kind: str, tenant_id: str) -> list[str]:
-    """Return the partition keys of a tenant's items of a sharded kind, `T` or `D`."""
+    """Return the partition keys of a tenant's items of a sharded kind, `T`, `D` or `A`."""
     return [f"{kind}#{tenant_id}#{shard}" for shard in range(SHARDS)]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from minoots_kernel.adapters.aws import answering
@@ -46,6 +46,17 @@ class Table:
         """Write an item over whatever stands there."""
         with answering(WHO):
             self._client.put_item(TableName=self._name, Item=item)
+
+    def put_many(self, items: Sequence[Item]) -> list[Item]:
+        """Write items over whatever stands there, and return those that the table had no room to take.
+
+        Args:
+            items: At most 25, each with a key of its own.
+        """
+        puts: list[Any] = [{"PutRequest": {"Item": item}} for item in items]
+        with answering(WHO):
+            reply = self._client.batch_write_item(RequestItems={self._name: puts})
+        return [one["PutRequest"]["Item"] for one in reply.get("UnprocessedItems", {}).get(self._name, [])]
 
     def put_new(self, item: Item) -> None:
         """Write an item where there is none.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from minoots_kernel.adapters.memory.acknowledgement_workflow import MemoryAcknowledgementWorkflow
+from minoots_kernel.adapters.memory.audit_store import MemoryAuditStore
 from minoots_kernel.adapters.memory.bus import MemoryEventBus
 from minoots_kernel.adapters.memory.circuit_store import MemoryCircuitStore
 from minoots_kernel.adapters.memory.clock import VirtualClock
@@ -25,6 +26,7 @@ from minoots_kernel.adapters.memory.timer_store import MemoryTimerStore
 __all__ = [
     "MemoryAcknowledgementWorkflow",
     "MemoryActionQueue",
+    "MemoryAuditStore",
     "MemoryCircuitStore",
     "MemoryCommandTemplateStore",
     "MemoryDeadLetterStore",

@@ -11,8 +11,11 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValida
 
 from minoots_contract.problems import ErrorCode, FieldProblem, Problem
 from minoots_kernel.application.authenticate import Authenticate
-from minoots_kernel.application.authorise import Authorise
-from minoots_kernel.domain.errors import InvalidTimerError, MinootsError, UnauthenticatedError
+from minoots_kernel.application.authorise import Authorise, Errand
+from minoots_kernel.application.keep_audit import NoteRefusals
+from minoots_kernel.application.ports import Metrics
+from minoots_kernel.domain.errors import ForbiddenError, InvalidTimerError, MinootsError, UnauthenticatedError
+from minoots_kernel.domain.tenancy import Principal
 from minoots_kernel.interfaces.rest.bodies import parse_json, read_text
 from minoots_kernel.interfaces.rest.errands import errand
 from minoots_kernel.interfaces.rest.problems import (
@@ -63,9 +66,18 @@ class ControlPlane:
     with a problem document (ADR 0005).
     """
 
-    def __init__(self, authenticate: Authenticate, authorise: Authorise, use_cases: UseCases) -> None:
+    def __init__(
+        self,
+        authenticate: Authenticate,
+        authorise: Authorise,
+        use_cases: UseCases,
+        metrics: Metrics,
+        note_refusal: NoteRefusals | None = None,
+    ) -> None:
         self._authenticate = authenticate
         self._authorise = authorise
+        self._metrics = metrics
+        self._note_refusal = note_refusal
         self._app = make_resolver(use_cases)
 
     def __call__(self, event: Mapping[str, Any], context: object) -> dict[str, Any]:
@@ -90,19 +102,43 @@ class ControlPlane:
         # The HTTP API lower-cases the names of headers; `sam local start-api` leaves them as they came.
         headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
         method, path = str(http["method"]).upper(), str(event.get("rawPath", "/"))
-        principal = None if needs_no_key(path) else self._authenticate(*_credentials(headers))
+        principal = None if needs_no_key(path) else self._known(headers)
         route = self._route(method, path)
-        ip = http.get("sourceIp")
-        if principal is not None:
-            request_id = str(event["requestContext"].get("requestId", ""))
-            principal = self._authorise(principal, errand(str(route.operation_id), request_id=request_id, ip=ip))
-        _refuse_unknown_parameters(route, event.get("queryStringParameters") or {})
-        text = read_text({**event, "headers": headers}) if route.dependant.body_params else ""
-        clean = {**event, "body": text, "isBase64Encoded": False}
-        clean["headers"] = {**headers, "content-type": "application/json"}
-        response = self._app.resolve(clean, context, principal=principal, ip=ip)
-        if principal is not None:
+        event = {**event, "headers": headers}
+        if principal is None:
+            return self._resolve(event, context, route, None)
+        wanted = _errand(event, route, path)
+        try:
+            principal = self._authorise(principal, wanted)
+            response = self._resolve(event, context, route, principal)
             principal.authority.finish()
+        except ForbiddenError as error:
+            self._note(principal, wanted, error)
+            raise
+        return response
+
+    def _known(self, headers: Mapping[str, str]) -> Principal:
+        try:
+            return self._authenticate(*_credentials(headers))
+        except UnauthenticatedError:
+            # Counted, and in the access log; a stranger has nothing written.
+            self._metrics.count("Unauthenticated")
+            raise
+
+    def _note(self, principal: Principal, wanted: Errand, error: ForbiddenError) -> None:
+        self._metrics.count("Refusals")
+        if self._note_refusal is not None:
+            self._note_refusal(principal, wanted.via(principal), error, wanted.thing, wanted.user_agent)
+
+    def _resolve(
+        self, event: Mapping[str, Any], context: object, route: Route, principal: Principal | None
+    ) -> dict[str, Any]:
+        _refuse_unknown_parameters(route, event.get("queryStringParameters") or {})
+        text = read_text(event) if route.dependant.body_params else ""
+        clean = {**event, "body": text, "isBase64Encoded": False}
+        clean["headers"] = {**event["headers"], "content-type": "application/json"}
+        ip = event["requestContext"]["http"].get("sourceIp")
+        response: dict[str, Any] = self._app.resolve(clean, context, principal=principal, ip=ip)
         response["headers"] = {name.lower(): value for name, value in response["headers"].items()}
         return response
 
@@ -142,6 +178,18 @@ class ControlPlane:
     ) -> Problem:
         instance = str(event.get("rawPath", "")) or None
         return problem_of(code, detail, instance=instance, request_id=request_id or None, errors=errors or ())
+
+
+def _errand(event: Mapping[str, Any], route: Route, path: str) -> Errand:
+    found = route.rule.match(path)
+    names = list(found.groupdict().values()) if found else []
+    return errand(
+        str(route.operation_id),
+        request_id=str(event["requestContext"].get("requestId", "")),
+        ip=event["requestContext"]["http"].get("sourceIp"),
+        user_agent=event["headers"].get("user-agent"),
+        named=names[0] if names else "",
+    )
 
 
 def _refuse_unknown_parameters(route: Route, query: Iterable[str]) -> None:

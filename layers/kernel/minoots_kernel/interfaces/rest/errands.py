@@ -8,7 +8,10 @@ from minoots_kernel.application.authorise import Errand
 from minoots_kernel.domain.authority import ThingType
 from minoots_kernel.interfaces.rest.roles import REQUIRED_ROLES
 
-__all__ = ["ABOUT", "EACH_BY", "errand"]
+__all__ = ["ABOUT", "EACH_BY", "RECORDED", "errand"]
+
+MAX_USER_AGENT: Final = 128
+MAX_NAME: Final = 256
 
 ABOUT: Final[dict[str, ThingType | None]] = {
     "createTimer": "Timer",
@@ -58,6 +61,7 @@ ABOUT: Final[dict[str, ThingType | None]] = {
     "testPolicies": "Tenant",
     "listPolicyVersions": "Tenant",
     "getPolicyVersion": "Tenant",
+    "listAudit": "Tenant",
 }
 """Operation id to the sort of thing that policies are asked about: `Tenant` at the door, the others by the use case
 once it has been read. None where a tenant's policies have no say: what everybody may know, and what operators do."""
@@ -74,8 +78,36 @@ EACH_BY: Final[dict[str, str]] = {
 """Operations on many things, and the one on a single thing that decides upon each of them."""
 
 
-def errand(operation: str, *, request_id: str, ip: str | None) -> Errand:
-    """Return what a request wants."""
+RECORDED: Final[frozenset[str]] = frozenset(
+    {
+        "putCommandTemplate",
+        "deleteCommandTemplate",
+        "putDestination",
+        "deleteDestination",
+        "enableDestination",
+        "addSigningSecret",
+        "removeSigningSecret",
+        "createKey",
+        "rotateKey",
+        "revokeKey",
+        "putPolicies",
+        "deletePolicies",
+        "putSettings",
+    }
+)
+"""Rare changes of what is no timer, which the audit has before they are made. Those of timers the stream tells."""
+
+
+def errand(operation: str, *, request_id: str, ip: str | None, user_agent: str | None, named: str) -> Errand:
+    """Return what a request wants.
+
+    Args:
+        operation: The operation's id.
+        request_id: Which request it is.
+        ip: Where it came from.
+        user_agent: What the caller says it is.
+        named: The first id or name in its path.
+    """
     return Errand(
         operation,
         REQUIRED_ROLES[operation],
@@ -83,4 +115,7 @@ def errand(operation: str, *, request_id: str, ip: str | None) -> Errand:
         EACH_BY.get(operation),
         request_id,
         ip,
+        None if user_agent is None else user_agent[:MAX_USER_AGENT],
+        named[:MAX_NAME],
+        operation in RECORDED,
     )

@@ -56,5 +56,6 @@ REQUIRED_ROLES: Final[dict[str, RoleName | None]] = {
     "testPolicies": "tenant.admin",
     "listPolicyVersions": "tenant.admin",
     "getPolicyVersion": "tenant.admin",
+    "listAudit": "tenant.admin",
 }
 """Operation id to role; none where any caller who is known will do. Operations without a key are not in it."""

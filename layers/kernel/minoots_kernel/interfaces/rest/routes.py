@@ -27,6 +27,7 @@ from minoots_kernel.interfaces.rest.answers import (
     principal,
     timer_answer,
 )
+from minoots_kernel.interfaces.rest.audit import add_audit
 from minoots_kernel.interfaces.rest.changes import add_changes
 from minoots_kernel.interfaces.rest.cursors import decode_cursor, encode_cursor
 from minoots_kernel.interfaces.rest.dead_letters import add_dead_letters
@@ -63,6 +64,7 @@ def add_routes(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
     add_keys(app, use_cases)
     add_policies(app, use_cases)
     add_acknowledgements(app, use_cases)
+    add_audit(app, use_cases)
 
 
 def needs_no_key(path: str) -> bool:

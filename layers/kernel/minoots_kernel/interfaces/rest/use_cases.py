@@ -10,6 +10,7 @@ from minoots_kernel.application.create_timer import CreateTimer
 from minoots_kernel.application.destinations import DestinationUseCases
 from minoots_kernel.application.discard_dead_letters import DiscardDeadLetters
 from minoots_kernel.application.heartbeat_timer import HeartbeatTimer
+from minoots_kernel.application.keep_audit import ReadAudit
 from minoots_kernel.application.keep_command_templates import KeepCommandTemplates
 from minoots_kernel.application.keep_keys import KeepKeys
 from minoots_kernel.application.keep_policies import KeepPolicies
@@ -42,3 +43,4 @@ class UseCases:
     policies: KeepPolicies
     settings: KeepSettings
     acknowledge_action: AcknowledgeAction
+    read_audit: ReadAudit
