@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,11 +25,13 @@ def description() -> dict[str, Any]:
 def make_table(client: DynamoDBClient, name: str) -> None:
     """Make the table as CloudFormation would; backups and encryption are no part of what an emulator does."""
     properties = description()
-    client.create_table(
-        TableName=name,
-        BillingMode=properties["BillingMode"],
-        AttributeDefinitions=properties["AttributeDefinitions"],
-        KeySchema=properties["KeySchema"],
-        GlobalSecondaryIndexes=properties["GlobalSecondaryIndexes"],
-        StreamSpecification=properties["StreamSpecification"] | {"StreamEnabled": True},
-    )
+    # On a busy machine the first answer may come too late, and the client's repeat finds the table that it made itself.
+    with suppress(client.exceptions.ResourceInUseException):
+        client.create_table(
+            TableName=name,
+            BillingMode=properties["BillingMode"],
+            AttributeDefinitions=properties["AttributeDefinitions"],
+            KeySchema=properties["KeySchema"],
+            GlobalSecondaryIndexes=properties["GlobalSecondaryIndexes"],
+            StreamSpecification=properties["StreamSpecification"] | {"StreamEnabled": True},
+        )
