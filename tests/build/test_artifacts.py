@@ -17,6 +17,7 @@ FUNCTIONS = {
     "KernelFireFunction": "kernel_fire",
     "KernelSweepFunction": "kernel_sweep",
     "OrchestratorFunction": "orchestrator",
+    "AcknowledgementFunction": "acknowledgement",
     "EventFabricFunction": "event_fabric",
 }
 MEBIBYTE = 1024 * 1024

@@ -12,6 +12,7 @@ import pytest
 
 from minoots_kernel.adapters.dynamodb.keys import timer_key
 from minoots_kernel.application.ports import TimerKey
+from minoots_kernel.domain.ask_commands import Acknowledge
 from minoots_kernel.domain.audit import entry_of_change
 from minoots_kernel.domain.circuits import Circuit, Pace, opened
 from minoots_kernel.domain.commands import (
@@ -20,6 +21,7 @@ from minoots_kernel.domain.commands import (
     Cancel,
     Change,
     Extend,
+    Fire,
     FireNow,
     Pause,
     PutOff,
@@ -30,6 +32,7 @@ from minoots_kernel.domain.commands import (
     Rewake,
     Snooze,
 )
+from minoots_kernel.domain.creation import new_timer
 from minoots_kernel.domain.dead_letters import LetterState, dead_letter
 from minoots_kernel.domain.events import TimerChange
 from minoots_kernel.domain.guards import Guard, remembered
@@ -37,6 +40,9 @@ from minoots_kernel.domain.timer import Timer, Via
 from minoots_kernel.domain.transitions import apply
 from tests.contract.conftest import Stores, Table
 from tests.contract.timers import NOW_MS, a_timer, common_timer, ended, fired
+from tests.unit.domain.asking import ask_bundle, begun
+from tests.unit.domain.asking import ended as ended_asking
+from tests.unit.domain.builders import request
 
 pytestmark = pytest.mark.contract
 
@@ -312,3 +318,22 @@ def test_a_slot_costs_two_units_a_turn_one_and_a_circuit_that_opens_one(meter: M
         circuits.take(circuit, slot, NOW_MS + 9, NOW_MS)
     (item,) = meter.table.items()
     assert size(item) < 2_048, "with a hundred slots taken each costs twice as much, and no more"
+
+
+def test_an_acknowledgement_costs_an_asking_its_outcome_and_the_answer(meter: Meter) -> None:
+    """Nine units; two of them are the sweep's index, which has to know of a deadline that is far off."""
+    timer = new_timer(
+        request(actionBundle=ask_bundle(timeoutMs=600_000, escalation=[])),
+        timer_id="0190-asked",
+        tenant_id=meter.stores.new_tenant(),
+        now_ms=NOW_MS,
+    )
+    costs, sizes = meter.live(
+        timer,
+        lambda made: apply(made, Fire(1), made.fire_at_ms).timer,
+        lambda asks: begun(asks, asks.fire_at_ms + 40),
+        lambda asked: ended_asking(asked, now_ms=asked.fire_at_ms + 200),
+        lambda waits: apply(waits, Acknowledge("a", 0, "d0", "done"), waits.fire_at_ms + 900).timer,
+    )
+    assert (costs, max(sizes) < 1_024) == ([2, 1, 1, 3, 2], True)
+    assert agreed(meter, costs)

@@ -94,6 +94,10 @@ def test_a_poison_record_is_parked_whole_and_does_not_block_the_shard(cloud: Clo
     assert json.loads(parked["record"]["S"]) == event(folder, "poison")["Records"][0]
 
 
+def test_an_execution_whose_timer_is_gone_is_told_to_end(cloud: Cloud) -> None:
+    assert cloud.invoke("AcknowledgementFunction", event("acknowledgement", "look"))["do"] == "superseded"
+
+
 def test_a_due_wake_up_fires_and_hands_the_action_over_once(cloud: Cloud) -> None:
     for image in images("kernel_arm", "batch"):
         cloud.store(image)

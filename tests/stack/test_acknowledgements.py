@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import statistics
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -12,9 +15,9 @@ import httpx
 import pytest
 from mcp.server.mcpserver import Context, MCPServer
 
-from minoots import Client
+from minoots import Client, ConflictError, acknowledge
 from minoots_contract.timers import ActionReply, TimerReply
-from tests.support.receiver import receiver
+from tests.support.receiver import Arrival, receiver
 from tests.support.stack_process import StackProcess, free_port
 from tests.unit.adapters.agents.test_mcp import serving
 
@@ -145,3 +148,83 @@ def test_silence_is_retried_and_escalated_and_ends_in_a_dead_letter_with_its_sto
     assert states == [*(["Ask", "Look", "Decide"] * 4), "NobodyAnswered"]
     late = httpx.post(agent.asked[0]["url"], json={"status": "done"})
     assert (late.status_code, late.json()["code"]) == (409, "state-conflict")
+
+
+def test_a_refusal_goes_to_an_inbox_at_once_and_taking_the_message_out_is_done(client: Client) -> None:
+    agent = Agent({"status": "refused", "reason": "not my desk"})
+    with serving(agent.server.streamable_http_app()) as url:
+        inbox = {"binding": {"adapter": "inbox", "target": "ann"}, "timeoutMs": 60_000}
+        created = client.timers.create(duration=1, action_bundle=asking(url, timeoutMs=60_000, escalation=[inbox]))
+        (message,) = client.inbox("ann").fetch(wait_s=20)
+        assert message.acknowledgement is not None
+        assert message.acknowledgement["url"].endswith(message.payload["acknowledgement"]["token"])
+        client.inbox("ann").ack(message)
+        timer = client.timers.wait(created.id, timeout_s=30)
+    found = action_of(timer).acknowledgement
+    assert timer.status == "settled", timer.failure_reason
+    assert found is not None
+    assert [(ask.receiver, ask.answer, ask.reason) for ask in found.asked] == [
+        (f"mcp {url}", "refused", "not my desk"),
+        ("inbox ann", "done", None),
+    ]
+    with pytest.raises(ConflictError):
+        acknowledge(agent.asked[0]["url"], "done")
+
+
+def test_waits_outlive_the_stack(tmp_path: Path) -> None:
+    """Executions are gone after a kill; what the table says is answered, and given up, all the same."""
+    running = StackProcess(tmp_path / "data")
+    with receiver() as agent, receiver() as person:
+        running.start()
+        bundle = plain(agent.url, timeoutMs=6_000, escalation=[{"webhook": {"url": person.url}, "timeoutMs": 60_000}])
+        with Client(running.url, "mnt_example") as client:
+            answered, silent = (client.timers.create(duration=1, action_bundle=bundle) for _ in range(2))
+            urls = {one.delivery: one.headers["minoots-acknowledgement"] for one in agent.wait_for(2)}
+            waits = [client.timers.get(one.id) for one in (answered, silent)]
+        running.kill()
+        assert [one.status for one in waits] == ["fired", "fired"]
+        running.start()
+        assert acknowledge(urls[f"{answered.id}.look"], "done").state == "settled"
+        person.wait_for(1)
+        acknowledge(person.arrivals[0].headers["minoots-acknowledgement"], "done", by="a person")
+        with Client(running.url, "mnt_example") as client:
+            ends = [client.timers.wait(one.id, timeout_s=30) for one in (answered, silent)]
+        running.kill()
+    assert [one.status for one in ends] == ["settled", "settled"]
+    found = action_of(ends[1]).acknowledgement
+    assert found is not None
+    assert [ask.answer for ask in found.asked] == ["silent", "done"]
+    assert found.acknowledged_by == "a person"
+
+
+def plain(url: str, **required: Any) -> dict[str, Any]:
+    """A bundle that asks a plain HTTP agent."""
+    parameters = {"binding": {"adapter": "custom", "target": url}, "requiresAcknowledgement": required or True}
+    return {"actions": [{"id": "look", "kind": "agent_prompt", "parameters": parameters}]}
+
+
+@pytest.mark.parametrize("within", [True, False], ids=["in the call", "after it"])
+def test_acknowledgements_take_moments(client: Client, within: bool) -> None:
+    """Fifty agents on this machine that answer in the call that asks them, or once it is over."""
+    with receiver() as agent, ThreadPoolExecutor(8) as later:
+
+        def answer(url: str) -> None:
+            acknowledge(url, "done", timeout=30)
+
+        def take(arrival: Arrival) -> int:
+            url = arrival.headers["minoots-acknowledgement"]
+            if within:
+                answer(url)
+            else:
+                later.submit(answer, url)
+            return 200
+
+        agent.answer = take
+        timers = [client.timers.create(duration=2_000 + 100 * n, action_bundle=plain(agent.url)) for n in range(50)]
+        ends = [client.timers.wait(timer.id, timeout_s=60) for timer in timers]
+    assert {one.status for one in ends} == {"settled"}
+    views = [(one.fired_at or 0, action_of(one).acknowledgement) for one in ends]
+    took_ms = sorted((view.accepted_at or 0) - fired_at for fired_at, view in views if view is not None)
+    assert len(took_ms) == 50
+    print(f"acknowledged after {statistics.median(took_ms):.0f} ms, the last after {took_ms[-1]} ms")
+    assert statistics.median(took_ms) < 5_000
