@@ -36,6 +36,8 @@ from minoots_local.virtual_clock import VirtualClock
 # A laptop's webhooks go to the laptop.
 _LOCAL_PARAMETERS = {
     "AllowedPrivateHosts": "localhost,127.0.0.0/8,::1/128",
+    # One's own machine sets the limits.
+    "Limits": "off",
     "Architecture": "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64",
 }
 _AWS_THREADS = 32

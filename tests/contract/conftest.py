@@ -23,7 +23,9 @@ from minoots_kernel.adapters.dynamodb.key_store import DynamoKeyStore
 from minoots_kernel.adapters.dynamodb.parked_record_store import DynamoParkedRecordStore
 from minoots_kernel.adapters.dynamodb.policy_store import DynamoPolicyStore
 from minoots_kernel.adapters.dynamodb.settings_store import DynamoSettingsStore
+from minoots_kernel.adapters.dynamodb.tenant_store import DynamoTenantStore
 from minoots_kernel.adapters.dynamodb.timer_store import DynamoTimerStore
+from minoots_kernel.adapters.dynamodb.usage_store import DynamoUsageStore
 from minoots_kernel.adapters.memory import (
     MemoryAuditStore,
     MemoryCircuitStore,
@@ -35,13 +37,15 @@ from minoots_kernel.adapters.memory import (
     MemoryParkedRecordStore,
     MemoryPolicyStore,
     MemorySettingsStore,
+    MemoryTenantStore,
     MemoryTimerStore,
+    MemoryUsageStore,
     VirtualClock,
 )
 from minoots_kernel.application.agent_ports import CommandTemplateStore, InboxStore
 from minoots_kernel.application.audit_ports import AuditStore
 from minoots_kernel.application.circuit_ports import CircuitStore
-from minoots_kernel.application.identity_ports import KeyStore
+from minoots_kernel.application.identity_ports import KeyStore, TenantStore, UsageStore
 from minoots_kernel.application.policy_ports import PolicyStore
 from minoots_kernel.application.ports import DeadLetterStore, DestinationStore, ParkedRecordStore, TimerStore
 from minoots_kernel.application.settings_ports import SettingsStore
@@ -90,6 +94,8 @@ class Stores:
     destinations: DestinationStore
     circuits: CircuitStore
     keys: KeyStore
+    tenants: TenantStore
+    usage: UsageStore
     parked: ParkedRecordStore
     inboxes: InboxStore
     templates: CommandTemplateStore
@@ -159,12 +165,15 @@ def new_tenant() -> str:
 
 
 def _memory() -> Stores:
+    timers = MemoryTimerStore()
     return Stores(
-        timers=MemoryTimerStore(),
+        timers=timers,
         dead_letters=MemoryDeadLetterStore(),
         destinations=MemoryDestinationStore(),
         circuits=MemoryCircuitStore(),
         keys=MemoryKeyStore(),
+        tenants=MemoryTenantStore(),
+        usage=MemoryUsageStore(timers),
         parked=MemoryParkedRecordStore(),
         inboxes=MemoryInboxStore(),
         templates=MemoryCommandTemplateStore(),
@@ -185,6 +194,8 @@ def _dynamo(table: Table) -> Stores:
         destinations=DynamoDestinationStore(table.client, table.name),
         circuits=DynamoCircuitStore(table.client, table.name, clock),
         keys=DynamoKeyStore(table.client, table.name),
+        tenants=DynamoTenantStore(table.client, table.name),
+        usage=DynamoUsageStore(table.client, table.name),
         parked=DynamoParkedRecordStore(table.client, table.name, clock),
         inboxes=DynamoInboxStore(table.client, table.name),
         templates=DynamoCommandTemplateStore(table.client, table.name),

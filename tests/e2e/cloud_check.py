@@ -102,7 +102,7 @@ def loosen_filters(cloud: Ministack) -> None:
 def accept_key(cloud: Ministack) -> None:
     """Put the key of these tests into the table."""
     store = DynamoKeyStore(cloud.client("dynamodb"), resources(cloud)["TimersTable"])
-    store.put(key_from_file(KEY, "demo"))
+    store.put(key_from_file(KEY, "demo", tier="unlimited"))
 
 
 def try_it(cloud: Ministack, host: str, arguments: list[str]) -> int:

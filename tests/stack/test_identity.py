@@ -1,10 +1,12 @@
-"""Keys and tokens over sockets: the template, the real control plane, an issuer on loopback, time set forward."""
+"""Keys, tokens and limits over sockets: the template, the control plane, an issuer on loopback, time set forward."""
 
 from __future__ import annotations
 
 import json
 import threading
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -12,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
+from minoots_kernel.domain.tiers import TIERS, Tier
 from minoots_local.local_stack import LocalStack
 from minoots_local.settings import LocalSettings
 from tests.support.issuer import AUDIENCE, Issuer, bad_tokens
@@ -114,3 +117,30 @@ def test_keys_and_tokens_live_and_end_as_they_should(running: Stack) -> None:
     assert running.issuer.asked == ["/realm/.well-known/openid-configuration", "/realm/keys"]
     running.advance("11m")
     assert running.call("GET", "/timers", token).status_code == 401
+
+
+def test_of_two_hundred_creates_at_once_a_limit_of_fifty_leaves_fifty_timers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(TIERS, "free", Tier(requests=1_000, creates=50, active=500))
+    settings = LocalSettings(port=0, aws_port=None, api_keys=(*KEYS, OPS), parameters={"Limits": "enforced"})
+    with LocalStack(settings) as stack, httpx.Client(base_url=stack.url, headers=HEADERS, timeout=60) as http:
+
+        def create(number: int) -> int:
+            body = {"duration": "1h", "name": f"t{number}", **({"colour": "red"} if number % 10 == 0 else {})}
+            return http.post("/timers", json=body).status_code
+
+        with ThreadPoolExecutor(25) as pool:
+            answers = Counter(pool.map(create, range(200)))
+        assert answers == {201: 50, 429: 130, 400: 20}
+        assert len(http.get("/timers", params={"limit": 200}).json()["timers"]) == 50
+        refused = http.post("/timers", json={"duration": "1h"})
+        assert refused.json()["code"] == "quota-exceeded"
+        assert int(refused.headers["retry-after"]) > 0
+        assert refused.headers["ratelimit-policy"] == '"requests";q=1000;w=60, "creates";q=50;w=86400'
+        usage = http.get("/usage").json()
+        assert (usage["creates"]["used"], usage["activeTimers"]["used"]) == (50, 50)
+
+        ops = {"x-api-key": str(OPS["key"])}
+        assert http.post("/tenants", json={"id": "other", "tier": "unlimited"}, headers=ops).status_code == 201
+        unlimited = http.post("/timers", json={"duration": "1h"}, headers={"x-api-key": "mnt_other"})
+        assert unlimited.status_code == 201
+        assert "ratelimit" not in unlimited.headers

@@ -25,6 +25,7 @@ class ErrorCode(StrEnum):
     UNSUPPORTED_MEDIA_TYPE = "unsupported-media-type"
     UNAUTHENTICATED = "unauthenticated"
     FORBIDDEN = "forbidden"
+    TENANT_SUSPENDED = "tenant-suspended"
     NOT_FOUND = "not-found"
     METHOD_NOT_ALLOWED = "method-not-allowed"
     ALREADY_EXISTS = "already-exists"
@@ -36,6 +37,7 @@ class ErrorCode(StrEnum):
     TARGET_NOT_ALLOWED = "target-not-allowed"
     INVALID_POLICY = "invalid-policy"
     QUOTA_EXCEEDED = "quota-exceeded"
+    BEYOND_TIER = "beyond-tier"
     DEPENDENCY_UNAVAILABLE = "dependency-unavailable"
     INTERNAL = "internal"
 
@@ -60,6 +62,7 @@ ERRORS: Final[dict[ErrorCode, ErrorInfo]] = {
     ErrorCode.UNSUPPORTED_MEDIA_TYPE: ErrorInfo("The body must be application/json"),
     ErrorCode.UNAUTHENTICATED: ErrorInfo("A valid API key is needed"),
     ErrorCode.FORBIDDEN: ErrorInfo("This key may not do that"),
+    ErrorCode.TENANT_SUSPENDED: ErrorInfo("The tenant is suspended"),
     ErrorCode.NOT_FOUND: ErrorInfo("There is no such thing here"),
     ErrorCode.METHOD_NOT_ALLOWED: ErrorInfo("This path does not take that method"),
     ErrorCode.ALREADY_EXISTS: ErrorInfo("It exists already"),
@@ -71,6 +74,7 @@ ERRORS: Final[dict[ErrorCode, ErrorInfo]] = {
     ErrorCode.TARGET_NOT_ALLOWED: ErrorInfo("This deployment does not allow that target"),
     ErrorCode.INVALID_POLICY: ErrorInfo("These policies cannot be used"),
     ErrorCode.QUOTA_EXCEEDED: ErrorInfo("A limit was reached", retryable=True),
+    ErrorCode.BEYOND_TIER: ErrorInfo("The tier does not allow that"),
     ErrorCode.DEPENDENCY_UNAVAILABLE: ErrorInfo("The service is briefly unavailable", retryable=True),
     ErrorCode.INTERNAL: ErrorInfo("Something went wrong on our side", retryable=True),
 }

@@ -67,6 +67,7 @@ class Settings(BaseModel):
     acknowledgement_machine: str = ""
     audit: Literal["all", "refusals", "none"] = "refusals"
     audit_days: int = Field(default=400, ge=1, le=3650)
+    limits: Literal["enforced", "off"] = "off"
 
     @classmethod
     def from_env(cls, env: Mapping[str, str], *needed: str) -> Settings:

@@ -18,6 +18,7 @@ from minoots.cli.keys import keys, whoami
 from minoots.cli.local import local
 from minoots.cli.policies import policies
 from minoots.cli.settings import settings
+from minoots.cli.tenants import tenants, usage
 from minoots.cli.timers import timers
 
 __all__ = ["app"]
@@ -41,6 +42,8 @@ app.add_typer(settings)
 app.add_typer(audit)
 app.command()(whoami)
 app.command()(acknowledge)
+app.add_typer(tenants)
+app.command()(usage)
 app.command(
     "local",
     rich_help_panel=_HERE,

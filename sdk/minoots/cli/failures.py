@@ -30,7 +30,7 @@ EXIT_INTERRUPTED: Final = 130
 _ADVICE: Final = {
     400: "Mend what is named above; --help shows how each option is written.",
     401: "Set MINOOTS_API_KEY to a valid key, or pass --api-key before the command.",
-    403: "Ask for a key with that role, or use one of the tenant that owns the timer.",
+    403: "`minoots whoami` shows your roles: ask for a key with that one, or of the tenant that owns the timer.",
     404: "`minoots timers list` shows this tenant's timers; the key decides which tenant that is.",
     409: "`minoots timers get ID` shows what the timer has become.",
     410: "Somebody else is asked by now; nothing is left to be answered here.",

@@ -15,8 +15,9 @@ from minoots_contract.instants import format_instant
 
 if TYPE_CHECKING:
     from minoots_contract.identity import KeyReply, KeyWithSecret, WhoAmIReply
+    from minoots_contract.tenants import TenantReply, UsageReply
 
-__all__ = ["caller", "key_table", "made_key"]
+__all__ = ["caller", "key_table", "made_key", "tenant_details", "tenant_table", "usage_table"]
 
 
 def caller(me: WhoAmIReply, *, now_ms: int) -> RenderableType:
@@ -38,9 +39,7 @@ def key_table(keys: Sequence[KeyReply], *, now_ms: int) -> RenderableType:
     """Draw a listing of keys, or say that there are none."""
     if not keys:
         return Text("No keys.")
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", show_edge=False)
-    for heading in ("ID", "NAME", "ROLES", "STATUS", "ENDS", "LAST USED"):
-        table.add_column(heading, overflow="fold")
+    table = _table("ID", "NAME", "ROLES", "STATUS", "ENDS", "LAST USED")
     for key in keys:
         ends = "" if key.expires_at is None else due(key.expires_at, now_ms)
         used = "never" if key.last_used_at is None else due(key.last_used_at, now_ms)
@@ -64,6 +63,53 @@ def made_key(key: KeyWithSecret, *, now_ms: int) -> RenderableType:
     return Group(
         facts, "", Text(key.key, style="bold", no_wrap=True), Text("Keep it: it is not shown again.", style="dim")
     )
+
+
+def tenant_table(tenants: Sequence[TenantReply]) -> RenderableType:
+    """Draw a listing of tenants, or say that there are none."""
+    if not tenants:
+        return Text("No tenants.")
+    table = _table("ID", "NAME", "TIER", "STATUS", "WHY")
+    for tenant in tenants:
+        status = Text(tenant.status, style="green" if tenant.status == "active" else "red")
+        name, why = printable(tenant.name or ""), printable(tenant.suspended_reason or "")
+        table.add_row(tenant.id, Text(name), tenant.tier, status, Text(why))
+    return table
+
+
+def tenant_details(tenant: TenantReply) -> RenderableType:
+    """Draw a tenant."""
+    suspended_at = "" if tenant.suspended_at is None else format_instant(tenant.suspended_at)
+    return _facts(
+        [
+            ("id", tenant.id),
+            ("name", tenant.name or ""),
+            ("tier", tenant.tier),
+            ("status", tenant.status),
+            ("since", suspended_at),
+            ("why", tenant.suspended_reason or ""),
+            ("created", format_instant(tenant.created_at)),
+        ]
+    )
+
+
+def usage_table(usage: UsageReply, *, now_ms: int) -> RenderableType:
+    """Draw what is used of a tier, or say that nothing is counted."""
+    rows = (("requests a minute", usage.requests), ("new timers a day", usage.creates), ("active", usage.active_timers))
+    counted = [(label, one) for label, one in rows if one is not None]
+    if not counted:
+        return Text(f"Tier {usage.tier}: nothing is limited here.")
+    table = _table(f"TIER {usage.tier.upper()}", "USED", "OF", "BEGINS ANEW")
+    for label, one in counted:
+        table.add_row(label, str(one.used), str(one.limit), "" if one.resets_at is None else due(one.resets_at, now_ms))
+    return table
+
+
+def _table(*headings: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", show_edge=False)
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    return table
 
 
 def _instant(instant_ms: int | None, now_ms: int) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from minoots.cli.invocation import JsonFlag, invocation
+from minoots.cli.invocation import Invocation, JsonFlag, invocation
 from minoots.cli.listing import first, page_size
 from minoots.cli.values import duration, instant
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from minoots_contract.identity import KeyWithSecret
 
-__all__ = ["keys", "whoami"]
+__all__ = ["keys", "show_made", "whoami"]
 
 keys = typer.Typer(name="keys", no_args_is_help=True, help="The tenant's API keys; takes the role tenant.admin.")
 
@@ -57,7 +57,7 @@ def create(
     with run.client() as client:
         # The API knows which roles there are.
         made = client.keys.create(name, role, expires_in=expires_in, expires_at=expires_at)  # type: ignore[arg-type]
-    _show_made(ctx, as_json, made)
+    show_made(run, made)
 
 
 @keys.command("list")
@@ -99,7 +99,7 @@ def rotate(
     _not_both(expires_in, expires_at)
     with run.client() as client:
         made = client.keys.rotate(key_id, overlap=overlap, expires_in=expires_in, expires_at=expires_at)
-    _show_made(ctx, as_json, made)
+    show_made(run, made)
 
 
 @keys.command("revoke")
@@ -118,8 +118,8 @@ def revoke(ctx: typer.Context, key_id: KeyId, as_json: JsonFlag = False) -> None
     run.show(gone.wire(), draw)
 
 
-def _show_made(ctx: typer.Context, as_json: bool, made: KeyWithSecret) -> None:
-    run = invocation(ctx, as_json)
+def show_made(run: Invocation, made: KeyWithSecret) -> None:
+    """Show a key that was just made, with its text."""
 
     def draw(console: Console) -> None:
         from minoots.cli.identity_tables import made_key

@@ -29,6 +29,7 @@ from minoots.client.inbox import Inbox
 from minoots.client.keys import Keys
 from minoots.client.policies import Policies
 from minoots.client.settings import TenantSettings
+from minoots.client.tenants import Tenants
 from minoots.client.timers import Timers
 
 __all__ = [
@@ -54,6 +55,7 @@ __all__ = [
     "RateLimitError",
     "ServerError",
     "TenantSettings",
+    "Tenants",
     "Timers",
     "UnexpectedReplyError",
     "WaitTimeoutError",

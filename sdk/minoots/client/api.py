@@ -19,10 +19,12 @@ from minoots.client.policies import Policies
 from minoots.client.retry import RetryPolicy
 from minoots.client.session import Call, Session
 from minoots.client.settings import TenantSettings
+from minoots.client.tenants import Tenants
 from minoots.client.timers import Timers
 from minoots.clock import Clock, SystemClock
 from minoots_contract.acknowledgements import AcknowledgementReply, Answered
 from minoots_contract.identity import WhoAmIReply
+from minoots_contract.tenants import UsageReply
 from minoots_contract.timers import HealthReply
 
 __all__ = ["Client"]
@@ -40,6 +42,7 @@ class Client:
         policies: What callers may do, beyond what roles say.
         settings: What the tenant settles for all its timers.
         audit: Who did what in the tenant.
+        tenants: All tenants, for operators.
     """
 
     def __init__(
@@ -83,6 +86,7 @@ class Client:
         self.policies = Policies(self._session)
         self.settings = TenantSettings(self._session)
         self.audit = Audit(self._session)
+        self.tenants = Tenants(self._session)
 
     def inbox(self, agent: str) -> Inbox:
         """Return the inbox of an agent; nothing is sent yet."""
@@ -123,6 +127,14 @@ class Client:
             MinootsClientError: Any other of the tree in `minoots.client.errors`.
         """
         return self._session.send(Call("GET", "/whoami"), WhoAmIReply)
+
+    def usage(self) -> UsageReply:
+        """Ask what the tenant has used of what its tier allows.
+
+        Raises:
+            MinootsClientError: One of the tree in `minoots.client.errors`.
+        """
+        return self._session.send(Call("GET", "/usage"), UsageReply)
 
     def close(self) -> None:
         """Close the connections."""

@@ -86,6 +86,14 @@ def test_the_good_token_that_the_bad_ones_were_made_from_is_good(trust: Trust) -
     assert not trust.refuses(signed({"alg": "ES256", "kid": "ec-1"}, trust.issuer.claims(NOW_MS), ec_key("ec-1")))
 
 
+def test_clocks_may_be_off_by_half_a_minute_and_no_more(trust: Trust) -> None:
+    now_s = NOW_MS // 1000
+    assert not trust.refuses(trust.token(nbf=now_s + 30))
+    assert trust.refuses(trust.token(nbf=now_s + 31))
+    assert trust.refuses(trust.token(iat=now_s + 31))
+    assert trust.refuses(trust.token(exp=now_s - 30))
+
+
 def test_keys_are_fetched_once_and_looked_at_again_when_they_are_no_longer_fresh(trust: Trust) -> None:
     for _ in range(5):
         trust.verify(trust.token())

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
 from urllib.parse import urlencode
 
 from minoots_kernel.adapters.cedar import CedarEngine
-from minoots_kernel.adapters.memory import MemoryAuditStore, MemoryKeyStore, MemoryPolicyStore, MemoryTimerStore
+from minoots_kernel.adapters.memory import (
+    MemoryAuditStore,
+    MemoryKeyStore,
+    MemoryPolicyStore,
+    MemoryTenantStore,
+    MemoryTimerStore,
+    MemoryUsageStore,
+)
 from minoots_kernel.application.authenticate import Authenticate
 from minoots_kernel.application.authorise import Authorise
 from minoots_kernel.application.destinations import DestinationUseCases
@@ -18,9 +25,12 @@ from minoots_kernel.application.keep_audit import NoteRefusals, ReadAudit
 from minoots_kernel.application.keep_command_templates import KeepCommandTemplates
 from minoots_kernel.application.keep_keys import KeepKeys
 from minoots_kernel.application.keep_policies import KeepPolicies
+from minoots_kernel.application.keep_tenants import KeepTenants
 from minoots_kernel.application.known_policies import KnownPolicies
+from minoots_kernel.application.limits import Limits
 from minoots_kernel.application.read_dead_letters import GetDeadLetter, ListDeadLetters
 from minoots_kernel.application.read_timers import GetTimer, ListTimers
+from minoots_kernel.application.read_usage import ReadUsage
 from minoots_kernel.application.use_inbox import UseInbox
 from minoots_kernel.domain.api_keys import key_from_file
 from minoots_kernel.interfaces.rest.app import ControlPlane
@@ -80,7 +90,9 @@ def event(
 class Api(World):
     """A world whose use cases are reached over REST too; tenants `demo` and `other` have a key each."""
 
-    def __init__(self, store: MemoryTimerStore | None = None, tokens: TokenVerifier | None = None) -> None:
+    def __init__(
+        self, store: MemoryTimerStore | None = None, tokens: TokenVerifier | None = None, *, limited: bool = False
+    ) -> None:
         super().__init__()
         reads = store or self.store
         self.keys = MemoryKeyStore()
@@ -94,8 +106,11 @@ class Api(World):
         def draw(size: int) -> bytes:
             return next(drawn).to_bytes(size)
 
+        keep_keys = KeepKeys(self.keys, self.clock, draw, CACHE_MS)
+        self.tenants, self.usage = MemoryTenantStore(), MemoryUsageStore(self.store)
+        limits = Limits(self.usage, self.clock) if limited else None
         self.use_cases = UseCases(
-            self.create,
+            replace(self.create, limits=limits),
             GetTimer(reads),
             ListTimers(reads),
             self.change,
@@ -107,16 +122,18 @@ class Api(World):
             UseInbox(self.inboxes, self.clock, self.acknowledge),
             KeepCommandTemplates(self.templates, self.clock),
             DestinationUseCases.over(self.destinations, self.secret_box, self.clock, draw),
-            KeepKeys(self.keys, self.clock, draw, CACHE_MS),
+            keep_keys,
             KeepPolicies(self.policies, engine, self.known, self.clock),
             self.settings,
             self.acknowledge,
             ReadAudit(self.audit),
+            KeepTenants(self.tenants, keep_keys, self.clock),
+            ReadUsage(self.usage, self.clock, limited),
         )
-        authenticate = Authenticate(self.keys, self.clock, CACHE_MS, tokens)
+        authenticate = Authenticate(self.keys, self.clock, CACHE_MS, tokens, self.tenants)
         authorise = Authorise(self.known, self.clock, audit=self.audit, timers_tell=True)
         noted = NoteRefusals(self.audit, self.clock)
-        self.control_plane = ControlPlane(authenticate, authorise, self.use_cases, self.metrics, noted)
+        self.control_plane = ControlPlane(authenticate, authorise, self.use_cases, self.metrics, noted, limits)
 
     def call(self, method: str, path: str, *, key: str | None = KEY, **request: Any) -> Answer:
         headers = ({"x-api-key": key} if key is not None else {}) | (request.pop("headers", None) or {})

@@ -19,6 +19,7 @@ from minoots_kernel.domain.api_keys import key_from_file
 from minoots_kernel.domain.errors import PermanentActionError
 from minoots_kernel.domain.inbox import Receipt
 from minoots_kernel.domain.policies import PolicyVersion
+from minoots_kernel.domain.tenants import Tenant
 from tests.support.issuer import AUDIENCE, ISSUER, Issuer, part
 from tests.unit.application.world import wake_up
 from tests.unit.domain.builders import NOW_MS
@@ -37,6 +38,7 @@ NOBODYS = {
     "version": "1",
     "secret_id": "nobodys-secret",
     "key_id": "a" * 16,
+    "tenant_id": "nobodys-tenant",
     "letter_id": f"{Uuid7Ids().new_id()}.w",
 }
 """Values of path parameters for which no tenant has anything."""
@@ -51,6 +53,9 @@ BODIES: dict[str, dict[str, Any]] = {
     "createKey": {"name": "eve", "roles": ["timer.read"]},
     "putPolicies": {"policies": '@id("all") permit (principal, action, resource);'},
     "testPolicies": {"principal": {"subject": "eve"}, "action": "listTimers"},
+    "createTenant": {"id": "eves-own"},
+    "changeTenant": {"tier": "team"},
+    "createTenantKey": {"name": "eve", "roles": ["tenant.admin"]},
 }
 """Bodies with which an operation gets past validation; an empty object does for the others."""
 
@@ -89,7 +94,8 @@ class Apart(Api):
         issuers = trusted_issuers(json.dumps([{"issuer": ISSUER, "audience": AUDIENCE, **CLAIMS}]))
         clock = VirtualClock(NOW_MS)
         super().__init__(tokens=OidcTokenVerifier(issuers, KeySets(fetch.__getitem__, clock), clock))
-        self.values = {"version": "1", "agent": "ann", "name": MARK}
+        self.tenants.create(Tenant("demo", "free", NOW_MS, MARK))
+        self.values = {"tenant_id": "demo", "version": "1", "agent": "ann", "name": MARK}
         url = f"https://hooks.example.com/{MARK}"
         webhook = {"id": "w", "kind": "webhook", "parameters": {"url": url}}
         fired = self.post(name=MARK, duration="1s", actionBundle={"actions": [webhook]})
@@ -213,6 +219,8 @@ def test_a_stranger_gets_the_same_answer_about_a_tenants_things_as_about_nothing
     before = api.belongings()
     # What is deleted without a name is one's own, and gone when it is deleted again. An audit has what one asked.
     for operation in (one for one in OPERATIONS if one.id not in {"deletePolicies", "listAudit"}):
+        if credential is _operators_key and operation.path.startswith("/tenants"):
+            continue  # who the tenants are, and in what standing, is what operators are there for
         about_demos, about_nothing = (ask(api, operation, values, headers) for values in (api.values, NOBODYS))
         assert about_demos == about_nothing, operation
     assert api.belongings() == before
@@ -222,6 +230,8 @@ def test_the_tenant_itself_gets_other_answers() -> None:
     """Or the test above would compare one nothing with another."""
     for operation in OPERATIONS:
         api = Apart()
+        if operation.path.startswith("/tenants"):
+            continue
         if operation.names and operation.id not in {
             "putDestination",
             "putCommandTemplate",

@@ -18,6 +18,7 @@ from tests.unit.sdk.test_audit import an_entry
 from tests.unit.sdk.test_keys import ID, ME, a_key, a_made_key
 from tests.unit.sdk.test_policies import SAID, in_force, version
 from tests.unit.sdk.test_settings import SETTLED
+from tests.unit.sdk.test_tenants import USAGE, a_tenant
 
 GUIDE = Path(__file__).parents[3] / "docs" / "guides" / "cli.md"
 COMMANDS = re.findall(r"^\$ minoots (.+)$", GUIDE.read_text(), flags=re.MULTILINE)
@@ -30,6 +31,11 @@ ANSWERS = {
     "/whoami": ME,
     "/settings": SETTLED,
     "/audit": {"entries": [an_entry()]},
+    "/usage": USAGE,
+    "/tenants": a_tenant(),
+    "/tenants/acme/keys": a_made_key(),
+    "/tenants/acme/suspend": a_tenant(),
+    "/tenants/acme/resume": a_tenant(),
     "/policies": in_force(),
     "/policies:test": SAID,
     "/policies/versions": {"versions": [version()]},

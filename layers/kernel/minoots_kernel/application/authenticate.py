@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Lock
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
-from minoots_kernel.application.identity_ports import KeyStore, TokenVerifier
+from minoots_kernel.application.identity_ports import KeyStore, TenantStore, TokenVerifier
 from minoots_kernel.application.ports import Clock
 from minoots_kernel.domain.api_keys import MAX_KEY_CHARACTERS, ApiKey, digest_key, key_id_of
-from minoots_kernel.domain.errors import DependencyUnavailableError, UnauthenticatedError
+from minoots_kernel.domain.errors import DependencyUnavailableError, TenantSuspendedError, UnauthenticatedError
 from minoots_kernel.domain.tenancy import Principal
+from minoots_kernel.domain.tenants import Tenant
 
 __all__ = ["Authenticate"]
 
@@ -61,14 +62,17 @@ class Authenticate:
         clock: What time it is.
         cache_ms: How long an answer is remembered, milliseconds.
         tokens: Reads access tokens; none if the deployment trusts no issuer.
+        tenants: The tenants' records, which have the last word about a tier; none if there are none.
     """
 
     keys: KeyStore
     clock: Clock
     cache_ms: int
     tokens: TokenVerifier | None = None
+    tenants: TenantStore | None = None
     _keys: _Memory[ApiKey] = field(default_factory=_Memory)
     _callers: _Memory[Principal] = field(default_factory=_Memory)
+    _standings: _Memory[Tenant | Literal["unknown"]] = field(default_factory=_Memory)
 
     def __call__(self, api_key: str | None, bearer: str | None = None) -> Principal:
         """Return whom a credential stands for.
@@ -80,10 +84,25 @@ class Authenticate:
         Raises:
             UnauthenticatedError: If there is none, or it is not known or has expired.
             ForbiddenError: If it is a good token that names no tenant that its issuer may speak for.
+            TenantSuspendedError: If the tenant is suspended.
         """
         if self.tokens and bearer and not api_key and _is_token(bearer):
-            return self._by_token(self.tokens, bearer)
-        return self._by_key(api_key or bearer)
+            return self._in_good_standing(self._by_token(self.tokens, bearer))
+        return self._in_good_standing(self._by_key(api_key or bearer))
+
+    def _in_good_standing(self, principal: Principal) -> Principal:
+        if self.tenants is None:
+            return principal
+        tenant_id, now_ms = principal.tenant_id, self.clock.now_ms()
+        tenant = self._standings.get(tenant_id, now_ms)
+        if tenant is None:
+            tenant = self.tenants.find(tenant_id) or "unknown"
+            self._standings.put(tenant_id, tenant, now_ms + self.cache_ms)
+        if tenant == "unknown":
+            return principal
+        if tenant.suspended_at_ms is not None:
+            raise TenantSuspendedError(tenant.suspended_reason or "The operators of this service say why.")
+        return principal if principal.tier == tenant.tier else replace(principal, tier=tenant.tier)
 
     def _by_key(self, text: str | None) -> Principal:
         if not text:

@@ -12,6 +12,8 @@ from minoots_kernel.adapters.dynamodb.inbox_store import DynamoInboxStore
 from minoots_kernel.adapters.dynamodb.key_store import DynamoKeyStore
 from minoots_kernel.adapters.dynamodb.policy_store import DynamoPolicyStore
 from minoots_kernel.adapters.dynamodb.settings_store import DynamoSettingsStore
+from minoots_kernel.adapters.dynamodb.tenant_store import DynamoTenantStore
+from minoots_kernel.adapters.dynamodb.usage_store import DynamoUsageStore
 from minoots_kernel.adapters.ids import Uuid7Ids
 from minoots_kernel.application.acknowledge_action import AcknowledgeAction
 from minoots_kernel.application.authenticate import Authenticate
@@ -27,11 +29,14 @@ from minoots_kernel.application.keep_command_templates import KeepCommandTemplat
 from minoots_kernel.application.keep_keys import KeepKeys
 from minoots_kernel.application.keep_policies import KeepPolicies
 from minoots_kernel.application.keep_settings import KeepSettings
+from minoots_kernel.application.keep_tenants import KeepTenants
 from minoots_kernel.application.known_policies import KnownPolicies
+from minoots_kernel.application.limits import Limits
 from minoots_kernel.application.ports import Metrics
 from minoots_kernel.application.prepare_actions import PrepareActions
 from minoots_kernel.application.read_dead_letters import GetDeadLetter, ListDeadLetters
 from minoots_kernel.application.read_timers import GetTimer, ListTimers
+from minoots_kernel.application.read_usage import ReadUsage
 from minoots_kernel.application.redrive_dead_letters import RedriveDeadLetters
 from minoots_kernel.application.use_inbox import UseInbox
 from minoots_kernel.bootstrap import parts, surroundings
@@ -61,10 +66,14 @@ def _control_plane(settings: Settings, env: Mapping[str, str], metrics: Metrics)
     keys, cache_ms = DynamoKeyStore(dynamodb, settings.table), settings.key_cache_s * 1000
     policies, engine = DynamoPolicyStore(dynamodb, settings.table), CedarEngine()
     known = KnownPolicies(policies, engine, clock, cache_ms)
-    tenants = KeepSettings(DynamoSettingsStore(dynamodb, settings.table), clock)
     workflow = parts.acknowledgement_workflow(settings, env)
     acknowledge = AcknowledgeAction(store, workflow, wake_queue, clock, metrics)
     audit = parts.audit(settings, env)
+    keep_settings = KeepSettings(DynamoSettingsStore(dynamodb, settings.table), clock)
+    tenants, usage = DynamoTenantStore(dynamodb, settings.table), DynamoUsageStore(dynamodb, settings.table)
+    enforced = settings.limits == "enforced"
+    limits = Limits(usage, clock) if enforced else None
+    keep_keys = KeepKeys(keys, clock, token_bytes, cache_ms)
     use_cases = UseCases(
         create_timer=CreateTimer(
             store,
@@ -74,7 +83,8 @@ def _control_plane(settings: Settings, env: Mapping[str, str], metrics: Metrics)
             prepare_actions,
             settings.late_policy,
             checks,
-            tenants.retry_policy,
+            keep_settings.retry_policy,
+            limits,
         ),
         get_timer=GetTimer(store),
         list_timers=ListTimers(store),
@@ -87,14 +97,16 @@ def _control_plane(settings: Settings, env: Mapping[str, str], metrics: Metrics)
         use_inbox=UseInbox(DynamoInboxStore(dynamodb, settings.table), clock, acknowledge),
         command_templates=KeepCommandTemplates(templates, clock),
         destinations=DestinationUseCases.over(destinations, parts.secret_box(settings, env), clock, token_bytes),
-        keys=KeepKeys(keys, clock, token_bytes, cache_ms),
+        keys=keep_keys,
         policies=KeepPolicies(policies, engine, known, clock),
-        settings=tenants,
+        settings=keep_settings,
         acknowledge_action=acknowledge,
         read_audit=ReadAudit(audit),
+        tenants=KeepTenants(tenants, keep_keys, clock),
+        usage=ReadUsage(usage, clock, enforced),
     )
-    authenticate = Authenticate(keys, clock, cache_ms, parts.tokens(settings))
+    authenticate = Authenticate(keys, clock, cache_ms, parts.tokens(settings), tenants)
     kept = None if settings.audit == "none" else audit
     authorise = Authorise(known, clock, settings.policy_log_percent, audit=kept, timers_tell=settings.audit == "all")
     noted = None if kept is None else NoteRefusals(kept, clock)
-    return ControlPlane(authenticate, authorise, use_cases, metrics, noted)
+    return ControlPlane(authenticate, authorise, use_cases, metrics, noted, limits)

@@ -12,9 +12,11 @@ MinootsError(detail, fields)        what a caller is told about; `code` is one o
 ├── ForbiddenError                  the principal may not do that
 │   └── PolicyRefusedError          a policy of its tenant refuses it, or none allows it
 ├── InvalidPolicyError              policies that cannot be used
+├── TenantSuspendedError            nobody of the tenant gets in
 ├── UnauthenticatedError            no valid credential was shown
 ├── TargetNotAllowedError           the deployment does not let timers call what an action names
-├── QuotaExceededError              a limit was reached
+├── QuotaExceededError              a limit was reached; the same request may succeed later
+├── BeyondTierError                 more than the tenant's tier allows at any time
 └── DependencyUnavailableError      a store or queue did not answer; the same call may succeed later
 
 ActionError(reason)                 an attempt of an action failed; the retry policy goes by its class, `failure`
@@ -41,6 +43,7 @@ from minoots_kernel.domain.answers import Answer
 __all__ = [
     "ActionError",
     "AlreadyExistsError",
+    "BeyondTierError",
     "DependencyUnavailableError",
     "ForbiddenError",
     "IdempotencyMismatchError",
@@ -58,6 +61,7 @@ __all__ = [
     "StaleHintError",
     "StateConflictError",
     "TargetNotAllowedError",
+    "TenantSuspendedError",
     "TokenExpiredError",
     "TransientActionError",
     "UnauthenticatedError",
@@ -194,10 +198,30 @@ class TargetNotAllowedError(MinootsError):
     code = ErrorCode.TARGET_NOT_ALLOWED
 
 
+class TenantSuspendedError(MinootsError):
+    """An operator suspended the tenant: nobody of it gets in."""
+
+    code = ErrorCode.TENANT_SUSPENDED
+
+
 class QuotaExceededError(MinootsError):
-    """A limit was reached."""
+    """A limit was reached.
+
+    Attributes:
+        retry_after_s: When it is worth asking again, whole seconds from now.
+    """
 
     code = ErrorCode.QUOTA_EXCEEDED
+
+    def __init__(self, detail: str, fields: tuple[tuple[str, str], ...] = (), *, retry_after_s: int = 1) -> None:
+        super().__init__(detail, fields)
+        self.retry_after_s = retry_after_s
+
+
+class BeyondTierError(MinootsError):
+    """The request is for more than the tenant's tier allows at any time."""
+
+    code = ErrorCode.BEYOND_TIER
 
 
 class DependencyUnavailableError(MinootsError):

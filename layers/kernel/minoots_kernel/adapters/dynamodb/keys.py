@@ -9,6 +9,9 @@
 | circuit of a receiver, or of all of a tenant's | `B#<tenant>` | `d:<destination>`, `h:<host>:<port>` or `*` |
 | API key | `K#<key id>` | `key` |
 | that a tenant has a key | `N#<tenant>` | key id |
+| tenant's record | `Y#tenants` | tenant |
+| requests of a tenant in a minute | `U#<tenant>` | `requests#`, minutes since 1970 |
+| what is counted of a tenant's timers | `U#<tenant>` | `timers` |
 | parked stream record | `X#<consumer>` | event id |
 | message of an inbox | `I#<tenant>#<agent>` | fired at, 13 digits of epoch milliseconds, `#`, delivery id |
 | settings of a tenant | `S#<tenant>` | `settings` |

@@ -21,7 +21,9 @@ from minoots_kernel.adapters.memory.schedules import MemoryWakeSchedules, Schedu
 from minoots_kernel.adapters.memory.secret_box import MemorySecretBox
 from minoots_kernel.adapters.memory.settings_store import MemorySettingsStore
 from minoots_kernel.adapters.memory.targets import MemoryTargets
+from minoots_kernel.adapters.memory.tenant_store import MemoryTenantStore
 from minoots_kernel.adapters.memory.timer_store import MemoryTimerStore
+from minoots_kernel.adapters.memory.usage_store import MemoryUsageStore
 
 __all__ = [
     "MemoryAcknowledgementWorkflow",
@@ -40,7 +42,9 @@ __all__ = [
     "MemorySecretBox",
     "MemorySettingsStore",
     "MemoryTargets",
+    "MemoryTenantStore",
     "MemoryTimerStore",
+    "MemoryUsageStore",
     "MemoryWakeQueue",
     "MemoryWakeSchedules",
     "ParkedRecord",

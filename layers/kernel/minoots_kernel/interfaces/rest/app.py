@@ -13,8 +13,15 @@ from minoots_contract.problems import ErrorCode, FieldProblem, Problem
 from minoots_kernel.application.authenticate import Authenticate
 from minoots_kernel.application.authorise import Authorise, Errand
 from minoots_kernel.application.keep_audit import NoteRefusals
+from minoots_kernel.application.limits import Limits
 from minoots_kernel.application.ports import Metrics
-from minoots_kernel.domain.errors import ForbiddenError, InvalidTimerError, MinootsError, UnauthenticatedError
+from minoots_kernel.domain.errors import (
+    ForbiddenError,
+    InvalidTimerError,
+    MinootsError,
+    QuotaExceededError,
+    UnauthenticatedError,
+)
 from minoots_kernel.domain.tenancy import Principal
 from minoots_kernel.interfaces.rest.bodies import parse_json, read_text
 from minoots_kernel.interfaces.rest.errands import errand
@@ -25,6 +32,7 @@ from minoots_kernel.interfaces.rest.problems import (
     problem_of,
     problem_response,
 )
+from minoots_kernel.interfaces.rest.rate_limits import rate_limit_fields, rate_limit_left
 from minoots_kernel.interfaces.rest.resolver import ConcurrentHttpResolver
 from minoots_kernel.interfaces.rest.routes import add_routes, needs_no_key
 from minoots_kernel.interfaces.rest.use_cases import UseCases
@@ -73,36 +81,43 @@ class ControlPlane:
         use_cases: UseCases,
         metrics: Metrics,
         note_refusal: NoteRefusals | None = None,
+        limits: Limits | None = None,
     ) -> None:
         self._authenticate = authenticate
         self._authorise = authorise
         self._metrics = metrics
         self._note_refusal = note_refusal
+        self._limits = limits
         self._app = make_resolver(use_cases)
 
     def __call__(self, event: Mapping[str, Any], context: object) -> dict[str, Any]:
         """Answer a request; whatever happens, the answer is a reply of the contract or a problem."""
         request_id = str(event.get("requestContext", {}).get("requestId", ""))
+        more = {"x-request-id": request_id}
         try:
-            response = self._answer(event, context)
+            response = self._answer(event, context, more)
         except MinootsError as error:
-            return self._problem(event, request_id, error)
+            response = self._problem(event, request_id, error)
         except RequestValidationError as error:
-            return self._invalid(event, request_id, error)
+            response = self._invalid(event, request_id, error)
         except Exception:
             # The caller gets no more than an apology and the id; the log has the rest.
             logger.exception("request failed", extra={"requestId": request_id})
-            problem = self._describe(ErrorCode.INTERNAL, "Tell us the request id.", event, request_id)
-            return problem_response(problem, {"x-request-id": request_id})
-        response["headers"]["x-request-id"] = request_id
+            response = problem_response(
+                self._describe(ErrorCode.INTERNAL, "Tell us the request id.", event, request_id)
+            )
+        response["headers"] |= more
         return response
 
-    def _answer(self, event: Mapping[str, Any], context: object) -> dict[str, Any]:
+    def _answer(self, event: Mapping[str, Any], context: object, more: dict[str, str]) -> dict[str, Any]:
         http = event["requestContext"]["http"]
         # The HTTP API lower-cases the names of headers; `sam local start-api` leaves them as they came.
         headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
         method, path = str(http["method"]).upper(), str(event.get("rawPath", "/"))
         principal = None if needs_no_key(path) else self._known(headers)
+        if principal is not None and self._limits is not None:
+            more |= rate_limit_fields(principal.tier)
+            more |= rate_limit_left(self._limits.admit(principal))
         route = self._route(method, path)
         event = {**event, "headers": headers}
         if principal is None:
@@ -152,7 +167,9 @@ class ControlPlane:
         return matching[method]
 
     def _problem(self, event: Mapping[str, Any], request_id: str, error: MinootsError) -> dict[str, Any]:
-        headers = {"x-request-id": request_id}
+        headers = {}
+        if isinstance(error, QuotaExceededError):
+            headers["retry-after"] = str(error.retry_after_s)
         if isinstance(error, _MethodNotAllowedError):
             headers["allow"] = ", ".join(error.allowed)  # RFC 9110, 15.5.6
         if isinstance(error, UnauthenticatedError):
@@ -166,7 +183,7 @@ class ControlPlane:
         errors = field_problems(error.errors())
         detail = "; ".join(f"{one.field}: {one.message}" for one in errors[:3])
         problem = self._describe(ErrorCode.INVALID_REQUEST, detail, event, request_id, errors)
-        return problem_response(problem, {"x-request-id": request_id})
+        return problem_response(problem)
 
     @staticmethod
     def _describe(

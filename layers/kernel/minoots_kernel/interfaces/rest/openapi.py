@@ -25,6 +25,7 @@ _TITLES: Final = {
     413: "The body is too large",
     415: "The body must be application/json",
     422: "The request is well-formed and cannot be done",
+    429: "A limit was reached",
     503: "The service is briefly unavailable",
 }
 _TEXT: Final = {"type": "string"}
@@ -58,7 +59,7 @@ def described(
         public: Whether it needs no key.
         etag: Whether the good answer is a timer with its entity tag.
     """
-    every = () if public else (400, 401, 403, 503)
+    every = () if public else (400, 401, 403, 429, 503)
     role = None if public else REQUIRED_ROLES[operation]
     content = {PROBLEM_JSON: {"model": Problem}}
     problems = sorted({*every, *((413, 415) if body else ()), *errors})

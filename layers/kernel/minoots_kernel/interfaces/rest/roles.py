@@ -57,5 +57,13 @@ REQUIRED_ROLES: Final[dict[str, RoleName | None]] = {
     "listPolicyVersions": "tenant.admin",
     "getPolicyVersion": "tenant.admin",
     "listAudit": "tenant.admin",
+    "getUsage": "timer.read",
+    "listTenants": "operator",
+    "getTenant": "operator",
+    "createTenant": "operator",
+    "changeTenant": "operator",
+    "createTenantKey": "operator",
+    "suspendTenant": "operator",
+    "resumeTenant": "operator",
 }
 """Operation id to role; none where any caller who is known will do. Operations without a key are not in it."""

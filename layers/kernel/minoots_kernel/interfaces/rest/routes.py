@@ -37,6 +37,7 @@ from minoots_kernel.interfaces.rest.openapi import described
 from minoots_kernel.interfaces.rest.policies import add_policies
 from minoots_kernel.interfaces.rest.resolver import ConcurrentHttpResolver
 from minoots_kernel.interfaces.rest.settings import add_settings
+from minoots_kernel.interfaces.rest.tenants import add_tenants, add_usage
 from minoots_kernel.interfaces.rest.use_cases import UseCases
 
 __all__ = ["PUBLIC_PATHS", "add_routes", "needs_no_key"]
@@ -65,6 +66,8 @@ def add_routes(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
     add_policies(app, use_cases)
     add_acknowledgements(app, use_cases)
     add_audit(app, use_cases)
+    add_usage(app, use_cases)
+    add_tenants(app, use_cases)
 
 
 def needs_no_key(path: str) -> bool:

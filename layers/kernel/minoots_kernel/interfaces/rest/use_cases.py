@@ -15,8 +15,10 @@ from minoots_kernel.application.keep_command_templates import KeepCommandTemplat
 from minoots_kernel.application.keep_keys import KeepKeys
 from minoots_kernel.application.keep_policies import KeepPolicies
 from minoots_kernel.application.keep_settings import KeepSettings
+from minoots_kernel.application.keep_tenants import KeepTenants
 from minoots_kernel.application.read_dead_letters import GetDeadLetter, ListDeadLetters
 from minoots_kernel.application.read_timers import GetTimer, ListTimers
+from minoots_kernel.application.read_usage import ReadUsage
 from minoots_kernel.application.redrive_dead_letters import RedriveDeadLetters
 from minoots_kernel.application.use_inbox import UseInbox
 
@@ -44,3 +46,5 @@ class UseCases:
     settings: KeepSettings
     acknowledge_action: AcknowledgeAction
     read_audit: ReadAudit
+    tenants: KeepTenants
+    usage: ReadUsage

@@ -1,0 +1,108 @@
+"""Make, show, change and suspend tenants: the work of operators."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from minoots_contract.identity import CreateKeyRequest
+from minoots_contract.tenants import ChangeTenantRequest, CreateTenantRequest
+from minoots_kernel.application.identity_ports import TenantStore
+from minoots_kernel.application.keep_keys import KeepKeys, MadeKey
+from minoots_kernel.application.ports import Clock, Page
+from minoots_kernel.domain.errors import NotFoundError, StateConflictError, VersionMismatchError
+from minoots_kernel.domain.tenancy import Principal
+from minoots_kernel.domain.tenants import Tenant, resumed, suspended
+
+__all__ = ["KeepTenants"]
+
+MAX_TRIES: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class KeepTenants:
+    """All tenants that there is a record of."""
+
+    store: TenantStore
+    keys: KeepKeys
+    clock: Clock
+
+    def create(self, request: CreateTenantRequest) -> Tenant:
+        """Make a tenant's record.
+
+        Raises:
+            AlreadyExistsError: If there is one of that id.
+        """
+        tenant = Tenant(request.id, request.tier, self.clock.now_ms(), request.name)
+        self.store.create(tenant)
+        return tenant
+
+    def get(self, tenant_id: str) -> Tenant:
+        """Return a tenant.
+
+        Raises:
+            NotFoundError: If there is no record of it.
+        """
+        tenant = self.store.find(tenant_id)
+        if tenant is None:
+            raise NotFoundError("There is no such tenant.")
+        return tenant
+
+    def page(self, *, limit: int, position: str | None) -> Page[Tenant]:
+        """List the tenants, by id."""
+        return self.store.page(limit=limit, position=position)
+
+    def change(self, tenant_id: str, request: ChangeTenantRequest) -> Tenant:
+        """Give a tenant another name or tier.
+
+        Raises:
+            NotFoundError: If there is no record of it.
+        """
+
+        def changed(tenant: Tenant) -> Tenant:
+            name = tenant.name if request.name is None else request.name
+            return replace(tenant, name=name, tier=request.tier or tenant.tier, version=tenant.version + 1)
+
+        return self._change(tenant_id, changed)
+
+    def suspend(self, principal: Principal, tenant_id: str, reason: str | None) -> Tenant:
+        """Shut a tenant's callers out. Its timers fire all the same: they were promised.
+
+        Raises:
+            NotFoundError: If there is no record of it.
+            StateConflictError: If it is the operator's own.
+        """
+        if tenant_id == principal.tenant_id:
+            raise StateConflictError("Nobody suspends their own tenant: they could not take it back.")
+        return self._change(tenant_id, lambda tenant: suspended(tenant, self.clock.now_ms(), reason))
+
+    def resume(self, tenant_id: str) -> Tenant:
+        """Let a tenant's callers in again.
+
+        Raises:
+            NotFoundError: If there is no record of it.
+        """
+        return self._change(tenant_id, resumed)
+
+    def create_key(self, principal: Principal, tenant_id: str, request: CreateKeyRequest) -> MadeKey:
+        """Make a key for a tenant, such as its first.
+
+        Raises:
+            NotFoundError: If there is no record of it.
+            InvalidTimerError: If the key would have ended already.
+        """
+        return self.keys.create(principal, request, self.get(tenant_id).id)
+
+    def _change(self, tenant_id: str, change: Callable[[Tenant], Tenant]) -> Tenant:
+        for _ in range(MAX_TRIES):
+            before = self.get(tenant_id)
+            after = change(before)
+            if after == before:
+                return before
+            try:
+                self.store.replace(before, after)
+            except VersionMismatchError:
+                continue
+            return after
+        raise VersionMismatchError("Others keep changing this tenant.")

@@ -1,0 +1,67 @@
+"""What each tier allows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from minoots_contract.identity import TierName
+from minoots_contract.timers import CreateTimerRequest
+from minoots_kernel.domain.errors import BeyondTierError
+
+__all__ = ["TIERS", "Tier", "check_size"]
+
+DAY_MS: Final = 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """A tier's limits; none is no limit, and nothing is counted for it.
+
+    Attributes:
+        requests: Requests in a minute.
+        creates: Timers made in a day, UTC.
+        active: Timers that have not ended, at any time.
+        payload_bytes: Largest request for a timer, bytes of JSON.
+        horizon_ms: Farthest due time from now, milliseconds.
+        actions: Most actions in a bundle.
+    """
+
+    requests: int | None = None
+    creates: int | None = None
+    active: int | None = None
+    payload_bytes: int | None = None
+    horizon_ms: int | None = None
+    actions: int | None = None
+
+
+TIERS: Final[dict[TierName, Tier]] = {
+    "free": Tier(100, 25, 100, 16_384, 366 * DAY_MS, 5),
+    "pro": Tier(1_000, 250, 2_500, 65_536, 5 * 366 * DAY_MS, 10),
+    "team": Tier(5_000, 1_000, 20_000),
+    "unlimited": Tier(),
+}
+"""Requests a minute and creates a day are those that callers of the first MINOOTS know."""
+
+
+def check_size(tier: TierName, request: CreateTimerRequest, fire_at_ms: int, now_ms: int) -> None:
+    """Let a request for a timer pass if its tier allows so large a one, due so far ahead.
+
+    Raises:
+        BeyondTierError: If it does not; it names the field.
+    """
+    allowed = TIERS[tier]
+    bundle = request.action_bundle
+    if allowed.actions is not None and bundle is not None and len(bundle.actions) > allowed.actions:
+        raise _beyond(tier, "actionBundle.actions", f"at most {allowed.actions} actions")
+    if allowed.horizon_ms is not None and fire_at_ms - now_ms > allowed.horizon_ms:
+        field = "duration" if request.fire_at is None else "fireAt"
+        raise _beyond(tier, field, f"at most {allowed.horizon_ms // DAY_MS} days ahead")
+    if allowed.payload_bytes is None:
+        return
+    if len(request.model_dump_json(by_alias=True, exclude_none=True).encode()) > allowed.payload_bytes:
+        raise _beyond(tier, "metadata", f"at most {allowed.payload_bytes} bytes of JSON for the whole request")
+
+
+def _beyond(tier: TierName, field: str, message: str) -> BeyondTierError:
+    return BeyondTierError(f"Your tier is '{tier}', which allows less.", ((field, message),))

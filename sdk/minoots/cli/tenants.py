@@ -1,0 +1,136 @@
+"""``minoots usage`` and, for operators, ``minoots tenants``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from minoots.cli.invocation import Invocation, JsonFlag, invocation
+from minoots.cli.keys import show_made
+from minoots.cli.listing import first, page_size
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from minoots_contract.tenants import TenantReply
+
+__all__ = ["tenants", "usage"]
+
+tenants = typer.Typer(name="tenants", no_args_is_help=True, help="Tenants; takes the role operator.")
+
+TenantId = Annotated[str, typer.Argument(metavar="ID", help="The tenant's id.")]
+Tier = Annotated[str | None, typer.Option(help="free, pro, team or unlimited.")]
+Name = Annotated[str | None, typer.Option(help="What people call it.")]
+
+
+def usage(ctx: typer.Context, as_json: JsonFlag = False) -> None:
+    """Say what is used of what the tier allows."""
+    run = invocation(ctx, as_json)
+    with run.client() as client:
+        used = client.usage()
+
+    def draw(console: Console) -> None:
+        from minoots.cli.identity_tables import usage_table
+
+        console.print(usage_table(used, now_ms=run.seams.clock.now_ms()))
+
+    run.show(used.wire(), draw)
+
+
+@tenants.command("create")
+def create(
+    ctx: typer.Context, tenant_id: TenantId, tier: Tier = None, name: Name = None, as_json: JsonFlag = False
+) -> None:
+    """Make a tenant."""
+    run = invocation(ctx, as_json)
+    with run.client() as client:
+        # The API knows which tiers there are.
+        _show(run, client.tenants.create(tenant_id, tier=tier or "free", name=name))  # type: ignore[arg-type]
+
+
+@tenants.command("get")
+def get(ctx: typer.Context, tenant_id: TenantId, as_json: JsonFlag = False) -> None:
+    """Show a tenant."""
+    run = invocation(ctx, as_json)
+    with run.client() as client:
+        _show(run, client.tenants.get(tenant_id))
+
+
+@tenants.command("list")
+def list_(
+    ctx: typer.Context,
+    limit: Annotated[int, typer.Option(min=1, help="At most this many.")] = 20,
+    every: Annotated[bool, typer.Option("--all", help="All of them, however many.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """List tenants."""
+    run = invocation(ctx, as_json)
+    with run.client() as client:
+        shown, more = first(client.tenants.list(page_size=page_size(limit, every)), None if every else limit)
+
+    def draw(console: Console) -> None:
+        from minoots.cli.identity_tables import tenant_table
+
+        console.print(tenant_table(shown))
+        if more:
+            console.print("There are more: --limit N or --all shows them.", style="dim")
+
+    run.show({"tenants": [tenant.wire() for tenant in shown], "more": more}, draw)
+
+
+@tenants.command("change")
+def change(
+    ctx: typer.Context, tenant_id: TenantId, tier: Tier = None, name: Name = None, as_json: JsonFlag = False
+) -> None:
+    """Give a tenant another tier or name."""
+    run = invocation(ctx, as_json)
+    if tier is None and name is None:
+        raise typer.BadParameter("give one of them, or both", param_hint="--tier or --name")
+    with run.client() as client:
+        _show(run, client.tenants.change(tenant_id, tier=tier, name=name))  # type: ignore[arg-type]
+
+
+@tenants.command("suspend")
+def suspend(
+    ctx: typer.Context,
+    tenant_id: TenantId,
+    reason: Annotated[str | None, typer.Option(help="Told to its callers.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Shut a tenant's callers out; its timers fire all the same."""
+    run = invocation(ctx, as_json)
+    with run.client() as client:
+        _show(run, client.tenants.suspend(tenant_id, reason))
+
+
+@tenants.command("resume")
+def resume(ctx: typer.Context, tenant_id: TenantId, as_json: JsonFlag = False) -> None:
+    """Let a tenant's callers in again."""
+    run = invocation(ctx, as_json)
+    with run.client() as client:
+        _show(run, client.tenants.resume(tenant_id))
+
+
+@tenants.command("key")
+def key(
+    ctx: typer.Context,
+    tenant_id: TenantId,
+    name: Annotated[str, typer.Argument(help="Who uses it.")],
+    role: Annotated[list[str], typer.Option("--role", help="What it may do; may be given several times.")],
+    as_json: JsonFlag = False,
+) -> None:
+    """Make an API key for a tenant, such as its first."""
+    run = invocation(ctx, as_json)
+    with run.client() as client:
+        made = client.tenants.create_key(tenant_id, name, role)  # type: ignore[arg-type]
+    show_made(run, made)
+
+
+def _show(run: Invocation, tenant: TenantReply) -> None:
+    def draw(console: Console) -> None:
+        from minoots.cli.identity_tables import tenant_details
+
+        console.print(tenant_details(tenant))
+
+    run.show(tenant.wire(), draw)

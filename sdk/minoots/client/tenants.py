@@ -1,0 +1,100 @@
+"""The ``/tenants`` resource, for operators."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+from urllib.parse import quote
+
+from minoots.client.paging import every_page
+from minoots.client.session import Call, Session
+from minoots_contract.identity import KeyWithSecret, RoleName, TierName
+from minoots_contract.tenants import TenantPage, TenantReply
+
+__all__ = ["Tenants"]
+
+
+class Tenants:
+    """Tenants; reached as ``client.tenants``. All of it takes the role ``operator``."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def create(self, tenant_id: str, *, tier: TierName = "free", name: str | None = None) -> TenantReply:
+        """Make a tenant.
+
+        Raises:
+            ConflictError: If there is one of that id.
+            MinootsClientError: Any other of the tree in `minoots.client.errors`.
+        """
+        body = _given(id=tenant_id, tier=tier, name=name)
+        return self._session.send(Call("POST", "/tenants", body=body, repeatable=False), TenantReply)
+
+    def get(self, tenant_id: str) -> TenantReply:
+        """Return a tenant.
+
+        Raises:
+            NotFoundError: If there is no record of it.
+            MinootsClientError: Any other of the tree in `minoots.client.errors`.
+        """
+        return self._session.send(Call("GET", _path(tenant_id)), TenantReply)
+
+    def list(self, *, page_size: int | None = None) -> Iterator[TenantReply]:
+        """Iterate over the tenants by id; pages are fetched as they are needed.
+
+        Raises:
+            MinootsClientError: While iterating: one of the tree in `minoots.client.errors`.
+        """
+        for page in every_page(lambda cursor: self._page(page_size, cursor)):
+            yield from page.tenants
+
+    def change(self, tenant_id: str, *, tier: TierName | None = None, name: str | None = None) -> TenantReply:
+        """Give a tenant another tier or name.
+
+        Raises:
+            NotFoundError: If there is no record of it.
+            MinootsClientError: Any other of the tree in `minoots.client.errors`.
+        """
+        return self._session.send(Call("PATCH", _path(tenant_id), body=_given(tier=tier, name=name)), TenantReply)
+
+    def suspend(self, tenant_id: str, reason: str | None = None) -> TenantReply:
+        """Shut a tenant's callers out; its timers fire all the same.
+
+        Raises:
+            ConflictError: If it is the caller's own.
+            MinootsClientError: Any other of the tree in `minoots.client.errors`.
+        """
+        return self._session.send(Call("POST", f"{_path(tenant_id)}/suspend", body=_given(reason=reason)), TenantReply)
+
+    def resume(self, tenant_id: str) -> TenantReply:
+        """Let a tenant's callers in again.
+
+        Raises:
+            MinootsClientError: One of the tree in `minoots.client.errors`.
+        """
+        return self._session.send(Call("POST", f"{_path(tenant_id)}/resume"), TenantReply)
+
+    def create_key(
+        self, tenant_id: str, name: str, roles: Sequence[RoleName], *, expires_in: str | int | None = None
+    ) -> KeyWithSecret:
+        """Make an API key for a tenant, such as its first.
+
+        Raises:
+            NotFoundError: If there is no record of the tenant.
+            MinootsClientError: Any other of the tree in `minoots.client.errors`.
+        """
+        body = _given(name=name, roles=list(roles), expiresIn=expires_in)
+        return self._session.send(Call("POST", f"{_path(tenant_id)}/keys", body=body, repeatable=False), KeyWithSecret)
+
+    def _page(self, limit: int | None, cursor: str | None) -> TenantPage:
+        return self._session.send(Call("GET", "/tenants", params={"limit": limit, "cursor": cursor}), TenantPage)
+
+
+def _given(**fields: Any) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _path(tenant_id: str) -> str:
+    if not tenant_id:
+        raise ValueError("a tenant's id is not empty")
+    return f"/tenants/{quote(tenant_id, safe='')}"
