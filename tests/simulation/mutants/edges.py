@@ -149,8 +149,8 @@ MUTANTS: Final = (
         (
             edit(
                 CREATE.__call__,
-                "self.store.create(timer)\n",
-                "wake_directly(timer, self.wake_queue, self.clock)\n    self.store.create(timer)\n",
+                "self._store_charged(principal, timer)\n",
+                "wake_directly(timer, self.wake_queue, self.clock)\n    self._store_charged(principal, timer)\n",
             ),
         ),
     ),
@@ -160,9 +160,9 @@ MUTANTS: Final = (
         (
             edit(
                 CREATE.__call__,
-                "self.store.create(timer)\n",
+                "self._store_charged(principal, timer)\n",
                 "from minoots_kernel.domain.errors import MinootsError\n"
-                "    try:\n        self.store.create(timer)\n    except MinootsError:\n        pass\n",
+                "    try:\n        self._store_charged(principal, timer)\n    except MinootsError:\n        pass\n",
             ),
         ),
     ),
