@@ -16,6 +16,7 @@ from minoots_kernel.application.arm_timers import ArmTimers, DisarmTimer
 from minoots_kernel.application.authenticate import Authenticate
 from minoots_kernel.application.change_of_mind import ChangeOfMind
 from minoots_kernel.application.create_timer import CreateTimer
+from minoots_kernel.application.discard_dead_letters import DiscardDeadLetters
 from minoots_kernel.application.fire_timer import FireTimer
 from minoots_kernel.application.heartbeat_timer import HeartbeatTimer
 from minoots_kernel.application.performers.webhook import WebhookPerformer
@@ -24,6 +25,7 @@ from minoots_kernel.application.prepare_actions import PrepareActions
 from minoots_kernel.application.publish_events import PublishEvents
 from minoots_kernel.application.read_dead_letters import ListDeadLetters
 from minoots_kernel.application.read_timers import GetTimer, ListTimers
+from minoots_kernel.application.redrive_dead_letters import RedriveDeadLetters
 from minoots_kernel.application.run_action import RunAction
 from minoots_kernel.application.sweep_timers import SweepTimers
 from minoots_kernel.domain.errors import MinootsError, UnknownHintError
@@ -97,6 +99,8 @@ class Functions:
         self.beat = HeartbeatTimer(store, clock)
         self.get, self.list = GetTimer(store), ListTimers(store)
         self.list_dead_letters = ListDeadLetters(ports.dead_letters)
+        self.redrive = RedriveDeadLetters(store, ports.dead_letters, wake_queue, clock)
+        self.discard = DiscardDeadLetters(store, ports.dead_letters, clock)
         self.sweep = SweepTimers(store, ports.dead_letters, wake_queue, action_queue, schedules, clock, metrics)
         arming = ArmChanges(ArmTimers(store, wake_queue, schedules, clock), DisarmTimer(schedules))
         fire = FireTimer(store, ports.dead_letters, wake_queue, action_queue, schedules, clock, metrics)

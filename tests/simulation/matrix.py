@@ -35,6 +35,13 @@ KINDS: Final[Mapping[str, Kind]] = {
 }
 """Every call of every port, and its kind; clocks, ids and metrics cannot fail."""
 
+LETTERS: Final = (
+    "DeadLetterStore.get",
+    "DeadLetterStore.page",
+    "DeadLetterStore.mark",
+    "TimerStore.get_many",
+    "TimerStore.replace",
+)
 CHANGE: Final = ("TimerStore.get", "TimerStore.replace")
 CALLS: Final[Mapping[str, tuple[str, ...]]] = {
     "authenticate": ("KeyStore.find",),
@@ -50,6 +57,8 @@ CALLS: Final[Mapping[str, tuple[str, ...]]] = {
     "get_timer": ("TimerStore.get",),
     "list_timers": ("TimerStore.page",),
     "list_dead_letters": ("DeadLetterStore.page",),
+    "redrive_dead_letters": (*LETTERS, "WakeQueue.send"),
+    "discard_dead_letters": LETTERS,
     "arm_timers": (
         "TimerStore.get",
         "TimerStore.replace",
@@ -76,6 +85,8 @@ CALLS: Final[Mapping[str, tuple[str, ...]]] = {
         "ActionQueue.send",
         "WakeSchedules.put",
         "DeadLetterStore.put",
+        "DeadLetterStore.get",
+        "DeadLetterStore.mark",
         "MessageVisibility.hide",
     ),
     "sweep_timers": (
@@ -99,9 +110,22 @@ CALLS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """The port calls that each use case makes."""
 
-RARE: Final = {("run_action", "WakeQueue.send"), ("rebuild", "TimerStore.get"), ("pause_timer", "WakeQueue.send")}
+RARE: Final = {
+    ("run_action", "WakeQueue.send"),
+    ("rebuild", "TimerStore.get"),
+    ("pause_timer", "WakeQueue.send"),
+    ("redrive_dead_letters", "TimerStore.get"),
+    ("discard_dead_letters", "TimerStore.get"),
+}
 """Calls that happen in one of many thousand histories: a retry due in 900 to 901 s whose lead is the longest; a rebuild
-that meets another write; a pause asked for again with its key when the timer was resumed since and is due at once."""
+that meets another write; a pause asked for again with its key when the timer was resumed since and is due at once; two
+who work with one timer's dead letters at the same moment."""
+
+LETTER_CALLS: Final = frozenset(
+    [(use_case, call) for use_case in ("redrive_dead_letters", "discard_dead_letters") for call in CALLS[use_case]]
+    + [("run_action", "DeadLetterStore.get"), ("run_action", "DeadLetterStore.mark")]
+)
+"""Calls that are made only where dead letters are worked with."""
 
 COLUMNS: Final = (Fault.CRASH_BEFORE, Fault.CRASH_AFTER, Fault.REFUSED, Fault.ANSWER_LOST)
 """What every call has to go through; more can happen to some."""

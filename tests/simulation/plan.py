@@ -10,8 +10,9 @@ from typing import Any, Final
 from tests.simulation.bundles import enriched
 from tests.simulation.faults import AT_CALLS, ELSEWHERE, Fault, Outage, Rates
 from tests.simulation.focus import Lead, draw_focus
+from tests.simulation.letter_focus import draw_letter_focus
 from tests.simulation.matrix import CALLS, KINDS
-from tests.simulation.wishes import beats_of, changes_of, late_policy_of
+from tests.simulation.wishes import beats_of, changes_of, late_policy_of, letters_of
 
 __all__ = ["BEGIN_MS", "TENANTS", "Order", "Plan", "draw_plan"]
 
@@ -110,13 +111,16 @@ def _put_offs(seed: int) -> float:
 
 
 def _rates(rng: Random) -> tuple[Rates, Lead]:
-    """Draw how often what goes wrong: nothing, a cell of the matrix, an outage, a kind of fault, a few, or all."""
+    """Draw how often what goes wrong: nothing, a cell of the matrix, an outage, a kind of fault, a few, or all.
+
+    One in twelve is about dead letters.
+    """
     at_calls = sorted({fault for faults in AT_CALLS.values() for fault in faults})
     profile = rng.random()
     if profile < 0.12:
         return Rates({}), Lead()
-    if profile < 0.57:
-        lead = draw_focus(rng)
+    if profile < 0.57 or profile >= 0.92:
+        lead = draw_focus(rng) if profile < 0.57 else draw_letter_focus(rng)
         noise = rng.choice((0.0, 0.0, 0.01))
         rates = {fault: noise for fault in (*at_calls, *ELSEWHERE) if noise} | dict(lead.faults)
         return Rates(rates, lead.cells), lead
@@ -166,6 +170,8 @@ def _orders(rng: Random, length: int, lead: Lead) -> tuple[Order, ...]:
         when = rng.uniform(0, 1.2) if lead.disaster is None else rng.uniform(*lead.disaster)
         at_ms = first.at_ms + int(when * first.details["duration"])
         orders.append(Order(len(orders), at_ms, "operator", "rebuild"))
+    # From a source of their own: what else a seed draws does not depend on them.
+    orders += letters_of(Random(orders[0].at_ms), orders, lead, TENANTS)
     return tuple(orders)
 
 

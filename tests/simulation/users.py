@@ -19,8 +19,11 @@ from minoots_contract.changes import (
 )
 from minoots_contract.instants import format_instant
 from minoots_contract.timers import CreateTimerRequest
+from minoots_kernel.application.letter_work import Wanted
 from minoots_kernel.domain.api_keys import key_from_file
+from minoots_kernel.domain.dead_letters import ANY_LETTER
 from minoots_kernel.domain.errors import DependencyUnavailableError, MinootsError
+from minoots_kernel.domain.guards import remembered
 from minoots_kernel.domain.tenancy import Principal
 from minoots_kernel.domain.timer import Timer
 from tests.simulation.faults import Fault
@@ -35,7 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["VERBS", "Callers", "Verb"]
 
 TRIES: Final = 3
-NOT_OF_THE_BODY: Final = {"key", "guard", "stale"}
+NOT_OF_THE_BODY: Final = {"key", "guard", "stale", "action"}
 Ask = Callable[[Principal], Any]
 
 
@@ -74,7 +77,31 @@ def _change(model: type[ChangeRequest]) -> Callable[[Functions, Order, str, int 
     return ask
 
 
+def _letter(work: str) -> Callable[[Functions, Order, str, int | None], Ask]:
+    def ask(functions: Functions, order: Order, timer_id: str, _: int | None) -> Ask:
+        letter_id = f"{timer_id}.{order.details['action']}"
+        return lambda who: getattr(functions, work).one(who, letter_id, _wanted(order))
+
+    return ask
+
+
+def _letters(work: str) -> Callable[[Functions, Order, str, int | None], Ask]:
+    def ask(functions: Functions, order: Order, *_: Any) -> Ask:
+        return lambda who: getattr(functions, work).many(who, ANY_LETTER, _wanted(order), limit=4, position=None)
+
+    return ask
+
+
+def _wanted(order: Order) -> Wanted:
+    key = order.details.get("key")
+    return Wanted("caller", None, None if key is None else remembered(key, "redrive").key)
+
+
 VERBS: Final = {
+    "redrive": Verb("redrive_dead_letters", _letter("redrive")),
+    "redrive all": Verb("redrive_dead_letters", _letters("redrive")),
+    "discard": Verb("discard_dead_letters", _letter("discard")),
+    "discard all": Verb("discard_dead_letters", _letters("discard")),
     "create": Verb("create_timer", _create),
     "cancel": Verb("cancel_timer", _change(CancelTimerRequest)),
     "extend": Verb("extend_timer", _change(ExtendTimerRequest)),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,13 +13,15 @@ from tests.simulation.focus import Lead
 if TYPE_CHECKING:
     from tests.simulation.plan import Order
 
-__all__ = ["beats_of", "changes_of", "late_policy_of"]
+__all__ = ["beats_of", "changes_of", "late_policy_of", "letters_of"]
 
 SECOND, MINUTE = 1_000, 60_000
 BEATEN_FOR_MS: Final = 8 * 60 * MINUTE
 AMOUNTS_MS: Final = (1, 900, 3 * SECOND, 20 * SECOND, 3 * MINUTE, 20 * MINUTE, 90 * MINUTE)
 ALLOWED_MS: Final = (100, 2 * SECOND, 20 * SECOND, 70 * SECOND, 10 * MINUTE)
 WEIGHTS: Final = {"extend": 5, "reschedule": 4, "snooze": 3, "pause": 3, "resume": 3, "fire": 2, "cancel": 1}
+LETTER_VERBS: Final = ("redrive", "redrive", "redrive all", "discard", "discard all")
+AFTER_DEATH_MS: Final = (1 * SECOND, 5 * SECOND, 40 * SECOND, 4 * MINUTE, 40 * MINUTE)
 Wish = tuple[str, int, dict[str, Any]]
 """What is wanted, how long after the create, milliseconds, and how exactly."""
 
@@ -95,3 +98,32 @@ def _care(rng: Random, number: int, timer: int) -> dict[str, Any]:
     if rng.random() < 0.3:
         care |= {"guard": rng.choice(("header", "body")), "stale": rng.random() < 0.15}
     return care
+
+
+def letters_of(rng: Random, orders: Sequence[Order], lead: Lead, tenants: Sequence[str]) -> list[Order]:
+    """Redrive and discard what may have died by then: one's own letters, or all of a tenant's; some twice at once."""
+    made = [order for order in orders if order.verb == "create" and order.details.get("actionBundle")]
+    wanted: list[Order] = []
+
+    def ask(create: Order, verb: str, after_due_ms: int) -> None:
+        actions = create.details["actionBundle"]["actions"]
+        details: dict[str, Any] = {"action": rng.choice(actions)["id"]}
+        if rng.random() < 0.7:
+            details["key"] = f"l{create.number}-{rng.choice('aab')}"
+        at_ms = create.at_ms + max(0, int(create.details["duration"])) + after_due_ms
+        target = None if verb.endswith("all") else create.number
+        number = len(orders) + len(wanted)
+        asker = create.tenant_id if rng.random() < 0.95 else rng.choice(tenants)
+        order = replace(create, number=number, tenant_id=asker, at_ms=at_ms, verb=verb, target=target, details=details)
+        wanted.append(order)
+
+    for create in made:
+        if not lead.letters and rng.random() > 0.2:
+            continue
+        after_ms = rng.choice(lead.letters_at_ms or AFTER_DEATH_MS)
+        for verb in lead.letters or rng.choices(LETTER_VERBS, k=rng.choice((1, 1, 2, 3))):
+            ask(create, verb, after_ms)
+            if rng.random() < 0.2:
+                ask(create, rng.choice(LETTER_VERBS), after_ms)
+            after_ms += rng.choice((0, 30, SECOND, 20 * SECOND, 3 * MINUTE, 40 * MINUTE))
+    return wanted

@@ -6,7 +6,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from tests.simulation.invariants import bundles, changes, deliveries, lateness, outside, promises, put_offs, retries
+from tests.simulation.invariants import (
+    bundles,
+    changes,
+    deliveries,
+    lateness,
+    letters,
+    outside,
+    promises,
+    put_offs,
+    retries,
+)
 from tests.simulation.invariants.facts import Facts
 from tests.simulation.world import History
 
@@ -27,7 +37,8 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
     deliveries.acknowledged_hints_are_done,
     retries.retries_keep_to_their_policy,
     put_offs.put_off_attempts_are_made_later,
-    deliveries.dead_letters_are_complete,
+    letters.dead_letters_are_complete,
+    letters.redriven_deliveries_run,
     bundles.bundles_run_as_asked,
     outside.events_are_published_once_stored,
     outside.callers_are_told_the_truth,

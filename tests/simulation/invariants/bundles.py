@@ -41,7 +41,7 @@ class Roles:
     def calls(self, origin: str, states: States) -> bool:
         """Tell whether an action has failed often enough, or for good."""
         state = states[origin]
-        failing = state.status is A.DISPATCHED and state.tries >= self.links[origin][1]
+        failing = state.status is A.DISPATCHED and state.tries_this_time >= self.links[origin][1]
         return failing or state.status in {A.FAILED, A.ESCALATED}
 
     def callers(self, target: str) -> list[str]:
@@ -78,6 +78,8 @@ def bundles_run_as_asked(facts: Facts) -> Iterator[str]:
         timer = write.after
         if write.before is None or timer.spec.bundle is None or timer.status is Status.CANCELLED or was_too_late(timer):
             continue
+        if any(state.redriven.times for state in timer.actions):
+            continue  # what is redriven runs beside what the others have made of its failing
         roles, states = Roles(timer.spec.bundle), {state.id: state for state in timer.actions}
         what = f"{name_of(timer.id)} v{timer.version}"
         if timer.fired_at_ms is not None:

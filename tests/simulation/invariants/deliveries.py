@@ -25,7 +25,6 @@ from tests.simulation.world import name_of
 __all__ = [
     "acknowledged_hints_are_done",
     "actions_at_least_once_with_a_stable_delivery_id",
-    "dead_letters_are_complete",
 ]
 
 
@@ -196,9 +195,10 @@ def _handed_over_by_anyone(
     due = [
         state
         for state in stood.actions
-        if state.status is ActionStatus.DISPATCHED and state.tries == 0 and state.dispatched_at_ms == at_ms
+        if state.status is ActionStatus.DISPATCHED and not state.tries_this_time and state.dispatched_at_ms == at_ms
     ]
-    due += [tried] if tried is not None and tried.status is ActionStatus.DISPATCHED else []
+    # What was redriven since has a message of its own.
+    due += [tried] if tried is not None and tried.status is ActionStatus.DISPATCHED and tried.tries_this_time else []
     for state in due:
         wrote = [write for write in facts.writes[stood.id] if _calls_for_attempt(write, state)]
         if wrote and not facts.sent_between(wrote[0], ack, state.id, state.next_attempt):
@@ -212,24 +212,3 @@ def _calls_for_attempt(write: Wrote, state: ActionState) -> bool:
     if now is None or now.status is not ActionStatus.DISPATCHED or now.tries != state.tries:
         return False
     return before is None or before.status is not ActionStatus.DISPATCHED or before.tries != state.tries
-
-
-def dead_letters_are_complete(facts: Facts) -> Iterator[str]:
-    """Each action that failed has one dead letter with its story, no other has one, and the sweep has let go."""
-    letters = {letter.id: letter for letter in facts.world.ports.dead_letters.truth.letters}
-    failed = {
-        f"{timer.id}.{state.id}": (timer, state)
-        for timer in facts.ends.values()
-        for state in timer.actions
-        if state.status is ActionStatus.FAILED
-    }
-    for identity in letters.keys() ^ failed.keys():
-        yield f"{identity}: {'no dead letter of what failed' if identity in failed else 'a dead letter too many'}"
-    for identity in letters.keys() & failed.keys():
-        timer, state = failed[identity]
-        letter = letters[identity]
-        if letter.attempts != state.attempts or letter.tenant_id != timer.tenant_id:
-            yield f"{identity}: its dead letter tells another story"
-    for timer in facts.ends.values():
-        if timer.status.terminal and timer.next_check_at_ms is not None:
-            yield f"{name_of(timer.id)} is {timer.status}, and the sweep still looks after it"

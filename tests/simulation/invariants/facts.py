@@ -25,7 +25,18 @@ from tests.simulation.journal import (
 )
 from tests.simulation.world import History, name_of
 
-__all__ = ["ENDED", "OPEN", "PENDING", "Facts", "leaves_waiting", "newly_released", "wrote_attempt", "wrote_fire"]
+__all__ = [
+    "ENDED",
+    "OPEN",
+    "PENDING",
+    "Facts",
+    "leaves_waiting",
+    "newly_released",
+    "wrote_attempt",
+    "wrote_discard",
+    "wrote_fire",
+    "wrote_redrive",
+]
 
 
 class Facts:
@@ -162,6 +173,22 @@ def newly_released(before: Timer, after: Timer) -> list[ActionState]:
     """Return the actions that a write dispatched."""
     waited = {state.id for state in before.actions if state.status is ActionStatus.WAITING}
     return [state for state in after.actions if state.id in waited and state.status is ActionStatus.DISPATCHED]
+
+
+def wrote_redrive(write: Wrote) -> Iterator[tuple[ActionState, ActionState]]:
+    """Return each action that a write redrove, before and after."""
+    if write.before is not None:
+        for before, after in zip(write.before.actions, write.after.actions, strict=True):
+            if before.redriven.times != after.redriven.times:
+                yield before, after
+
+
+def wrote_discard(write: Wrote) -> Iterator[ActionState]:
+    """Return each action whose dead letter a write discarded."""
+    if write.before is not None:
+        for before, after in zip(write.before.actions, write.after.actions, strict=True):
+            if before.discarded != after.discarded:
+                yield after
 
 
 PENDING = frozenset({Status.SCHEDULED, Status.ARMED})

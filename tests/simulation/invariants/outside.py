@@ -7,7 +7,7 @@ from typing import Any
 
 from minoots_kernel.domain.errors import NotFoundError
 from minoots_kernel.domain.timer import Timer
-from tests.simulation.invariants import changes
+from tests.simulation.invariants import changes, letters
 from tests.simulation.invariants.facts import Facts
 from tests.simulation.journal import Answered, Wrote
 from tests.simulation.world import name_of, timer_id_of
@@ -29,7 +29,7 @@ def no_tenant_sees_anothers_data(facts: Facts) -> Iterator[str]:
         if others:
             yield f"{answer.order.tenant_id} was shown what belongs to {', '.join(sorted(others))}"
         timer = facts.ends.get(answer.timer_id or "")
-        asks_for_it = answer.order.verb in {"get", "heartbeat", *changes.VERBS}
+        asks_for_it = answer.order.verb in {"get", "heartbeat", *changes.VERBS, *letters.VERBS}
         stranger = timer is not None and asks_for_it and timer.tenant_id != answer.order.tenant_id
         if stranger and answer.outcome == "error" and not isinstance(answer.value, NotFoundError):
             yield f"{answer.order.tenant_id} was told of {name_of(answer.timer_id or '')} by {answer.value!r}"
@@ -45,7 +45,7 @@ def no_tenant_sees_anothers_data(facts: Facts) -> Iterator[str]:
 def _shown(answer: Answered) -> list[Any]:
     if answer.outcome != "ok":
         return []
-    return [answer.value] if hasattr(answer.value, "tenant_id") else list(answer.value.items)
+    return [answer.value] if hasattr(answer.value, "tenant_id") else list(getattr(answer.value, "items", ()))
 
 
 def acknowledged_means_durable(facts: Facts) -> Iterator[str]:
@@ -65,6 +65,7 @@ def callers_are_told_the_truth(facts: Facts) -> Iterator[str]:
         if check is not None and answer.outcome != "unknown":
             yield from check(facts, answer)
     yield from changes.told_the_truth(facts)
+    yield from letters.told_the_truth(facts)
 
 
 def _create(facts: Facts, answer: Answered) -> Iterator[str]:

@@ -6,9 +6,18 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from minoots_kernel.domain.messages import WakeUp
-from minoots_kernel.domain.timer import ActionState, ActionStatus, Status, Timer
+from minoots_kernel.domain.timer import ActionState, ActionStatus, Status
 from tests.simulation.invariants.bundles import Roles, expected_outcome
-from tests.simulation.invariants.facts import ENDED, Facts, hint_of, leaves_waiting, newly_released, tried
+from tests.simulation.invariants.facts import (
+    ENDED,
+    Facts,
+    hint_of,
+    leaves_waiting,
+    newly_released,
+    tried,
+    wrote_discard,
+    wrote_redrive,
+)
 from tests.simulation.invariants.lateness import was_too_late
 from tests.simulation.journal import Posted, Sent, Wrote
 from tests.simulation.world import name_of
@@ -28,8 +37,8 @@ MAY_FOLLOW = {
     S.ARMED: {S.ARMED, S.SCHEDULED, S.PAUSED, S.FIRED, S.SETTLED, S.CANCELLED, S.FAILED},
     S.PAUSED: {S.PAUSED, S.SCHEDULED, S.CANCELLED},
     S.FIRED: {S.FIRED, S.SETTLED, S.FAILED},
-    S.FAILED: {S.FAILED},
-    S.SETTLED: {S.SETTLED},
+    S.FAILED: {S.FAILED, S.FIRED},
+    S.SETTLED: {S.SETTLED, S.FIRED},
 }
 NEVER_CHANGES = ("id", "tenant_id", "name", "requested_by", "created_at_ms", "spec")
 MAX_TIMELINE, MAX_ATTEMPTS_KEPT = 40, 10
@@ -122,16 +131,19 @@ def _undone(write: Wrote, name: str) -> Iterator[str]:
         yield f"{name} v{after.version} lost something of its timeline"
     if after.generation < before.generation or (before.fired_at_ms and after.fired_at_ms != before.fired_at_ms):
         yield f"{name} v{after.version} took a generation or a firing back"
-    yield from _undone_actions(before, after, name, list(tried(write)))
+    yield from _undone_actions(write, name, list(tried(write)))
+    if after.status is S.FIRED and before.status in ENDED and not list(wrote_redrive(write)):
+        yield f"{name} v{after.version} is on its way again, and nothing was redriven"
 
 
-def _undone_actions(
-    before: Timer, after: Timer, name: str, changed: list[tuple[ActionState, ActionState]]
-) -> Iterator[str]:
+def _undone_actions(write: Wrote, name: str, changed: list[tuple[ActionState, ActionState]]) -> Iterator[str]:
+    before, after = write.before, write.after
+    assert before is not None
+    meant = {state.id for _, state in wrote_redrive(write)} | {state.id for state in wrote_discard(write)}
     if len(changed) > 1 or any(new.tries != old.tries + 1 for old, new in changed):
         yield f"{name} v{after.version} recorded more or less than one attempt"
     for old, new in zip(before.actions, after.actions, strict=True):
-        if old.status.terminal and new != old:
+        if old.status.terminal and new != old and old.id not in meant:
             yield f"{name}.{old.id} was {old.status} and changed"
         numbers = [attempt.number for attempt in new.attempts]
         if numbers != list(range(1, new.tries + 1))[-MAX_ATTEMPTS_KEPT:]:
@@ -189,7 +201,13 @@ def one_fire_transition(facts: Facts) -> Iterator[str]:
 def _leaves_waiting(write: Wrote) -> bool:
     fires = bool(newly_released(write.before, write.after)) if write.before else False
     refired = write.before is not None and write.after.fired_at_ms != write.before.fired_at_ms
-    return leaves_waiting(write) or refired or (fires and write.before is not None and write.before.status in ENDED)
+    again = fires and write.before is not None and write.before.status in ENDED and not list(wrote_redrive(write))
+    return leaves_waiting(write) or (refired and not _fired_by_redrive(write)) or again
+
+
+def _fired_by_redrive(write: Wrote) -> bool:
+    """Tell whether a timer fired that had been too late to."""
+    return write.before is not None and was_too_late(write.before) and bool(list(wrote_redrive(write)))
 
 
 def a_stale_wake_up_dies(facts: Facts) -> Iterator[str]:

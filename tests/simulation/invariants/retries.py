@@ -34,16 +34,17 @@ def _followed(timer: Timer, state: ActionState, post: Posted | None) -> Iterator
     policy, name, last = asked_for(timer, state.id), f"{name_of(timer.id)}.{state.id}", state.attempts[-1]
     if post is not None and post.mood in CLASSES and last.failure not in {CLASSES[post.mood], "connection"}:
         yield f"{name} failed as the receiver {post.mood}, and that is called {last.failure}"
-    final = last.failure not in policy.retry_on or state.tries >= policy.max_attempts
+    final = last.failure not in policy.retry_on or state.tries_this_time >= policy.max_attempts
     over = state.status in {ActionStatus.ESCALATED, ActionStatus.SKIPPED}  # others' success came with it
     if not over and (final or state.given_up is not None) is (state.status is ActionStatus.DISPATCHED):
-        yield f"{name} failed {state.tries} of {policy.max_attempts} times ({last.failure}), and is {state.status}"
+        tries = f"{state.tries_this_time} of {policy.max_attempts} times ({last.failure})"
+        yield f"{name} failed {tries}, and is {state.status}"
     wish_ms = post.retry_after_ms if post is not None and last.failure == "throttled" else None
     if state.status is ActionStatus.DISPATCHED:
         waits_ms = (state.next_attempt_at_ms or 0) - last.ended_at_ms
         if wish_ms is not None and waits_ms != wish_ms:
             yield f"{name} waits {waits_ms} ms though its receiver asked for {wish_ms}"
-        least_ms, most_ms = _delays(policy, state.tries)
+        least_ms, most_ms = _delays(policy, state.tries_this_time)
         if wish_ms is None and not least_ms - 1 <= waits_ms <= most_ms + 1:
             yield f"{name} waits {waits_ms} ms after attempt {state.tries}, and not {least_ms} to {most_ms}"
     yield from _within_limit(timer, state, policy, wish_ms, name)
@@ -66,7 +67,9 @@ def _within_limit(
         yield f"{name} is to be tried again {(state.next_attempt_at_ms or 0) - latest_ms} ms past its time limit"
     if state.attempts[-1].failure == "expired" and state.attempts[-1].started_at_ms <= latest_ms:
         yield f"{name} was not tried, {latest_ms - state.attempts[-1].started_at_ms} ms before its time limit"
-    soonest_ms = state.attempts[-1].ended_at_ms + (_delays(policy, state.tries)[1] if wish_ms is None else wish_ms)
+    soonest_ms = state.attempts[-1].ended_at_ms + (
+        _delays(policy, state.tries_this_time)[1] if wish_ms is None else wish_ms
+    )
     if state.given_up is not None and soonest_ms + 1 < latest_ms:
         yield f"{name} was given up {latest_ms - soonest_ms} ms before its time limit"
 
@@ -87,7 +90,8 @@ def _latest(timer: Timer, state: ActionState) -> int | None:
     bundle, limit_ms = timer.spec.bundle, asked_for(timer, state.id).total_time_limit_ms
     if bundle is None or limit_ms is None:
         return None
-    begun_ms = timer.fired_at_ms if state.id in Roles(bundle).mains else state.dispatched_at_ms
+    own = state.id not in Roles(bundle).mains or state.redriven.times
+    begun_ms = state.dispatched_at_ms if own else timer.fired_at_ms
     return (begun_ms or 0) + limit_ms
 
 

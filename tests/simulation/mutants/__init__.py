@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tests.simulation.invariants import Facts
-from tests.simulation.mutants import actions, bundles, edges, minds, put_offs, timers
+from tests.simulation.mutants import actions, bundles, edges, letters, minds, put_offs, timers
 from tests.simulation.mutants.planting import Mutant, planted
 from tests.simulation.plan import draw_plan
 from tests.simulation.world import run
@@ -19,6 +19,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     *actions.MUTANTS,
     *bundles.MUTANTS,
     *put_offs.MUTANTS,
+    *letters.MUTANTS,
     *edges.MUTANTS,
 )
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from minoots_kernel.application import bury, run_action
 from minoots_kernel.domain import dead_letters, retry, transitions, webhooks
-from tests.simulation.invariants import deliveries, promises, retries
+from tests.simulation.invariants import deliveries, letters, promises, retries
 from tests.simulation.mutants.planting import Mutant, edit
 
 __all__ = ["MUTANTS"]
@@ -87,7 +87,7 @@ MUTANTS: Final = (
     ),
     Mutant(
         "buried before its letters are stored",
-        (deliveries.dead_letters_are_complete,),
+        (letters.dead_letters_are_complete,),
         (
             edit(
                 bury.bury,
@@ -102,7 +102,7 @@ MUTANTS: Final = (
     ),
     Mutant(
         "a dead letter has only the last attempt",
-        (deliveries.dead_letters_are_complete,),
+        (letters.dead_letters_are_complete,),
         (edit(dead_letters.dead_letter, "attempts=state.attempts,", "attempts=state.attempts[-1:],"),),
     ),
     Mutant(

@@ -7,7 +7,7 @@ from typing import Final
 from minoots_kernel.application import bury, run_action
 from minoots_kernel.domain import bundles, retry, transitions
 from tests.simulation.invariants import bundles as seen
-from tests.simulation.invariants import deliveries, promises, retries
+from tests.simulation.invariants import deliveries, letters, promises, retries
 from tests.simulation.mutants.planting import Mutant, edit
 
 __all__ = ["MUTANTS"]
@@ -79,7 +79,7 @@ MUTANTS: Final = (
     ),
     Mutant(
         "the dead letters of what settled are forgotten",
-        (deliveries.dead_letters_are_complete,),
+        (letters.dead_letters_are_complete,),
         (edit(bury.bury, "if not timer.status.terminal or", "if timer.status != 'failed' or"),),
     ),
     Mutant(

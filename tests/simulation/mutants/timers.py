@@ -7,7 +7,7 @@ from typing import Final
 from minoots_kernel.application import change, fire_timer, sweep_timers
 from minoots_kernel.domain import bundles, changes_of_mind, dispatch, moves, releasing, repair, transitions, waking
 from minoots_kernel.domain.timer import Status
-from tests.simulation.invariants import deliveries, lateness, outside, promises
+from tests.simulation.invariants import deliveries, lateness, letters, outside, promises
 from tests.simulation.mutants.planting import Mutant, edit, put
 
 __all__ = ["MUTANTS"]
@@ -90,7 +90,7 @@ MUTANTS: Final = (
     ),
     Mutant(
         "a failed timer needs nothing more",
-        (deliveries.dead_letters_are_complete,),
+        (letters.dead_letters_are_complete,),
         (edit(T._end, "now_ms + REDISPATCH_AFTER_MS if letters else None", "None"),),
     ),
     Mutant(
@@ -127,7 +127,7 @@ MUTANTS: Final = (
     ),
     Mutant(
         "the sweep forgets dead letters",
-        (promises.never_lost, deliveries.dead_letters_are_complete, outside.it_comes_to_rest),
+        (promises.never_lost, letters.dead_letters_are_complete, outside.it_comes_to_rest),
         (edit(sweep_timers.SweepTimers._note, "if repair.bury:", "if False:"),),
     ),
     Mutant(

@@ -52,7 +52,8 @@ def _redrive(timer: Timer, command: Redrive, now_ms: int) -> Transition:
         by=command.requested_by,
         note=_note(command),
         status=Status.FIRED,
-        fired_at_ms=now_ms if fires else timer.fired_at_ms,
+        # Never before its time, whatever this clock says: another one found it late.
+        fired_at_ms=max(now_ms, timer.fire_at_ms) if fires else timer.fired_at_ms,
         settled_at_ms=None,
         decided=decided(bundle, actions),
         failure_reason=None,

@@ -12,9 +12,9 @@ from typing import Final
 from minoots_kernel.adapters.dynamodb.keys import DAY_S, DEAD_LETTERS_KEPT_S, Item, payload_key
 from minoots_kernel.adapters.dynamodb.table import ConditionFailedError, Table
 from minoots_kernel.application.ports import Clock
-from minoots_kernel.domain.timer import Status, Timer
+from minoots_kernel.domain.timer import ActionStatus, Status, Timer
 
-__all__ = ["Payloads", "kept_after_end_s"]
+__all__ = ["Payloads", "kept_after_end_s", "leaves_letters"]
 
 GRACE_S: Final = 30 * DAY_S
 """How much longer than its timer a payload is kept at least, and in what steps its time moves."""
@@ -63,7 +63,7 @@ class Payloads:
         """Return when the payload may go, epoch seconds; none while nobody knows."""
         now_s = self._clock.now_ms() // 1000
         if timer.status.terminal:
-            ended_ms = timer.failed_at_ms if timer.status is Status.FAILED else None
+            ended_ms = (timer.settled_at_ms or timer.failed_at_ms) if leaves_letters(timer) else None
             ended_s = now_s if ended_ms is None else ended_ms // 1000
             return ended_s + kept_after_end_s(timer, self._retention_s) + GRACE_S
         if timer.timeout_ms is not None or timer.status is Status.PAUSED:
@@ -74,7 +74,12 @@ class Payloads:
 
 def kept_after_end_s(timer: Timer, retention_s: int) -> int:
     """Return how long a timer is kept from its end, seconds: no dead letter may outlive what it is redriven from."""
-    return max(retention_s, DEAD_LETTERS_KEPT_S) if timer.status is Status.FAILED and timer.actions else retention_s
+    return max(retention_s, DEAD_LETTERS_KEPT_S) if leaves_letters(timer) else retention_s
+
+
+def leaves_letters(timer: Timer) -> bool:
+    """Tell whether a timer that has ended has dead letters; one that settled has some if others got through instead."""
+    return any(state.status is ActionStatus.FAILED for state in timer.actions)
 
 
 def _expires(at_s: int) -> Item:

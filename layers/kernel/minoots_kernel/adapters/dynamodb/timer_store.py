@@ -20,7 +20,7 @@ from minoots_kernel.adapters.dynamodb.keys import (
     timer_key,
 )
 from minoots_kernel.adapters.dynamodb.listing import MergedListing
-from minoots_kernel.adapters.dynamodb.payloads import Payloads, kept_after_end_s
+from minoots_kernel.adapters.dynamodb.payloads import Payloads, kept_after_end_s, leaves_letters
 from minoots_kernel.adapters.dynamodb.spec_codec import spec_to_json
 from minoots_kernel.adapters.dynamodb.table import ConditionFailedError, Table
 from minoots_kernel.application.ports import Clock, Page, TimerKey
@@ -62,7 +62,7 @@ class DynamoTimerStore:
     Args:
         client: Client of DynamoDB.
         table: The table's name.
-        retention_days: How long an ended timer is kept; one that failed at least as long as its dead letters.
+        retention_days: How long an ended timer is kept; one with dead letters at least as long as these.
         clock: Tells when a timer ended for good.
     """
 
@@ -137,7 +137,7 @@ class DynamoTimerStore:
         elif redriven:
             differing["expiresAt"] = None
         # Only these may change how long a payload is needed; whether there is one is known only by writing it out.
-        kept_otherwise = before.timeout_ms is not None or after.status is Status.FAILED
+        kept_otherwise = before.timeout_ms is not None or leaves_letters(after)
         moved = after.generation != before.generation or (ends and kept_otherwise) or redriven
         large = moved and len(spec_to_json(after.spec).encode()) > MAX_SPEC_BYTES
         if large:
