@@ -166,7 +166,7 @@ def test_the_actions_of_a_bundle_run_in_order_or_side_by_side(client: httpx.Clie
 
 
 def test_a_hundred_cancels_against_firing_each_have_one_winner(client: httpx.Client, hook: Receiver) -> None:
-    due = parse_instant(client.post("/timers", json=webhook_timer(hook.url, duration="3s")).json()["fireAt"])
+    due = parse_instant(client.post("/timers", json=webhook_timer(hook.url, duration="8s")).json()["fireAt"])
 
     def make(n: int) -> str:
         body = webhook_timer(f"{hook.url}/{n}", fireAt=format_instant(due))
