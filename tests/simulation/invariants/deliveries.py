@@ -122,11 +122,10 @@ def _gone_on(facts: Facts, ack: Acked, stood: Timer, hint: WakeUp) -> bool:
     """Tell whether a wake-up that sent nothing may be done with: a copy of it went on, and counted the lap."""
     if hint.lap >= stood.lap:
         return False
-    counted = next(
-        write
-        for write in facts.writes[stood.id]
-        if write.after.generation == hint.generation and write.after.lap == hint.lap + 1
-    )
+    laps = (write for write in facts.writes[stood.id] if write.after.generation == hint.generation)
+    counted = next((write for write in laps if write.after.lap == hint.lap + 1), None)
+    if counted is None:
+        return ack.forged  # of a lap that there never was
     if counted.by is not ack.by and not (ack.again and stood.lap == hint.lap + 1):
         return True
     return any(
