@@ -51,7 +51,7 @@ def _put_off(facts: Facts, write: Wrote, before: ActionState, after: ActionState
         yield f"{name} was put off before it was due: by a duplicate"
     if due_ms is None or due_ms - write.at_ms > REACH_MS + facts.skew_ms:
         yield f"{name} was put off past the queue's reach, or to no time"
-    elif not _watched(write.after, due_ms):
+    elif not _watched(write.after, due_ms + facts.skew_ms):
         yield f"{name} was put off, and the sweep will not look"
     if write.at_ms - put_off.since_ms > LONGEST_MS + REACH_MS + 2 * facts.skew_ms + facts.plan.latency_ms + 60_000:
         yield f"{name} was put off again after {write.at_ms - put_off.since_ms} ms"
