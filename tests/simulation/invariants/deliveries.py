@@ -11,6 +11,7 @@ from minoots_kernel.domain.timer import ActionState, ActionStatus, Status, Timer
 from tests.simulation.invariants.facts import (
     PENDING,
     Facts,
+    calls_for,
     hint_of,
     leaves_waiting,
     newly_released,
@@ -169,8 +170,14 @@ def _ran(facts: Facts, ack: Acked, hint: ActionMessage) -> Iterator[str]:
         write = next((write for write in ack.by.wrote if wrote_attempt(write)), None)
         if write is not None:
             yield from _handed_over(facts, ack, write, name)
-        elif ack.again and state.tries == hint.attempt:
+        elif ack.again and state.tries == hint.attempt and not _sent_on(ack, hint):
             yield from _handed_over_by_anyone(facts, ack, stood, state.attempts[-1].ended_at_ms, state)
+
+
+def _sent_on(ack: Acked, hint: ActionMessage) -> bool:
+    """Tell whether an attempt was put off by who read it before a twin made it: its message comes again."""
+    sent = [hint_of(entry) for entry in ack.by.sent]
+    return any(calls_for(one, hint.action_id, hint.attempt) for one in sent)
 
 
 def _handed_over(facts: Facts, ack: Acked, write: Wrote, name: str) -> Iterator[str]:
@@ -194,9 +201,11 @@ def _handed_over_by_anyone(
     due = [
         state
         for state in stood.actions
-        if state.status is ActionStatus.DISPATCHED and not state.tries_this_time and state.dispatched_at_ms == at_ms
+        if state.status is ActionStatus.DISPATCHED
+        and not state.tries_this_time
+        and not state.redriven.times  # what was redriven since has a message of its own
+        and state.dispatched_at_ms == at_ms
     ]
-    # What was redriven since has a message of its own.
     due += [tried] if tried is not None and tried.status is ActionStatus.DISPATCHED and tried.tries_this_time else []
     for state in due:
         wrote = [write for write in facts.writes[stood.id] if _calls_for_attempt(write, state)]
