@@ -161,7 +161,7 @@ def _ran(facts: Facts, ack: Acked, hint: ActionMessage) -> Iterator[str]:
     state = stood.action(hint.action_id)
     if state is None or stood.status is Status.CANCELLED:
         return
-    if hint.attempt > state.next_attempt or state.status is ActionStatus.WAITING:
+    if hint.attempt > state.tries + (state.status is not ActionStatus.WAITING):
         yield f"{what} was dropped ahead of its turn"
     elif hint.attempt == state.next_attempt and not state.status.terminal:
         if not ack.by.sent and not put_off_by_another(facts, ack, state):

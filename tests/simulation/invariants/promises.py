@@ -74,8 +74,9 @@ def _sent_before_it_was_true(sent: Sent) -> Iterator[str]:
         yield f"a hint for {name} was sent before {name} was stored"
     elif hint.action_id is not None:
         state = stood.action(hint.action_id)
-        called_for = 0 if state is None else state.tries + (state.status is not ActionStatus.WAITING)
-        if (hint.attempt or 0) > called_for:  # one of an attempt made long ago is late, and not ahead
+        waits = state is not None and state.status is ActionStatus.WAITING
+        # One of an attempt that was made before a redrive is late, and not ahead.
+        if state is None or (hint.attempt or 0) > state.tries + (not waits):
             yield f"attempt {hint.attempt} of {name}.{hint.action_id} was sent before the item called for it"
     elif isinstance(hint, WakeUp) and (hint.generation, hint.lap) > (stood.generation, stood.lap):
         yield f"a wake-up of {name} was sent for a generation or lap that is not stored"

@@ -16,7 +16,9 @@ from minoots_kernel.domain.errors import (
     NotFoundError,
     PermanentActionError,
     StateConflictError,
+    UnknownHintError,
 )
+from minoots_kernel.domain.messages import ActionMessage
 from minoots_kernel.domain.releasing import REDISPATCH_AFTER_MS
 from minoots_kernel.domain.tenancy import Principal
 from minoots_kernel.domain.timer import ActionStatus, Status, Timer
@@ -92,6 +94,20 @@ def test_a_redrive_that_the_queue_refuses_is_answered_and_made_by_the_sweep() ->
     assert redrive.one(DEMO, f"{timer.id}.a", ANN).state is LetterState.REDRIVEN
     pass_time(world, REDISPATCH_AFTER_MS + 2 * MINUTE_MS)
     assert world.now(timer).status is Status.SETTLED
+
+
+def test_a_late_message_of_an_attempt_before_the_redrive_does_nothing_while_the_action_waits_its_turn() -> None:
+    world = World()
+    timer = a_dead_timer(world, "a", "b")
+    for name in "ab":
+        world.redrive.one(DEMO, f"{timer.id}.{name}", ANN)
+    assert [state.status for state in world.now(timer).actions] == [ActionStatus.DISPATCHED, ActionStatus.WAITING]
+    world.run(ActionMessage(timer.tenant_id, timer.id, "b", 1))
+    with pytest.raises(UnknownHintError):
+        world.run(ActionMessage(timer.tenant_id, timer.id, "b", 2))
+    assert world.receiver.deliveries == ["a#1", "b#1"]
+    pass_time(world)
+    assert world.receiver.deliveries == ["a#1", "b#1", "a#2", "b#2"]
 
 
 def test_a_letter_that_was_redriven_is_returned_as_it_is() -> None:

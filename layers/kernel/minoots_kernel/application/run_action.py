@@ -92,7 +92,7 @@ class RunAction:
         if self.ask is not None and action is not None and requires_acknowledgement(action):
             self.ask(timer, message, self._attempt)
             return
-        if message.attempt > state.next_attempt or state.status is ActionStatus.WAITING:
+        if message.attempt > state.called_for:
             raise UnknownHintError(f"attempt {message.attempt} of {message.action_id} is not visible yet")
         if message.attempt < state.next_attempt or state.status.terminal:
             self._follow_up(timer, state, message.attempt, again=again)

@@ -145,6 +145,11 @@ class ActionState:
         return self.tries + 1
 
     @property
+    def called_for(self) -> int:
+        """The latest attempt that there may be a message of: what waits for its turn, first or again, has none yet."""
+        return self.tries if self.status is ActionStatus.WAITING else self.next_attempt
+
+    @property
     def tries_this_time(self) -> int:
         """The attempts since the firing or, of an action that was redriven, since the latest redrive."""
         return self.tries - self.redriven.after_tries
