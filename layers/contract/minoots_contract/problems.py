@@ -102,3 +102,7 @@ class Problem(WireModel):
     instance: str | None = None
     request_id: str | None = None
     errors: list[FieldProblem] | None = None
+    # The name is the draft's own, draft-ietf-httpapi-ratelimit-headers-10.
+    violated_policies: list[str] | None = Field(
+        default=None, alias="violated-policies", description="Which limits of `RateLimit-Policy` were met."
+    )

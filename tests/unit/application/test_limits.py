@@ -1,11 +1,23 @@
 from __future__ import annotations
 
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import count
 from typing import Any
 
 import pytest
 
+from minoots_contract.changes import (
+    CancelTimerRequest,
+    ChangeRequest,
+    ExtendTimerRequest,
+    FireTimerRequest,
+    PauseTimerRequest,
+    RescheduleTimerRequest,
+    ResumeTimerRequest,
+    SnoozeTimerRequest,
+)
 from minoots_contract.identity import TierName
 from minoots_contract.timers import CreateTimerRequest
 from minoots_kernel.adapters.memory import MemoryUsageStore
@@ -21,7 +33,7 @@ from minoots_kernel.domain.errors import (
 )
 from minoots_kernel.domain.tenancy import Principal
 from minoots_kernel.domain.tiers import TIERS, Tier
-from minoots_kernel.domain.timer import Timer
+from minoots_kernel.domain.timer import Status, Timer
 from tests.unit.application.world import World
 from tests.unit.domain.builders import bundle, request
 
@@ -55,6 +67,7 @@ class Limited(World):
         self.usage = CountingUsage(self.store)
         self.limits = Limits(self.usage, self.clock)
         self.create = replace(self.create, limits=self.limits)
+        self.change = replace(self.change, limits=self.limits)
 
     def make(self, principal: Principal = FREE, **wanted: Any) -> Timer:
         return self.create(principal, request(**({"duration": "1h"} | wanted)))
@@ -147,6 +160,50 @@ def test_a_create_that_does_not_happen_is_refunded(world: Limited, monkeypatch: 
             with pytest.raises(type(error)):
                 world.make()
         assert (world.used.creates, world.used.active) == (1, 1)
+
+
+@pytest.mark.usefixtures("few")
+def test_of_two_hundred_creates_at_once_those_that_fail_take_nobodys_place(
+    world: Limited, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, drawn = world.store.create, count()
+
+    def failing(timer: Timer) -> None:
+        if next(drawn) % 2:
+            raise AlreadyExistsError("taken")
+        whole(timer)
+
+    def makes(_: int) -> str:
+        try:
+            world.make()
+        except (AlreadyExistsError, QuotaExceededError) as error:
+            return type(error).__name__
+        return "made"
+
+    with monkeypatch.context() as patch, ThreadPoolExecutor(32) as pool:
+        patch.setattr(world.store, "create", failing)
+        outcomes = Counter(pool.map(makes, range(200)))
+    assert outcomes["AlreadyExistsError"] > 0
+    made = len(world.store.timers)
+    assert made == outcomes["made"] <= 50
+    assert (world.used.creates, world.used.active) == (made, made)
+    assert [world.makes() for _ in range(51 - made)] == [True] * (50 - made) + [False]
+
+
+def test_a_refund_that_cannot_be_written_hides_nothing_from_the_caller(
+    world: Limited, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(_timer: Timer) -> None:
+        raise AlreadyExistsError("taken")
+
+    def silent(_tenant_id: str, _day: int) -> None:
+        raise DependencyUnavailableError("no answer")
+
+    monkeypatch.setattr(world.store, "create", failing)
+    monkeypatch.setattr(world.usage, "refund", silent)
+    with pytest.raises(AlreadyExistsError):
+        world.make()
+    assert world.used.creates == 1
 
 
 def test_a_create_that_may_have_happened_stays_counted(world: Limited, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -283,3 +340,67 @@ def test_the_table_of_tiers_is_the_contracts() -> None:
 def test_a_request_is_measured_as_it_came() -> None:
     small = CreateTimerRequest.model_validate({"requestedBy": "c", "duration": "1h"})
     assert len(small.model_dump_json(by_alias=True, exclude_none=True)) < 100
+
+
+def moved(world: Limited, timer: Timer, change: ChangeRequest, tier: TierName = "free") -> Timer:
+    return world.change(replace(FREE, tier=tier), timer.id, change)
+
+
+@pytest.mark.parametrize(
+    ("within", "beyond", "field"),
+    [
+        (ExtendTimerRequest(by="365d"), ExtendTimerRequest(by="366d"), "by"),
+        (SnoozeTimerRequest(duration="366d"), SnoozeTimerRequest(duration="367d"), "duration"),
+        (RescheduleTimerRequest(duration="366d"), RescheduleTimerRequest(duration="367d"), "duration"),
+        (
+            RescheduleTimerRequest(fire_at="2027-09-22T14:13:20Z"),
+            RescheduleTimerRequest(fire_at="2027-09-23T14:13:20Z"),
+            "fireAt",
+        ),
+    ],
+    ids=["extend", "snooze", "reschedule by", "reschedule to"],
+)
+@pytest.mark.parametrize("paused", [False, True])
+def test_a_timer_is_moved_no_farther_ahead_than_one_may_be_made(
+    world: Limited, within: ChangeRequest, beyond: ChangeRequest, field: str, *, paused: bool
+) -> None:
+    timer = world.make(duration="1h")
+    if paused:
+        moved(world, timer, PauseTimerRequest())
+    before = world.now(timer)
+    with pytest.raises(BeyondTierError) as refused:
+        moved(world, timer, beyond)
+    assert refused.value.fields == ((field, "at most 366 days ahead"),)
+    assert world.now(timer) == before
+    assert moved(world, timer, beyond, "unlimited").version == before.version + 1
+    assert moved(world, timer, RescheduleTimerRequest(duration="1h"))
+    assert moved(world, timer, within).fire_at_ms > before.fire_at_ms
+
+
+def test_what_was_left_to_a_paused_timer_is_looked_at_when_it_is_resumed(world: Limited) -> None:
+    timer = world.make(UNLIMITED, duration="400d")
+    moved(world, timer, PauseTimerRequest())  # sets no time
+    world.clock.advance(DAY_MS)
+    with pytest.raises(BeyondTierError) as refused:
+        moved(world, timer, ResumeTimerRequest())
+    assert [field for field, _ in refused.value.fields] == ["keep"]
+    resumed = moved(world, timer, ResumeTimerRequest(keep="dueTime"))
+    assert resumed.fire_at_ms == timer.fire_at_ms
+
+
+def test_time_left_adds_up_to_no_more_than_a_tier_allows_while_a_timer_is_paused(world: Limited) -> None:
+    timer = world.make(duration="300d")
+    moved(world, timer, PauseTimerRequest())
+    world.clock.advance(200 * DAY_MS)  # its due time is a hundred days ahead by now, and its time left three hundred
+    with pytest.raises(BeyondTierError):
+        moved(world, timer, ExtendTimerRequest(by="67d"))
+    assert moved(world, timer, ExtendTimerRequest(by="66d")).remaining_ms == 366 * DAY_MS
+    assert moved(world, timer, ResumeTimerRequest()).fire_at_ms == world.clock.now_ms() + 366 * DAY_MS
+
+
+def test_a_timer_beyond_a_smaller_tier_is_left_alone_and_may_be_ended(world: Limited) -> None:
+    timer = world.make(UNLIMITED, duration="4000d")
+    for change in (SnoozeTimerRequest(duration="1h"), PauseTimerRequest(), ResumeTimerRequest(keep="dueTime")):
+        assert moved(world, timer, change).fire_at_ms == timer.fire_at_ms
+    assert moved(world, timer, FireTimerRequest()).fire_at_ms == world.clock.now_ms()
+    assert moved(world, timer, CancelTimerRequest()).status is Status.CANCELLED

@@ -113,7 +113,7 @@ class Api(World):
             replace(self.create, limits=limits),
             GetTimer(reads),
             ListTimers(reads),
-            self.change,
+            replace(self.change, limits=limits),
             self.beat,
             ListDeadLetters(self.dead_letters),
             GetDeadLetter(self.dead_letters),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -110,6 +111,26 @@ def test_nobody_suspends_themselves_or_a_tenant_without_a_record(api: Operated) 
     assert api.ops("PATCH", "/tenants/nobody", body={"tier": "pro"}).status == 404
 
 
+def rate_limits(answer: Answer) -> dict[str, dict[str, int]]:
+    """What a `RateLimit` says: a list of strings, each with parameters that are integers (RFC 9651)."""
+    items = answer.headers["ratelimit"].split(", ")
+    found = [re.fullmatch(r'"([a-z]+)";r=([0-9]{1,15});t=([0-9]{1,15})', item) for item in items]
+    assert all(found), items
+    return {one[1]: {"r": int(one[2]), "t": int(one[3])} for one in found if one}
+
+
+def test_active_timers_beyond_the_limit_are_429_and_no_policy_of_a_window(
+    limited: Operated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(TIERS, "free", Tier(requests=10, creates=50, active=1))
+    assert [limited.post(duration="1h").status for _ in range(2)] == [201, 429]
+    refused = limited.post(duration="1h")
+    assert "timers that have not ended" in refused.json["detail"]
+    assert 1 <= int(refused.headers["retry-after"]) <= 60
+    assert list(rate_limits(refused)) == ["requests"]
+    assert "violated-policies" not in refused.json
+
+
 def test_a_limited_tenants_answers_say_what_is_left(limited: Operated) -> None:
     answer = limited.call("GET", "/timers")
     assert answer.headers["ratelimit-policy"] == '"requests";q=10;w=60, "creates";q=3;w=86400'
@@ -128,6 +149,8 @@ def test_requests_beyond_the_limit_are_429_with_a_time_to_come_back(limited: Ope
     assert refused.headers["content-type"] == "application/problem+json"
     assert refused.headers["ratelimit-policy"].startswith('"requests";q=10')
     assert 1 <= int(refused.headers["retry-after"]) <= 60
+    assert refused.headers["ratelimit"] == f'"requests";r=0;t={refused.headers["retry-after"]}'
+    assert refused.json["violated-policies"] == ["requests"]
     assert limited.call("GET", "/timers", key=OTHER_KEY).status == 200
     limited.clock.advance(60_000)
     assert limited.call("GET", "/timers").status == 200
@@ -140,6 +163,10 @@ def test_creates_beyond_the_limit_are_429_and_bad_ones_are_not_charged(limited: 
     refused = limited.post(duration="1h")
     assert "3 new timers a day" in refused.json["detail"]
     assert int(refused.headers["retry-after"]) > 60
+    left = rate_limits(refused)
+    assert left["requests"]["r"] == 3
+    assert left["creates"] == {"r": 0, "t": int(refused.headers["retry-after"])}
+    assert refused.json["violated-policies"] == ["creates"]
     usage = limited.call("GET", "/usage").json
     assert (usage["tier"], usage["creates"]["used"], usage["creates"]["limit"]) == ("free", 3, 3)
     assert usage["activeTimers"]["used"] == 3
@@ -152,6 +179,9 @@ def test_what_a_tier_never_allows_is_422_and_names_the_field(
     monkeypatch.setitem(TIERS, "free", Tier(requests=10, creates=3, active=50, horizon_ms=3_600_000))
     answer = limited.post(duration="2h")
     assert (answer.status, answer.json["code"], answer.fields) == (422, "beyond-tier", ["duration"])
+    timer_id = limited.post(duration="1h").json["id"]
+    moved = limited.call("POST", f"/timers/{timer_id}/extend", body={"by": "1m"})
+    assert (moved.status, moved.json["code"], moved.fields) == (422, "beyond-tier", ["by"])
 
 
 def test_where_nobody_is_held_there_are_no_fields_and_no_counts(api: Operated) -> None:

@@ -36,6 +36,7 @@ def change_timer(
     Raises:
         VersionMismatchError: If the guard does not let the timer pass.
         IdempotencyMismatchError: If the guard's key came with another request.
+        BeyondTierError: If the guard does not let pass what the timer would become.
         DependencyUnavailableError: If a change of mind may have been made unheard, and nothing says whether it was.
         MinootsError: As `apply` for the timer as it stands, or if the store does not answer.
         StaleHintError: As `apply`.
@@ -54,6 +55,7 @@ def change_timer(
             raise
         if transition.timer is current:
             return transition
+        guard.check_outcome(current, transition.timer)
         transition = replace(transition, timer=guard.sign(transition.timer))
         try:
             store.replace(current, transition.timer)

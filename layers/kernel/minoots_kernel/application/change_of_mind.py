@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 from minoots_contract.changes import (
     CancelTimerRequest,
@@ -17,6 +18,7 @@ from minoots_contract.changes import (
 )
 from minoots_kernel.application.change import change_timer
 from minoots_kernel.application.hints import wake_directly
+from minoots_kernel.application.limits import Limits
 from minoots_kernel.application.ports import Clock, TimerStore, WakeQueue
 from minoots_kernel.application.read_timers import GetTimer
 from minoots_kernel.domain.commands import Cancel, Change, Extend, FireNow, Pause, Reschedule, Resume, Snooze
@@ -26,14 +28,22 @@ from minoots_kernel.domain.timer import Timer
 
 __all__ = ["ChangeOfMind"]
 
+_TIME_FIELDS: Final[dict[type[Change], str]] = {Extend: "by", Snooze: "duration", Resume: "keep"}
+"""The wire field that a due time comes from; of a reschedule it is one of two."""
+
 
 @dataclass(frozen=True, slots=True)
 class ChangeOfMind:
-    """Carry out a change of mind. Against a firing exactly one wins, and the caller is told which."""
+    """Carry out a change of mind. Against a firing exactly one wins, and the caller is told which.
+
+    Attributes:
+        limits: Holds tenants to their tiers; none where nobody is held.
+    """
 
     store: TimerStore
     wake_queue: WakeQueue
     clock: Clock
+    limits: Limits | None = None
 
     def __call__(
         self,
@@ -62,10 +72,13 @@ class ChangeOfMind:
             VersionMismatchError: If it stands at another version.
             IdempotencyMismatchError: If the key came with another request.
             InvalidTimerError: If the due time would be one that cannot be.
+            BeyondTierError: If it would lie farther ahead than the tenant's tier allows.
         """
         timer = GetTimer(self.store)(principal, timer_id)
         guard = _guard(principal, request, versions, idempotency_key)
         command = _command(request, principal.subject)
+        if self.limits is not None:
+            guard = _limited(guard, self.limits, principal, command)
         changed = change_timer(self.store, timer, command, self.clock.now_ms(), guard).timer
         # Unchanged, too: the request before may have crashed between its write and this.
         wake_directly(changed, self.wake_queue, self.clock)
@@ -78,6 +91,12 @@ def _guard(principal: Principal, request: ChangeRequest, versions: frozenset[int
         versions = own if versions is None else own & versions
     asked = f"{type(request).__name__} {json.dumps(request.wire(), sort_keys=True)}"
     return Guard(versions, None if key is None else remembered(key, asked), permit=principal.check, via=principal.via)
+
+
+def _limited(guard: Guard, limits: Limits, principal: Principal, command: Change) -> Guard:
+    reschedules = isinstance(command, Reschedule) and command.fire_at_ms is not None
+    field = "fireAt" if reschedules else _TIME_FIELDS.get(type(command), "duration")
+    return replace(guard, limit=lambda before, after: limits.check_move(principal, before, after, field))
 
 
 def _command(request: ChangeRequest, subject: str) -> Change:  # noqa: PLR0911  one answer a request

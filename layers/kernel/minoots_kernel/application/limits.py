@@ -5,6 +5,7 @@ What a tier does not limit is not counted: an unlimited tenant pays no write, no
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Final
@@ -15,9 +16,12 @@ from minoots_kernel.application.identity_ports import TimersUsed, UsageStore
 from minoots_kernel.application.ports import Clock
 from minoots_kernel.domain.errors import DependencyUnavailableError, QuotaExceededError
 from minoots_kernel.domain.tenancy import Principal
-from minoots_kernel.domain.tiers import TIERS, Tier, check_size
+from minoots_kernel.domain.tiers import TIERS, Tier, check_move, check_size
+from minoots_kernel.domain.timer import Timer
 
 __all__ = ["DAY_MS", "MINUTE_MS", "Allowance", "Limits"]
+
+logger = logging.getLogger(__name__)
 
 MINUTE_MS: Final = 60_000
 DAY_MS: Final = 86_400_000
@@ -96,7 +100,9 @@ class Limits:
                 self._take(lease, principal.tenant_id, limit)
             if not lease.left:
                 raise QuotaExceededError(
-                    f"The tier '{principal.tier}' allows {limit} requests a minute.", retry_after_s=resets_in_s
+                    f"The tier '{principal.tier}' allows {limit} requests a minute.",
+                    retry_after_s=resets_in_s,
+                    policy="requests",
                 )
             lease.left -= 1
             return Allowance(principal.tier, limit - lease.used + lease.left, resets_in_s)
@@ -108,6 +114,14 @@ class Limits:
             BeyondTierError: If it does not.
         """
         check_size(principal.tier, request, fire_at_ms, self.clock.now_ms())
+
+    def check_move(self, principal: Principal, before: Timer, after: Timer, field: str) -> None:
+        """Let a change of a timer pass if the tier allows the due time that it sets; see `domain.tiers.check_move`.
+
+        Raises:
+            BeyondTierError: If it does not.
+        """
+        check_move(principal.tier, before, after, self.clock.now_ms(), field)
 
     def charge(self, principal: Principal) -> int | None:
         """Count a timer that is about to be made.
@@ -137,9 +151,17 @@ class Limits:
         raise DependencyUnavailableError("Others keep counting timers of this tenant.")
 
     def refund(self, principal: Principal, day: int | None) -> None:
-        """Take back what `charge` counted, for a timer that was not made."""
-        if day is not None:
+        """Take back what `charge` counted, for a timer that was not made.
+
+        If that cannot be written, the limit is met one early, and the caller is told why there is no timer.
+        """
+        if day is None:
+            return
+        try:
             self.usage.refund(principal.tenant_id, day)
+        except DependencyUnavailableError as error:
+            told = {"tenantId": principal.tenant_id, "reason": str(error.__cause__ or error)}
+            logger.warning("a create that did not happen stays counted", extra=told)
 
     def _take(self, lease: _Lease, tenant_id: str, limit: int) -> None:
         for count in sorted({max(1, limit // 50), 1}, reverse=True):
@@ -164,6 +186,7 @@ class Limits:
             raise QuotaExceededError(
                 f"The tier '{principal.tier}' allows {tier.creates} new timers a day.",
                 retry_after_s=((used.day + 1) * DAY_MS - now_ms) // 1000 + 1,
+                policy="creates",
             )
 
     def _count_active(self, principal: Principal, limit: int, used: TimersUsed, now_ms: int) -> None:

@@ -88,7 +88,7 @@ def _control_plane(settings: Settings, env: Mapping[str, str], metrics: Metrics)
         ),
         get_timer=GetTimer(store),
         list_timers=ListTimers(store),
-        change_of_mind=ChangeOfMind(store, wake_queue, clock),
+        change_of_mind=ChangeOfMind(store, wake_queue, clock, limits),
         heartbeat_timer=HeartbeatTimer(store, clock),
         list_dead_letters=ListDeadLetters(letters),
         get_dead_letter=GetDeadLetter(letters),

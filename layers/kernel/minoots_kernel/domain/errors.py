@@ -209,13 +209,15 @@ class QuotaExceededError(MinootsError):
 
     Attributes:
         retry_after_s: When it is worth asking again, whole seconds from now.
+        policy: The name of the limit in `RateLimit-Policy`, if it is there.
     """
 
     code = ErrorCode.QUOTA_EXCEEDED
 
-    def __init__(self, detail: str, fields: tuple[tuple[str, str], ...] = (), *, retry_after_s: int = 1) -> None:
-        super().__init__(detail, fields)
+    def __init__(self, detail: str, *, retry_after_s: int = 1, policy: str | None = None) -> None:
+        super().__init__(detail)
         self.retry_after_s = retry_after_s
+        self.policy = policy
 
 
 class BeyondTierError(MinootsError):

@@ -25,12 +25,15 @@ class Guard:
         mark: What the change is remembered by; none when it came without an idempotency key.
         permit: Lets a timer pass that may be changed by who wants to, and raises `ForbiddenError` otherwise.
         via: Who asks, if the audit is to know.
+        limit: Lets a change pass by what it makes of a timer, given before and after, and raises `BeyondTierError`
+            if that is more than its tenant may have; none where nobody is held.
     """
 
     versions: frozenset[int] | None = None
     mark: Remembered | None = None
     permit: Callable[[Timer], None] | None = None
     via: Via | None = None
+    limit: Callable[[Timer, Timer], None] | None = None
 
     def has_seen(self, timer: Timer) -> bool:
         """Tell whether this very change was made before.
@@ -61,6 +64,15 @@ class Guard:
             raise VersionMismatchError(
                 f"The timer is at version {timer.version} by now: read it, and decide again upon what it has become."
             )
+
+    def check_outcome(self, before: Timer, after: Timer) -> None:
+        """Let a change pass that makes of a timer what it may become.
+
+        Raises:
+            BeyondTierError: If that is beyond its tenant's tier.
+        """
+        if self.limit is not None:
+            self.limit(before, after)
 
     def sign(self, timer: Timer) -> Timer:
         """Return the timer as it is to be stored after the change, with the change's mark and who asked for it."""

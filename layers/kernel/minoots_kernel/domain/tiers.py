@@ -8,8 +8,9 @@ from typing import Final
 from minoots_contract.identity import TierName
 from minoots_contract.timers import CreateTimerRequest
 from minoots_kernel.domain.errors import BeyondTierError
+from minoots_kernel.domain.timer import Timer
 
-__all__ = ["TIERS", "Tier", "check_size"]
+__all__ = ["TIERS", "Tier", "check_move", "check_size"]
 
 DAY_MS: Final = 86_400_000
 
@@ -54,13 +55,38 @@ def check_size(tier: TierName, request: CreateTimerRequest, fire_at_ms: int, now
     bundle = request.action_bundle
     if allowed.actions is not None and bundle is not None and len(bundle.actions) > allowed.actions:
         raise _beyond(tier, "actionBundle.actions", f"at most {allowed.actions} actions")
-    if allowed.horizon_ms is not None and fire_at_ms - now_ms > allowed.horizon_ms:
-        field = "duration" if request.fire_at is None else "fireAt"
-        raise _beyond(tier, field, f"at most {allowed.horizon_ms // DAY_MS} days ahead")
+    _check_horizon(tier, fire_at_ms - now_ms, "duration" if request.fire_at is None else "fireAt")
     if allowed.payload_bytes is None:
         return
     if len(request.model_dump_json(by_alias=True, exclude_none=True).encode()) > allowed.payload_bytes:
         raise _beyond(tier, "metadata", f"at most {allowed.payload_bytes} bytes of JSON for the whole request")
+
+
+def check_move(tier: TierName, before: Timer, after: Timer, now_ms: int, field: str) -> None:
+    """Let a change of a timer pass if its tier allows the due time that it sets, or the time left while it is paused.
+
+    A change that sets neither passes, however far ahead the timer is due: a tier may have become smaller since.
+
+    Args:
+        tier: The tenant's.
+        before: The timer as it was.
+        after: The timer as it is going to be.
+        now_ms: The service's clock, epoch milliseconds.
+        field: The wire field that the time came in.
+
+    Raises:
+        BeyondTierError: If it does not; it names the field.
+    """
+    if after.fire_at_ms != before.fire_at_ms:
+        _check_horizon(tier, after.fire_at_ms - now_ms, field)
+    if None not in {before.remaining_ms, after.remaining_ms} and after.remaining_ms != before.remaining_ms:
+        _check_horizon(tier, after.remaining_ms or 0, field)
+
+
+def _check_horizon(tier: TierName, ahead_ms: int, field: str) -> None:
+    horizon_ms = TIERS[tier].horizon_ms
+    if horizon_ms is not None and ahead_ms > horizon_ms:
+        raise _beyond(tier, field, f"at most {horizon_ms // DAY_MS} days ahead")
 
 
 def _beyond(tier: TierName, field: str, message: str) -> BeyondTierError:

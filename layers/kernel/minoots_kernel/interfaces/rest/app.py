@@ -32,7 +32,7 @@ from minoots_kernel.interfaces.rest.problems import (
     problem_of,
     problem_response,
 )
-from minoots_kernel.interfaces.rest.rate_limits import rate_limit_fields, rate_limit_left
+from minoots_kernel.interfaces.rest.rate_limits import rate_limit_fields, rate_limit_left, rate_limit_met
 from minoots_kernel.interfaces.rest.resolver import ConcurrentHttpResolver
 from minoots_kernel.interfaces.rest.routes import add_routes, needs_no_key
 from minoots_kernel.interfaces.rest.use_cases import UseCases
@@ -97,6 +97,8 @@ class ControlPlane:
         try:
             response = self._answer(event, context, more)
         except MinootsError as error:
+            if isinstance(error, QuotaExceededError):
+                more |= rate_limit_met(error, more.get("ratelimit"))
             response = self._problem(event, request_id, error)
         except RequestValidationError as error:
             response = self._invalid(event, request_id, error)
@@ -167,9 +169,11 @@ class ControlPlane:
         return matching[method]
 
     def _problem(self, event: Mapping[str, Any], request_id: str, error: MinootsError) -> dict[str, Any]:
-        headers = {}
+        headers, problem = {}, self._describe(error.code, error.detail, event, request_id, fields_of(error))
         if isinstance(error, QuotaExceededError):
             headers["retry-after"] = str(error.retry_after_s)
+            violated = None if error.policy is None else [error.policy]
+            problem = problem.model_copy(update={"violated_policies": violated})
         if isinstance(error, _MethodNotAllowedError):
             headers["allow"] = ", ".join(error.allowed)  # RFC 9110, 15.5.6
         if isinstance(error, UnauthenticatedError):
@@ -177,7 +181,7 @@ class ControlPlane:
         if error.code is ErrorCode.DEPENDENCY_UNAVAILABLE:
             reason = str(error.__cause__ or error)
             logger.warning("request refused", extra={"requestId": request_id, "detail": error.detail, "reason": reason})
-        return problem_response(self._describe(error.code, error.detail, event, request_id, fields_of(error)), headers)
+        return problem_response(problem, headers)
 
     def _invalid(self, event: Mapping[str, Any], request_id: str, error: RequestValidationError) -> dict[str, Any]:
         errors = field_problems(error.errors())
