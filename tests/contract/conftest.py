@@ -46,8 +46,9 @@ from minoots_kernel.application.agent_ports import CommandTemplateStore, InboxSt
 from minoots_kernel.application.audit_ports import AuditStore
 from minoots_kernel.application.circuit_ports import CircuitStore
 from minoots_kernel.application.identity_ports import KeyStore, TenantStore, UsageStore
+from minoots_kernel.application.parking_ports import ParkedRecordStore
 from minoots_kernel.application.policy_ports import PolicyStore
-from minoots_kernel.application.ports import DeadLetterStore, DestinationStore, ParkedRecordStore, TimerStore
+from minoots_kernel.application.ports import DeadLetterStore, DestinationStore, TimerStore
 from minoots_kernel.application.settings_ports import SettingsStore
 from tests.contract.dynamodb_local import UnavailableError, running
 from tests.contract.faults import Wire

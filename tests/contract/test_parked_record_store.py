@@ -67,3 +67,28 @@ def test_a_parked_record_says_when(dynamo: Stores) -> None:
     assert dynamo.table is not None
 
     assert dynamo.table.item("X#")["parkedAt"] == {"N": str(NOW_MS)}
+
+
+def ids(stores: Stores, consumer: str = "kernel-arm", limit: int = 2) -> list[list[str]]:
+    """Page through a consumer's records."""
+    pages, position = [], None
+    while True:
+        page = stores.parked.page(consumer, limit=limit, position=position)
+        pages.append([one.id for one in page.items])
+        position = page.next_position
+        if position is None:
+            return [one for one in pages if one]
+
+
+def test_records_are_listed_by_id_and_forgotten_one_by_one(stores: Stores) -> None:
+    for number in (3, 1, 2):
+        stores.parked.put("kernel-arm", {**RECORD, "eventID": f"e{number}"}, f"odd {number}")
+    stores.parked.put("event-fabric", RECORD, "somebody else's")
+
+    assert ids(stores) == [["e1", "e2"], ["e3"]]
+    first = stores.parked.page("kernel-arm", limit=1).items[0]
+    assert (first.consumer, first.record, first.reason) == ("kernel-arm", {**RECORD, "eventID": "e1"}, "odd 1")
+    stores.parked.remove(first)
+    stores.parked.remove(first)
+    assert ids(stores) == [["e2", "e3"]]
+    assert ids(stores, "event-fabric") == [[RECORD["eventID"]]]

@@ -94,6 +94,24 @@ def test_a_poison_record_is_parked_whole_and_does_not_block_the_shard(cloud: Clo
     assert json.loads(parked["record"]["S"]) == event(folder, "poison")["Records"][0]
 
 
+def test_the_fabric_publishes_what_it_parked_when_it_is_asked_to(cloud: Cloud) -> None:
+    [good], poison = event("event_fabric", "created")["Records"], event("event_fabric", "poison")
+    kept = {
+        "pk": "X#event_fabric",
+        "sk": good["eventID"],
+        "record": json.dumps(good),
+        "reason": "failed until it was old",
+    }
+    cloud.store({name: {"S": text} for name, text in kept.items()})
+    cloud.invoke("EventFabricFunction", poison)
+    answer = cloud.invoke("EventFabricFunction", {"parked": True})
+
+    assert (answer["done"], answer["next"]) == (1, None)
+    assert [one["DetailType"] for one in cloud.published] == ["io.minoots.timer.created.v1"]
+    assert [one["id"] for one in answer["left"]] == [poison["Records"][0]["eventID"]]
+    assert len(cloud.items("X#")) == 1
+
+
 def test_an_execution_whose_timer_is_gone_is_told_to_end(cloud: Cloud) -> None:
     assert cloud.invoke("AcknowledgementFunction", event("acknowledgement", "look"))["do"] == "superseded"
 

@@ -14,7 +14,8 @@ from minoots_kernel.adapters.memory import (
     MemoryParkedRecordStore,
     MemoryWakeSchedules,
 )
-from minoots_kernel.application.ports import Performed
+from minoots_kernel.application.parking_ports import ParkedRecord
+from minoots_kernel.application.ports import Page, Performed
 from minoots_kernel.domain.api_keys import ApiKey
 from minoots_kernel.domain.errors import PermanentActionError, TransientActionError
 from minoots_kernel.domain.messages import WakeUp
@@ -167,6 +168,14 @@ class SimulatedParking:
         """Keep a record."""
         about = record["dynamodb"]["SequenceNumber"]
         self._cross("ParkedRecordStore.put", about, lambda: self.truth.put(consumer, record, reason))
+
+    def page(self, consumer: str, *, limit: int, position: str | None = None) -> Page[ParkedRecord]:
+        """List records, for the operator, who has not come yet when a history ends."""
+        return self.truth.page(consumer, limit=limit, position=position)
+
+    def remove(self, record: ParkedRecord) -> None:
+        """Forget a record."""
+        self.truth.remove(record)
 
 
 GONE: Final = 404

@@ -18,11 +18,11 @@ from tests.template.expanded import (
 
 MAY_ON_THE_TABLE = {
     "ControlPlaneFunction": {"GetItem", "PutItem", "UpdateItem", "Query", "BatchGetItem", "DeleteItem"},
-    "KernelArmFunction": {"GetItem", "PutItem", "UpdateItem"},
+    "KernelArmFunction": {"GetItem", "PutItem", "UpdateItem", "Query", "DeleteItem"},
     "KernelFireFunction": {"GetItem", "UpdateItem", "PutItem"},
     "KernelSweepFunction": {"GetItem", "BatchGetItem", "UpdateItem", "PutItem", "Query"},
     "OrchestratorFunction": {"GetItem", "BatchGetItem", "UpdateItem", "PutItem"},
-    "EventFabricFunction": {"PutItem", "BatchWriteItem"},
+    "EventFabricFunction": {"PutItem", "BatchWriteItem", "Query", "DeleteItem"},
     "AcknowledgementFunction": {"GetItem", "UpdateItem", "PutItem"},
 }
 
@@ -82,10 +82,12 @@ def test_the_kernel_stores_dead_letters_and_puts_nothing_else(resources: Resourc
     assert put["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["D#*"]}}
 
 
-def test_nothing_but_messages_of_inboxes_destinations_and_keys_is_deleted(resources: Resources) -> None:
+def test_nothing_but_messages_of_inboxes_destinations_keys_and_parked_records_is_deleted(resources: Resources) -> None:
     deleting = [one for _, one in statements(resources) if "dynamodb:DeleteItem" in as_list(one["Action"])]
     assert [one["Condition"] for one in deleting] == [
-        {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["I#*", "W#*", "K#*", "N#*"]}}
+        {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["X#kernel_arm"]}},
+        {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["X#event_fabric"]}},
+        {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["I#*", "W#*", "K#*", "N#*"]}},
     ]
 
 

@@ -89,7 +89,7 @@ MUTANTS: Final = (
     Mutant(
         "a batch of changes that failed is taken for done",
         (outside.events_are_published_once_stored,),
-        (edit(streams.StreamConsumer._handle, "failed = set(range(len(changes)))", "failed = set()"),),
+        (edit(streams.StreamConsumer._handled, "set(range(len(changes))), error.detail", "set(), error.detail"),),
     ),
     Mutant(
         "events that the bus refuses are forgotten",

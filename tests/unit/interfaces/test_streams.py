@@ -16,7 +16,7 @@ from minoots_kernel.domain.errors import DependencyUnavailableError, UnreadableR
 from minoots_kernel.domain.events import TimerChange
 from minoots_kernel.domain.timer import Status
 from minoots_kernel.interfaces.arming import ArmChanges
-from minoots_kernel.interfaces.streams import PARK_AFTER_MS, Record, StreamConsumer
+from minoots_kernel.interfaces.streams import PARK_AFTER_MS, PARKED_AT_ONCE, Record, StreamConsumer
 from tests.unit.application.world import DEMO, Faults, World, crashing, wake_up
 from tests.unit.domain.builders import NOW_MS
 
@@ -195,6 +195,50 @@ def test_a_record_that_fails_is_tried_again_until_it_is_old(age_ms: int, is_park
     world.clock.advance(age_ms)
     assert failures(stream.arm()({"Records": stream.records()}, None)) == ([] if is_parked else ["s0"])
     assert len(stream.parked.parked) == is_parked
+
+
+def test_what_was_parked_is_handled_when_somebody_asks_and_forgotten_once_it_is_done() -> None:
+    world = World()
+    stream = Stream(world)
+    timers = [world.new(duration="60s") for _ in range(3)]
+    world.wake_queue.refuses = lambda _: True
+    world.clock.advance(PARK_AFTER_MS)
+    poison = stream.record(7, POISON, old=False, at_ms=NOW_MS)
+    assert failures(stream.arm()({"Records": [*stream.records(), poison]}, None)) == []
+    world.wake_queue.refuses = lambda hint: hint.timer_id == timers[1].id
+    assert stream.arm()({"parked": True}, None) == {
+        "done": 2,
+        "left": [{"id": "e7", "reason": "no such thing"}, {"id": "e1", "reason": "failed again"}],
+        "next": None,
+    }
+    assert {hint.timer_id for hint in world.wake_queue.messages} == {timers[0].id, timers[2].id}
+    assert {one.id for one in stream.parked.parked} == {"e1", "e7"}
+
+
+def test_what_was_parked_stays_if_nothing_can_be_handled() -> None:
+    world = World()
+    stream = Stream(world)
+    world.new(duration="60s")
+    stream.parked.put("kernel_arm", stream.records()[0], "failed until it was old")
+
+    def out_of_order(_: Sequence[TimerChange]) -> set[int]:
+        raise DependencyUnavailableError("the table does not answer")
+
+    assert stream.consumer(out_of_order)({"parked": True}, None)["left"] == [
+        {"id": "e0", "reason": "the table does not answer"}
+    ]
+    assert len(stream.parked.parked) == 1
+
+
+def test_parked_records_are_tried_a_hundred_at_a_time() -> None:
+    world = World()
+    stream = Stream(world)
+    for number in range(PARKED_AT_ONCE + 1):
+        record = {**stream.record(7, POISON, old=False, at_ms=NOW_MS), "eventID": f"e{number:03}"}
+        stream.parked.put("kernel_arm", record, "odd")
+    first = stream.arm()({"parked": True}, None)
+    assert (len(first["left"]), first["next"]) == (PARKED_AT_ONCE, "e099")
+    assert [one["id"] for one in stream.arm()({"parked": first["next"]}, None)["left"]] == ["e100"]
 
 
 def test_events_that_the_bus_refuses_are_reported_by_their_records() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from minoots_contract.actions import Action
 from minoots_contract.events import CloudEvent
@@ -34,7 +34,6 @@ __all__ = [
     "MessageVisibility",
     "Metrics",
     "Page",
-    "ParkedRecordStore",
     "Performed",
     "SecretBox",
     "TargetSender",
@@ -201,14 +200,6 @@ class DeadLetterStore(Protocol):
         self, tenant_id: str, *, wanted: LetterFilter = ANY_LETTER, limit: int, position: str | None = None
     ) -> Page[DeadLetter]:
         """List a tenant's letters that are dead, by descending id, eventually consistent; as `TimerStore.page`."""
-        ...
-
-
-class ParkedRecordStore(Protocol):
-    """Stream records that could not be processed, kept whole because the stream forgets them after a day."""
-
-    def put(self, consumer: str, record: dict[str, Any], reason: str) -> None:
-        """Keep a record (as the stream handed it over); keeping it again changes nothing."""
         ...
 
 

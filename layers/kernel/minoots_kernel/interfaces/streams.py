@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from minoots_kernel.application.ports import Clock, ParkedRecordStore
+from minoots_kernel.application.parking_ports import ParkedRecord, ParkedRecordStore
+from minoots_kernel.application.ports import Clock
 from minoots_kernel.domain.errors import MinootsError, UnreadableRecordError
 from minoots_kernel.domain.events import TimerChange
 
@@ -17,6 +18,8 @@ logger = logging.getLogger(__name__)
 
 PARK_AFTER_MS: Final = 10 * 60 * 1000
 """A record that still fails at this age is parked: it must not hold up its shard until the stream forgets it."""
+PARKED_AT_ONCE: Final = 100
+"""How many parked records one invocation tries again: as many as a batch of the stream has."""
 
 Record = Mapping[str, Any]
 
@@ -42,7 +45,13 @@ class StreamConsumer:
     clock: Clock
 
     def __call__(self, event: Mapping[str, Any], _context: object) -> dict[str, Any]:
-        """Handle a DynamoDB stream event and return the partial batch response."""
+        """Handle a DynamoDB stream event and return the partial batch response.
+
+        Invoked by hand with `{"parked": true}` it tries again what it has parked, by id from the first; the answer is
+        `{"done": 98, "left": [{"id": …, "reason": …}], "next": "…"}`, and `{"parked": next}` goes on after those.
+        """
+        if "parked" in event:
+            return self._try_parked(event["parked"])
         records: list[Record] = []
         changes: list[TimerChange] = []
         failed: list[Record] = []
@@ -60,15 +69,42 @@ class StreamConsumer:
         failed += self._handle(records, changes)
         return {"batchItemFailures": [{"itemIdentifier": record["dynamodb"]["SequenceNumber"]} for record in failed]}
 
-    def _handle(self, records: list[Record], changes: list[TimerChange]) -> list[Record]:
-        if not changes:
-            return []
-        unfinished: list[Record] = []
+    def _try_parked(self, after: Any) -> dict[str, Any]:
+        """Handle parked records once more, and forget those that are done."""
+        page = self.parked.page(self.name, limit=PARKED_AT_ONCE, position=after if isinstance(after, str) else None)
+        tried: list[ParkedRecord] = []
+        changes: list[TimerChange] = []
+        left: list[tuple[ParkedRecord, str]] = []
+        for one in page.items:
+            image = one.record["dynamodb"]
+            try:
+                changes.append(self.read(image.get("OldImage"), image["NewImage"]))
+                tried.append(one)
+            except UnreadableRecordError as error:
+                left.append((one, str(error)))
+        failed, why = self._handled(changes)
+        for index, one in enumerate(tried):
+            if index in failed:
+                left.append((one, why))
+            else:
+                self.parked.remove(one)
+        return {
+            "done": len(page.items) - len(left),
+            "left": [{"id": one.id, "reason": reason} for one, reason in left],
+            "next": page.next_position,
+        }
+
+    def _handled(self, changes: Sequence[TimerChange]) -> tuple[set[int], str]:
+        """Hand changes over; returns the indexes of those that failed, and why."""
         try:
-            failed = self.handle(changes)
+            return (self.handle(changes) if changes else set()), "failed again"
         except MinootsError as error:
             logger.warning("changes failed", extra={"consumer": self.name, "reason": error.detail})
-            failed = set(range(len(changes)))
+            return set(range(len(changes))), error.detail
+
+    def _handle(self, records: list[Record], changes: list[TimerChange]) -> list[Record]:
+        unfinished: list[Record] = []
+        failed, _ = self._handled(changes)
         for index in sorted(failed):
             if self._age_ms(records[index]) >= PARK_AFTER_MS:
                 unfinished += self._park(records[index], "failed until it was old")

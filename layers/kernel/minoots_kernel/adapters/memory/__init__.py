@@ -14,7 +14,7 @@ from minoots_kernel.adapters.memory.ids import SequentialIds
 from minoots_kernel.adapters.memory.inbox_store import MemoryInboxStore
 from minoots_kernel.adapters.memory.key_store import MemoryKeyStore
 from minoots_kernel.adapters.memory.metrics import MemoryMetrics
-from minoots_kernel.adapters.memory.parked_record_store import MemoryParkedRecordStore, ParkedRecord
+from minoots_kernel.adapters.memory.parked_record_store import MemoryParkedRecordStore
 from minoots_kernel.adapters.memory.policy_store import MemoryPolicyStore
 from minoots_kernel.adapters.memory.queues import MemoryActionQueue, MemoryWakeQueue, Sent
 from minoots_kernel.adapters.memory.schedules import MemoryWakeSchedules, Schedule
@@ -47,7 +47,6 @@ __all__ = [
     "MemoryUsageStore",
     "MemoryWakeQueue",
     "MemoryWakeSchedules",
-    "ParkedRecord",
     "Schedule",
     "Sent",
     "SequentialIds",
