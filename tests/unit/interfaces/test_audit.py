@@ -186,7 +186,16 @@ def test_a_refusal_by_policy_names_the_policies_to_the_audit_alone(api: Api) -> 
     refused = api.call("POST", "/timers", key=robot, body={"duration": "1h"})
     assert "frozen" not in refused.text
     (entry,) = listing(api, requestId="request-1", outcome="refused")["entries"]
-    assert entry["reason"] == "policies: frozen"
+    assert entry["reason"] == "policies, version 1: frozen"
+
+
+def test_a_refusal_because_no_policy_allows_it_says_so_to_the_audit(api: Api) -> None:
+    admins = '@id("admins") permit (principal in Role::"tenant.admin", action, resource);'
+    assert api.call("PUT", "/policies", body={"policies": admins}).status == 200
+    refused = api.call("GET", "/timers", key=key_of(api, "reader", "timer.read"))
+    assert refused.status == 403
+    (entry,) = listing(api, outcome="refused")["entries"]
+    assert entry["reason"] == "policies, version 1: none allows it"
 
 
 def test_refusals_are_written_in_bounds_with_their_count(api: Api) -> None:

@@ -301,10 +301,10 @@ def test_policies_can_be_tried_before_they_are_in_force(api: Api) -> None:
 
 
 def test_only_administrators_are_told_which_policy_refused(api: Api, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "minoots_kernel.application.authorise")
+    caplog.set_level(logging.INFO, "minoots_kernel.application.decision_log")
     in_force(api, DEFAULTS + '@id("frozen") forbid (principal, action == Action::"createTimer", resource);')
     robot = key_of(api, "robot", "timer.write")
-    assert "frozen" in api.post(duration="1h").json["detail"]
+    assert "version 1, do not allow that: refused by frozen" in api.post(duration="1h").json["detail"]
     refused = api.call("POST", "/timers", key=robot, body={"duration": "1h"})
     assert "frozen" not in refused.text
     assert "'request-1'" in refused.json["detail"]
@@ -312,7 +312,7 @@ def test_only_administrators_are_told_which_policy_refused(api: Api, caplog: pyt
     assert len(denied) == 2
     told = denied[-1].__dict__
     assert (told["decisionId"], told["subject"], told["action"]) == ("request-1", "robot", "createTimer")
-    assert told["policies"] == ["frozen"]
+    assert (told["policies"], told["policyVersion"]) == (["frozen"], 1)
     assert told["resource"].startswith("Timer::")
 
 

@@ -2,73 +2,30 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, TypeVar
-from zlib import crc32
 
 from minoots_contract.identity import RoleName
 from minoots_kernel.application.audit_ports import AuditStore
+from minoots_kernel.application.decision_log import DecisionLog, decided_by_role
+from minoots_kernel.application.errand import Errand
 from minoots_kernel.application.keep_audit import recorded
 from minoots_kernel.application.known_policies import KnownPolicies
 from minoots_kernel.application.policy_ports import Rules
 from minoots_kernel.application.ports import Clock
-from minoots_kernel.domain.authority import Thing, ThingType
+from minoots_kernel.domain.authority import Thing
 from minoots_kernel.domain.errors import ForbiddenError, PolicyRefusedError
 from minoots_kernel.domain.policies import Decision, Question
 from minoots_kernel.domain.tenancy import Principal
 from minoots_kernel.domain.things import thing_of
-from minoots_kernel.domain.timer import Via
 
-__all__ = ["Authorise", "Errand"]
-
-logger = logging.getLogger(__name__)
+__all__ = ["Authorise"]
 
 T = TypeVar("T")
 
-MAX_KEY_ID: Final = 16
-"""Of a key's id; those of keys from key files are digests of 64 digits, each of which a timer would carry about."""
-
 KNOWING_ROLE: Final[RoleName] = "tenant.admin"
 """Who is told which policies refused a call; others get the number of the decision to ask about."""
-
-
-@dataclass(frozen=True, slots=True)
-class Errand:
-    """What a caller wants, as far as the request alone tells.
-
-    Attributes:
-        action: The operation's id.
-        role: The role that it takes; none where any caller who is known will do.
-        about: What it is about; none where policies have no say.
-        each: The action by which each of many things is decided upon.
-        request_id: Which request it is.
-        ip: Where it came from.
-        user_agent: What the caller says it is.
-        named: The id or name in the request's path, if there is one.
-        recorded: Whether the audit is to have it before it is done.
-    """
-
-    action: str
-    role: RoleName | None
-    about: ThingType | None
-    each: str | None = None
-    request_id: str = ""
-    ip: str | None = None
-    user_agent: str | None = None
-    named: str = ""
-    recorded: bool = False
-
-    @property
-    def thing(self) -> Thing:
-        """What it is about, as far as the request alone tells."""
-        return Thing(self.about or "Tenant", self.named)
-
-    def via(self, principal: Principal) -> Via:
-        """Return what the audit is to know of it."""
-        key_id = None if principal.key_id is None else principal.key_id[:MAX_KEY_ID]
-        return Via(self.action, principal.subject, key_id, self.ip, self.request_id, principal.issuer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +62,15 @@ class Authorise:
         return replace(principal, via=via) if self.timers_tell else principal
 
     def _admitted(self, principal: Principal, errand: Errand) -> Principal:
-        rules = None if errand.about is None else self.policies.of(principal.tenant_id)
-        if rules is None:
-            if errand.role is not None and errand.role not in principal.roles:
+        in_force = None if errand.about is None else self.policies.of(principal.tenant_id)
+        if in_force is None or in_force.rules is None:
+            allowed = errand.role is None or errand.role in principal.roles
+            decided_by_role(DecisionLog(principal, errand, 0, self.log_percent), allowed=allowed)
+            if not allowed:
                 raise ForbiddenError(f"That takes the role '{errand.role}'.")
             return principal
-        authority = _ByPolicies(rules, principal, errand, self.clock, self.log_percent)
+        log = DecisionLog(principal, errand, in_force.version, self.log_percent)
+        authority = _ByPolicies(in_force.rules, log, self.clock)
         if errand.about == "Tenant":
             authority.check(Thing("Tenant", principal.tenant_id))
         return replace(principal, authority=authority)
@@ -121,12 +81,12 @@ class _ByPolicies:
 
     by_role = False
 
-    def __init__(self, rules: Rules, principal: Principal, errand: Errand, clock: Clock, log_percent: int) -> None:
+    def __init__(self, rules: Rules, log: DecisionLog, clock: Clock) -> None:
         self._rules = rules
-        self._principal = principal
-        self._errand = errand
+        self._principal = log.principal
+        self._errand = log.errand
+        self._log = log
         self._clock = clock
-        self._logs_all = crc32(errand.request_id.encode()) % 100 < log_percent
         self._asked = False
         self._passed: object = None
 
@@ -140,7 +100,7 @@ class _ByPolicies:
         # What was let pass as it was read is asked about again once it has been read anew.
         unasked = [thing_of(thing) for thing in things if thing is not self._passed]
         for thing, decision in zip(unasked, self._decide(self._errand.action, unasked), strict=True):
-            self._log(thing, decision)
+            self._log.decided(thing, decision)
             if not decision.allowed:
                 raise self._refused(decision)
         self._passed = things[-1] if things else None
@@ -150,6 +110,7 @@ class _ByPolicies:
         self._asked = True
         action = self._errand.each or self._errand.action
         decisions = self._decide(action, [thing_of(thing) for thing in things])
+        self._log.filtered(action, decisions)
         return tuple(thing for thing, decision in zip(things, decisions, strict=True) if decision.allowed)
 
     def finish(self) -> None:
@@ -166,28 +127,15 @@ class _ByPolicies:
         return self._rules.decide([Question(self._principal, action, one, now_ms, self._errand.ip) for one in things])
 
     def _refused(self, decision: Decision) -> PolicyRefusedError:
+        policies, version = decision.policies, self._log.version
         if KNOWING_ROLE not in self._principal.roles:
             return PolicyRefusedError(
                 f"A policy of your tenant does not allow that. Your administrators find out why by the decision "
                 f"'{self._errand.request_id}'.",
-                decision.policies,
+                policies,
+                version,
             )
-        why = f"refused by {', '.join(decision.policies)}" if decision.policies else "no policy allows it"
-        return PolicyRefusedError(f"The policies of your tenant do not allow that: {why}.", decision.policies)
-
-    def _log(self, thing: Thing, decision: Decision) -> None:
-        if decision.allowed and not decision.errors and not self._logs_all:
-            return
-        told = {
-            "decision": "allow" if decision.allowed else "deny",
-            "decisionId": self._errand.request_id,
-            "tenantId": self._principal.tenant_id,
-            "subject": self._principal.subject,
-            "keyId": self._principal.key_id,
-            "action": self._errand.action,
-            "resource": f"{thing.type}::{thing.id}",
-            "policies": list(decision.policies),
-            "policyErrors": list(decision.errors),
-            "ip": self._errand.ip,
-        }
-        logger.info("policy decision", extra=told)
+        why = f"refused by {', '.join(policies)}" if policies else "no policy allows it"
+        return PolicyRefusedError(
+            f"The policies of your tenant, version {version}, do not allow that: {why}.", policies, version
+        )

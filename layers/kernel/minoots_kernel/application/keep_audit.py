@@ -12,7 +12,7 @@ from minoots_kernel.application.audit_ports import AuditStore
 from minoots_kernel.application.ports import Clock, Page
 from minoots_kernel.domain.audit import AuditEntry, AuditFilter, entry_id, thing_entry
 from minoots_kernel.domain.authority import Authority, Thing
-from minoots_kernel.domain.errors import ForbiddenError, MinootsError
+from minoots_kernel.domain.errors import ForbiddenError, MinootsError, PolicyRefusedError
 from minoots_kernel.domain.tenancy import Principal
 from minoots_kernel.domain.things import thing_of
 from minoots_kernel.domain.timer import Via
@@ -149,5 +149,6 @@ class NoteRefusals:
 
 def _reason(error: ForbiddenError) -> str:
     """Return why: the policies for those who may read the audit, whatever the caller was told."""
-    policies: tuple[str, ...] = getattr(error, "policies", ())
-    return (f"policies: {', '.join(policies)}" if policies else error.detail)[:MAX_REASON]
+    if not isinstance(error, PolicyRefusedError):
+        return error.detail[:MAX_REASON]
+    return f"policies, version {error.version}: {', '.join(error.policies) or 'none allows it'}"[:MAX_REASON]

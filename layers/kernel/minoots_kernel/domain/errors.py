@@ -165,11 +165,13 @@ class PolicyRefusedError(ForbiddenError):
 
     Attributes:
         policies: The policies that refused; empty if none allowed it.
+        version: The version of the policies.
     """
 
-    def __init__(self, detail: str, policies: tuple[str, ...] = ()) -> None:
+    def __init__(self, detail: str, policies: tuple[str, ...] = (), version: int = 0) -> None:
         super().__init__(detail)
         self.policies = policies
+        self.version = version
 
 
 class InvalidPolicyError(MinootsError):

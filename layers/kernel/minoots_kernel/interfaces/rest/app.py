@@ -11,7 +11,8 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValida
 
 from minoots_contract.problems import ErrorCode, FieldProblem, Problem
 from minoots_kernel.application.authenticate import Authenticate
-from minoots_kernel.application.authorise import Authorise, Errand
+from minoots_kernel.application.authorise import Authorise
+from minoots_kernel.application.errand import Errand
 from minoots_kernel.application.keep_audit import NoteRefusals
 from minoots_kernel.application.limits import Limits
 from minoots_kernel.application.ports import Metrics

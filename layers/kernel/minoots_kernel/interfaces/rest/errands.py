@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from minoots_kernel.application.authorise import Errand
+from minoots_kernel.application.errand import Errand
 from minoots_kernel.domain.authority import ThingType
 from minoots_kernel.interfaces.rest.roles import REQUIRED_ROLES
 
