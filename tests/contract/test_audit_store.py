@@ -56,11 +56,18 @@ def test_what_is_written_twice_is_there_once(stores: Stores, count: int) -> None
     assert listed(stores, tenant, 50) == entries[::-1]
 
 
-def test_an_entry_that_stands_is_not_written_over(stores: Stores) -> None:
-    entry = an_entry(stores.new_tenant())
-    stores.audit.add([entry])
-    stores.audit.add([replace(entry, outcome="refused")])
-    assert listed(stores, entry.tenant_id) == [entry]
+@pytest.mark.parametrize("count", [1, 30])
+def test_an_entry_that_stands_is_not_written_over(stores: Stores, count: int) -> None:
+    tenant = stores.new_tenant()
+    entries = [an_entry(tenant, number) for number in range(count)]
+    stores.audit.add(entries)
+    stores.audit.add([replace(entry, outcome="refused") for entry in entries])
+    assert listed(stores, tenant, 50) == entries[::-1]
+
+
+def test_a_store_of_the_audit_can_add_and_list_and_nothing_else(stores: Stores) -> None:
+    able = {name for name in dir(stores.audit) if not name.startswith("_")}
+    assert able == {"add", "page"}
 
 
 def test_entries_of_several_tenants_may_come_together(stores: Stores) -> None:
@@ -92,13 +99,20 @@ def test_an_entry_goes_when_its_time_is_over(dynamo: Stores) -> None:
     assert item["kind"] == {"S": "audit"}, "or the stream's readers would take it for a timer"
 
 
+def test_an_entry_of_a_tenant_that_says_so_goes_earlier_or_later(dynamo: Stores) -> None:
+    assert dynamo.table is not None
+    entries = [an_entry(dynamo.new_tenant(), via=replace(BARE, kept_days=days)) for days in (1, 3_650)]
+    dynamo.audit.add(entries)
+    for entry in entries:
+        ends = dynamo.table.item(f"A#{entry.tenant_id}#")["expiresAt"]
+        assert ends == {"N": str(NOW_MS // 1000 + (entry.via.kept_days or 0) * 86_400)}
+        assert listed(dynamo, entry.tenant_id) == [entry]
+
+
 def test_a_write_whose_answer_was_lost_is_done(dynamo: Stores) -> None:
     assert dynamo.table is not None
     tenant = dynamo.new_tenant()
-    for operation, entries in (
-        ("PutItem", [an_entry(tenant, 1)]),
-        ("BatchWriteItem", [an_entry(tenant, 2), an_entry(tenant, 3)]),
-    ):
-        dynamo.table.wire.lose_answer(operation)
+    for entries in ([an_entry(tenant, 1)], [an_entry(tenant, 2), an_entry(tenant, 3)]):
+        dynamo.table.wire.lose_answer("PutItem")
         dynamo.audit.add(entries)
     assert len(listed(dynamo, tenant)) == 3

@@ -22,7 +22,7 @@ DAY, MINUTE = NOW_MS // 86_400_000, NOW_MS // 60_000
 
 
 def test_a_tenant_is_found_as_it_was_stored_and_made_once(stores: Stores) -> None:
-    full = Tenant(stores.new_tenant(), "pro", NOW_MS, "Acme", NOW_MS + 5, "unpaid", 3)
+    full = Tenant(stores.new_tenant(), "pro", NOW_MS, "Acme", NOW_MS + 5, "unpaid", 3, 30)
     bare = Tenant(stores.new_tenant(), "free", NOW_MS)
     for tenant in (full, bare):
         stores.tenants.create(tenant)
@@ -34,7 +34,7 @@ def test_a_tenant_is_found_as_it_was_stored_and_made_once(stores: Stores) -> Non
 
 
 def test_a_tenant_changes_only_as_it_was_seen(stores: Stores) -> None:
-    before = Tenant(stores.new_tenant(), "pro", NOW_MS, "Acme", NOW_MS + 5, "unpaid")
+    before = Tenant(stores.new_tenant(), "pro", NOW_MS, "Acme", NOW_MS + 5, "unpaid", audit_days=7)
     stores.tenants.create(before)
     after = Tenant(before.id, "team", NOW_MS, version=2)
     stores.tenants.replace(before, after)

@@ -51,7 +51,7 @@ def as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def statements(resources: Resources) -> Iterator[tuple[str, dict[str, Any]]]:
+def statements(resources: Resources, effect: str = "Allow") -> Iterator[tuple[str, dict[str, Any]]]:
     """Every statement of every policy in the stack, with the logical id it belongs to; conditions taken to hold."""
     for name, resource in resources.items():
         properties = resource["Properties"]
@@ -59,15 +59,17 @@ def statements(resources: Resources) -> Iterator[tuple[str, dict[str, Any]]]:
         documents += [properties["PolicyDocument"]] if "PolicyDocument" in properties else []
         for document in documents:
             for statement in as_list(document["Statement"]):
-                yield name, statement["Fn::If"][1] if "Fn::If" in statement else statement
+                stands = statement["Fn::If"][1] if "Fn::If" in statement else statement
+                if stands["Effect"] == effect:
+                    yield name, stands
 
 
-def statements_of(resources: Resources, function: str) -> Iterator[dict[str, Any]]:
+def statements_of(resources: Resources, function: str, effect: str = "Allow") -> Iterator[dict[str, Any]]:
     """Every statement that a function's role carries, its managed policies of this stack included."""
     role = target(resources[function]["Properties"]["Role"])
     managed = resources[role]["Properties"].get("ManagedPolicyArns", [])
     names = {role} | {target(arn) for arn in managed if isinstance(arn, dict)}
-    return (statement for name, statement in statements(resources) if name in names)
+    return (statement for name, statement in statements(resources, effect) if name in names)
 
 
 def allow_list(statement: dict[str, Any]) -> str | None:

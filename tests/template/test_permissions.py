@@ -22,7 +22,7 @@ MAY_ON_THE_TABLE = {
     "KernelFireFunction": {"GetItem", "UpdateItem", "PutItem"},
     "KernelSweepFunction": {"GetItem", "BatchGetItem", "UpdateItem", "PutItem", "Query"},
     "OrchestratorFunction": {"GetItem", "BatchGetItem", "UpdateItem", "PutItem"},
-    "EventFabricFunction": {"PutItem", "BatchWriteItem", "Query", "DeleteItem"},
+    "EventFabricFunction": {"PutItem", "Query", "DeleteItem"},
     "AcknowledgementFunction": {"GetItem", "UpdateItem", "PutItem"},
 }
 

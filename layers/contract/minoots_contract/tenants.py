@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field, model_validator
 
@@ -10,6 +10,7 @@ from minoots_contract.identity import TierName
 from minoots_contract.model import Instant, Line, TenantId, WireModel, field_error
 
 __all__ = [
+    "MAX_AUDIT_DAYS",
     "ChangeTenantRequest",
     "CreateTenantRequest",
     "SuspendTenantRequest",
@@ -20,12 +21,21 @@ __all__ = [
 ]
 
 
+MAX_AUDIT_DAYS: Final = 3_650
+"""Longest that an entry of the audit is kept."""
+
+AuditDays = Annotated[
+    int, Field(ge=1, le=MAX_AUDIT_DAYS, description="Days that entries of its audit are kept which are still to come.")
+]
+
+
 class CreateTenantRequest(WireModel):
     """Body of ``POST /tenants``."""
 
     id: TenantId
     name: Line | None = None
     tier: TierName = "free"
+    audit_days: AuditDays | None = None
 
 
 class ChangeTenantRequest(WireModel):
@@ -33,12 +43,20 @@ class ChangeTenantRequest(WireModel):
 
     name: Line | None = None
     tier: TierName | None = None
+    audit_days: AuditDays | None = Field(
+        default=None, description="Null goes back to what the deployment has for tenants that say nothing."
+    )
 
     @model_validator(mode="after")
     def _changes_something(self) -> ChangeTenantRequest:
-        if self.name is None and self.tier is None:
-            raise field_error("tier", "give name or tier, or both")
+        if self.name is None and self.tier is None and not self.sets_audit_days:
+            raise field_error("tier", "give name, tier or auditDays")
         return self
+
+    @property
+    def sets_audit_days(self) -> bool:
+        """Whether it says how long the audit is kept, be it to go back to the default."""
+        return "audit_days" in self.model_fields_set
 
 
 class SuspendTenantRequest(WireModel):
@@ -57,6 +75,9 @@ class TenantReply(WireModel):
     created_at: Instant
     suspended_at: Instant | None = None
     suspended_reason: str | None = None
+    audit_days: int | None = Field(
+        default=None, description="Days that entries of its audit are kept; absent if as the deployment has it."
+    )
 
 
 class TenantPage(WireModel):

@@ -88,6 +88,7 @@ def tenant_details(tenant: TenantReply) -> RenderableType:
             ("status", tenant.status),
             ("since", suspended_at),
             ("why", tenant.suspended_reason or ""),
+            ("audit kept", "" if tenant.audit_days is None else f"{tenant.audit_days} days"),
             ("created", format_instant(tenant.created_at)),
         ]
     )

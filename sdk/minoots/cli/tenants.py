@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -22,6 +22,10 @@ tenants = typer.Typer(name="tenants", no_args_is_help=True, help="Tenants; takes
 TenantId = Annotated[str, typer.Argument(metavar="ID", help="The tenant's id.")]
 Tier = Annotated[str | None, typer.Option(help="free, pro, team or unlimited.")]
 Name = Annotated[str | None, typer.Option(help="What people call it.")]
+AuditDays = Annotated[
+    str | None,
+    typer.Option(metavar="DAYS", help="How long entries of its audit are kept; default is what the deployment has."),
+]
 
 
 def usage(ctx: typer.Context, as_json: JsonFlag = False) -> None:
@@ -40,13 +44,21 @@ def usage(ctx: typer.Context, as_json: JsonFlag = False) -> None:
 
 @tenants.command("create")
 def create(
-    ctx: typer.Context, tenant_id: TenantId, tier: Tier = None, name: Name = None, as_json: JsonFlag = False
+    ctx: typer.Context,
+    tenant_id: TenantId,
+    tier: Tier = None,
+    name: Name = None,
+    audit_days: AuditDays = None,
+    as_json: JsonFlag = False,
 ) -> None:
     """Make a tenant."""
     run = invocation(ctx, as_json)
+    days = _days(audit_days)
+    kept = None if days == "default" else days
     with run.client() as client:
         # The API knows which tiers there are.
-        _show(run, client.tenants.create(tenant_id, tier=tier or "free", name=name))  # type: ignore[arg-type]
+        made = client.tenants.create(tenant_id, tier=tier or "free", name=name, audit_days=kept)  # type: ignore[arg-type]
+    _show(run, made)
 
 
 @tenants.command("get")
@@ -81,14 +93,21 @@ def list_(
 
 @tenants.command("change")
 def change(
-    ctx: typer.Context, tenant_id: TenantId, tier: Tier = None, name: Name = None, as_json: JsonFlag = False
+    ctx: typer.Context,
+    tenant_id: TenantId,
+    tier: Tier = None,
+    name: Name = None,
+    audit_days: AuditDays = None,
+    as_json: JsonFlag = False,
 ) -> None:
-    """Give a tenant another tier or name."""
+    """Give a tenant another tier or name, or its audit another time."""
     run = invocation(ctx, as_json)
-    if tier is None and name is None:
-        raise typer.BadParameter("give one of them, or both", param_hint="--tier or --name")
+    days = _days(audit_days)
+    if tier is None and name is None and days is None:
+        raise typer.BadParameter("give one of them, or more", param_hint="--tier or --name or --audit-days")
     with run.client() as client:
-        _show(run, client.tenants.change(tenant_id, tier=tier, name=name))  # type: ignore[arg-type]
+        changed = client.tenants.change(tenant_id, tier=tier, name=name, audit_days=days)  # type: ignore[arg-type]
+    _show(run, changed)
 
 
 @tenants.command("suspend")
@@ -125,6 +144,14 @@ def key(
     with run.client() as client:
         made = client.tenants.create_key(tenant_id, name, role)  # type: ignore[arg-type]
     show_made(run, made)
+
+
+def _days(text: str | None) -> int | Literal["default"] | None:
+    if text is None or text == "default":
+        return text  # type: ignore[return-value]  # mypy does not narrow a text by comparing it
+    if not text.isdecimal():
+        raise typer.BadParameter("write a number of days, or default", param_hint="--audit-days")
+    return int(text)
 
 
 def _show(run: Invocation, tenant: TenantReply) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote
 
 from minoots.client.paging import every_page
@@ -20,14 +20,22 @@ class Tenants:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def create(self, tenant_id: str, *, tier: TierName = "free", name: str | None = None) -> TenantReply:
+    def create(
+        self, tenant_id: str, *, tier: TierName = "free", name: str | None = None, audit_days: int | None = None
+    ) -> TenantReply:
         """Make a tenant.
+
+        Args:
+            tenant_id: Its id.
+            tier: What it may use.
+            name: What people call it.
+            audit_days: How long entries of its audit are kept, days; as the deployment has it without.
 
         Raises:
             ConflictError: If there is one of that id.
             MinootsClientError: Any other of the tree in `minoots.client.errors`.
         """
-        body = _given(id=tenant_id, tier=tier, name=name)
+        body = _given(id=tenant_id, tier=tier, name=name, auditDays=audit_days)
         return self._session.send(Call("POST", "/tenants", body=body, repeatable=False), TenantReply)
 
     def get(self, tenant_id: str) -> TenantReply:
@@ -48,14 +56,31 @@ class Tenants:
         for page in every_page(lambda cursor: self._page(page_size, cursor)):
             yield from page.tenants
 
-    def change(self, tenant_id: str, *, tier: TierName | None = None, name: str | None = None) -> TenantReply:
-        """Give a tenant another tier or name.
+    def change(
+        self,
+        tenant_id: str,
+        *,
+        tier: TierName | None = None,
+        name: str | None = None,
+        audit_days: int | Literal["default"] | None = None,
+    ) -> TenantReply:
+        """Give a tenant another tier or name, or its audit another time; what is None stays as it is.
+
+        Args:
+            tenant_id: Which.
+            tier: What it may use.
+            name: What people call it.
+            audit_days: How long entries of its audit are kept that are still to come, days; ``"default"`` goes back to
+                what the deployment has.
 
         Raises:
             NotFoundError: If there is no record of it.
             MinootsClientError: Any other of the tree in `minoots.client.errors`.
         """
-        return self._session.send(Call("PATCH", _path(tenant_id), body=_given(tier=tier, name=name)), TenantReply)
+        body = _given(tier=tier, name=name, auditDays=audit_days)
+        if audit_days == "default":
+            body["auditDays"] = None
+        return self._session.send(Call("PATCH", _path(tenant_id), body=body), TenantReply)
 
     def suspend(self, tenant_id: str, reason: str | None = None) -> TenantReply:
         """Shut a tenant's callers out; its timers fire all the same.

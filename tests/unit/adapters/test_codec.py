@@ -37,6 +37,7 @@ from minoots_kernel.domain.timer import (
     Status,
     Timer,
     TimerSpec,
+    Via,
 )
 from tests.contract.timers import a_timer, common_timer, ended, fired, webhook
 
@@ -171,6 +172,10 @@ timers = st.builds(
     timeline=st.lists(moments, min_size=1, max_size=5).map(tuple),
     remembered=st.lists(st.builds(Remembered, names, names), max_size=4).map(tuple),
     decided=st.sampled_from([None, "succeeded", "escalated", "failed"]),
+    via=st.none()
+    | st.builds(
+        Via, names, names, st.none() | names, st.none() | names, names, st.none() | names, st.none() | st.integers(1)
+    ),
 )
 
 

@@ -18,7 +18,7 @@ from minoots_kernel.interfaces.rest.errands import ABOUT, RECORDED
 from minoots_kernel.interfaces.rest.roles import REQUIRED_ROLES
 from tests.unit.application.world import crashing, wake_up
 from tests.unit.domain.builders import NOW_MS
-from tests.unit.interfaces.api import OTHER_KEY, Answer, Api
+from tests.unit.interfaces.api import CACHE_MS, KEY, OTHER_KEY, Answer, Api
 from tests.unit.interfaces.test_tenants_apart import BODIES, OPERATIONS, Apart, Operation
 
 
@@ -40,16 +40,23 @@ def told(api: Api) -> list[dict[str, Any]]:
     return listed
 
 
-def listing(api: Api, **query: str) -> Any:
-    answer = api.call("GET", "/audit", query=query)
+def listing(api: Api, key: str = KEY, **query: str) -> Any:
+    answer = api.call("GET", "/audit", key=key, query=query)
     assert answer.status == 200, answer.text
     return answer.json
 
 
+def operators_key(api: Api) -> str:
+    """Of an operator who may read the audit of the operators' own tenant."""
+    api.keys.put(key_from_file("mnt_ops", "ops", name="olga", roles=frozenset({"operator", "tenant.admin"})))
+    return "mnt_ops"
+
+
 def attempted(api: Apart, operation: Operation) -> Answer:
+    key = operators_key(api) if REQUIRED_ROLES[operation.id] == "operator" else KEY
     bodies = BODIES | {"snoozeTimer": {"duration": "2h"}}
     body = bodies.get(operation.id, {}) if operation.method in {"POST", "PUT", "PATCH"} else None
-    return api.call(operation.method, operation.at(api.values), body=body)
+    return api.call(operation.method, operation.at(api.values), key=key, body=body)
 
 
 CHANGES_TIMERS = [
@@ -81,7 +88,11 @@ def test_every_rare_change_is_in_the_audit_before_it_is_made(operation: Operatio
         api.call("PUT", "/policies", body={"policies": '@id("a") permit (principal, action, resource);'})
     if operation.id == "removeSigningSecret":
         api.call("POST", f"/destinations/{api.values['name']}/secrets", body={})
-    entries = {entry["id"] for entry in listing(api, limit="200")["entries"]}
+    if operation.id == "resumeTenant":
+        api.call("POST", "/tenants/demo/suspend", key=operators_key(api), body={})
+        api.clock.advance(1)
+    reader = operators_key(api) if REQUIRED_ROLES[operation.id] == "operator" else KEY
+    entries = {entry["id"] for entry in listing(api, reader, limit="200")["entries"]}
     before = api.belongings()
     whole = api.audit.add
     api.audit.add = _down  # type: ignore[method-assign]
@@ -91,14 +102,11 @@ def test_every_rare_change_is_in_the_audit_before_it_is_made(operation: Operatio
     api.clock.advance(1)
     answer = attempted(api, operation)
     assert answer.status < 300, answer.text
-    (entry,) = [one for one in listing(api, limit="200")["entries"] if one["id"] not in entries]
-    assert (entry["action"], entry["outcome"], entry["resource"]["type"]) == (
-        operation.id,
-        "allowed",
-        ABOUT[operation.id],
-    )
+    (entry,) = [one for one in listing(api, reader, limit="200")["entries"] if one["id"] not in entries]
+    about = "Key" if operation.id == "createTenantKey" else ABOUT[operation.id] or "Tenant"
+    assert (entry["action"], entry["outcome"], entry["resource"]["type"]) == (operation.id, "allowed", about)
     named = operation.at(api.values).split("/")[2:3]
-    assert not named or entry["resource"]["id"] == named[0]
+    assert not named or entry["resource"]["id"] == named[0] or operation.id == "createTenantKey"
 
 
 def _down(_entries: object) -> None:
@@ -114,8 +122,81 @@ def test_what_changes_something_is_audited_one_way_or_the_other() -> None:
         "testPolicies",  # changes nothing
     }
     changing = {one.id for one in OPERATIONS if one.method != "GET"}
-    within = {one for one in changing if REQUIRED_ROLES[one] != "operator"}
-    assert within - RECORDED - {one.id for one in CHANGES_TIMERS} <= not_audited | {"readInbox"}
+    assert changing - RECORDED - {one.id for one in CHANGES_TIMERS} <= not_audited | {"readInbox"}
+
+
+def test_what_an_operator_does_to_a_tenant_is_in_the_audits_of_both(api: Api) -> None:
+    ops = operators_key(api)
+    steps: list[tuple[str, str, dict[str, Any]]] = [
+        ("POST", "/tenants", {"id": "demo", "auditDays": 7}),
+        ("PATCH", "/tenants/demo", {"tier": "pro"}),
+        ("POST", "/tenants/demo/keys", {"name": "admin", "roles": ["tenant.admin"]}),
+        ("POST", "/tenants/demo/suspend", {}),
+        ("POST", "/tenants/demo/resume", {}),
+    ]
+    for method, path, body in steps:
+        api.clock.advance(1)
+        assert api.call(method, path, key=ops, body=body).status in {200, 201}
+    own, theirs = (listing(api, key)["entries"] for key in (ops, KEY))
+    done = ["resumeTenant", "suspendTenant", "createTenantKey", "changeTenant", "createTenant"]
+    assert [one["action"] for one in own] == [one["action"] for one in theirs] == done
+    assert {one["resource"]["type"] for one in theirs} == {"Tenant", "Key"}
+    assert {one["ip"] for one in own} == {"203.0.113.7"}
+    assert [one for one in theirs if one["caller"] != {"subject": "olga"} or "ip" in one or "userAgent" in one] == []
+    kept = {
+        tenant: {entry.via.kept_days for (whose, _), entry in api.audit._entries.items() if whose == tenant}
+        for tenant in ("ops", "demo")
+    }
+    assert kept == {"ops": {None}, "demo": {7}}
+
+
+def test_an_audit_has_routes_that_read_and_no_others(api: Api) -> None:
+    assert {one.method for one in OPERATIONS if one.path.startswith("/audit")} == {"GET"}
+    api.call("DELETE", "/keys/x", key=key_of(api, "reader", "timer.read"))
+    (entry,) = listing(api)["entries"]
+    for path in ("/audit", f"/audit/{entry['id']}"):
+        for method in ("POST", "PUT", "PATCH", "DELETE"):
+            assert api.call(method, path, body={}).status in {404, 405}, (method, path)
+    assert listing(api)["entries"] == [entry]
+
+
+def test_nothing_that_is_called_changes_an_entry_that_stands() -> None:
+    api = Apart()
+    api.call("DELETE", "/keys/x", key=key_of(api, "reader", "timer.read"))
+    stood = dict(api.audit._entries)
+    assert stood
+    for operation in OPERATIONS:
+        api.clock.advance(1)
+        attempted(api, operation)
+    assert {name: api.audit._entries.get(name) for name in stood} == stood
+
+
+def test_entries_are_kept_as_long_as_the_tenants_record_says(api: Api) -> None:
+    ops, reader = operators_key(api), key_of(api, "reader", "timer.read")
+
+    def kept_days() -> list[int | None]:
+        """Of a refusal, a rare change and a change of a timer."""
+        api.clock.advance(CACHE_MS)
+        at_ms = api.clock.now_ms()
+        api.call("DELETE", "/keys/x", key=reader)
+        api.call("PUT", "/settings", body={})
+        api.post(duration="1h")
+        told(api)
+        entries = [one for one in api.audit._entries.values() if one.at_ms >= at_ms]
+        return [one.via.kept_days for one in sorted(entries, key=lambda one: one.via.action)]
+
+    assert kept_days() == [None, None, None]
+    api.call("POST", "/tenants", key=ops, body={"id": "demo", "auditDays": 30})
+    assert kept_days() == [30, 30, 30]
+    changed = api.call("PATCH", "/tenants/demo", key=ops, body={"name": "Demo"})
+    assert changed.json["auditDays"] == 30
+    assert api.call("PATCH", "/tenants/demo", key=ops, body={"auditDays": 3_650}).json["auditDays"] == 3_650
+    assert kept_days() == [3_650, 3_650, 3_650]
+    assert "auditDays" not in api.call("PATCH", "/tenants/demo", key=ops, body={"auditDays": None}).json
+    assert kept_days() == [None, None, None]
+    for days in (0, 3_651, "30", 1.5):
+        refused = api.call("PATCH", "/tenants/demo", key=ops, body={"auditDays": days})
+        assert (refused.status, refused.fields) == (400, ["auditDays"]), days
 
 
 def test_a_timers_story_is_told_with_who_and_from_where(api: Api) -> None:

@@ -131,7 +131,7 @@ class Apart(Api):
         seen = [self.call("GET", path, key=KEY).text for path in paths]
         assert all(MARK in text for text in seen)
         timers = [timer for timer in self.store.timers if timer.tenant_id == "demo"]
-        return "\n".join([*seen, repr(timers), repr(self.inboxes.__dict__)])
+        return "\n".join([*seen, repr(timers), repr(self.inboxes.__dict__), repr(self.tenants.__dict__)])
 
 
 def _full_key(api: Api) -> dict[str, str]:

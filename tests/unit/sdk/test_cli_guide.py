@@ -33,6 +33,7 @@ ANSWERS = {
     "/audit": {"entries": [an_entry()]},
     "/usage": USAGE,
     "/tenants": a_tenant(),
+    "/tenants/acme": a_tenant(),
     "/tenants/acme/keys": a_made_key(),
     "/tenants/acme/suspend": a_tenant(),
     "/tenants/acme/resume": a_tenant(),

@@ -32,11 +32,13 @@ SUSPENDED = a_tenant(
 
 
 def test_an_operator_keeps_tenants() -> None:
-    script = Script([a_tenant()] * 5 + [a_made_key()])
+    script = Script([a_tenant()] * 7 + [a_made_key()])
     with client_on(script) as client:
-        client.tenants.create("acme", tier="pro")
+        client.tenants.create("acme", tier="pro", audit_days=30)
         client.tenants.get("acme")
         client.tenants.change("acme", name="Acme")
+        client.tenants.change("acme", audit_days=90)
+        client.tenants.change("acme", audit_days="default")
         client.tenants.suspend("acme", "unpaid")
         client.tenants.resume("acme")
         assert client.tenants.create_key("acme", "admin", ["tenant.admin"]).key
@@ -45,14 +47,16 @@ def test_an_operator_keeps_tenants() -> None:
     assert [(request.method, request.url.path) for request in script.requests] == [
         ("POST", "/tenants"),
         ("GET", "/tenants/acme"),
-        ("PATCH", "/tenants/acme"),
+        *[("PATCH", "/tenants/acme")] * 3,
         ("POST", "/tenants/acme/suspend"),
         ("POST", "/tenants/acme/resume"),
         ("POST", "/tenants/acme/keys"),
     ]
     assert script.bodies == [
-        {"id": "acme", "tier": "pro"},
+        {"id": "acme", "tier": "pro", "auditDays": 30},
         {"name": "Acme"},
+        {"auditDays": 90},
+        {"auditDays": None},
         {"reason": "unpaid"},
         {"name": "admin", "roles": ["tenant.admin"]},
     ]
@@ -108,3 +112,16 @@ def test_a_change_of_nothing_is_not_sent() -> None:
     result = run("tenants", "change", "acme", answer=a_tenant())
     assert result.exit_code == 2
     assert "--tier or --name" in result.stderr
+
+
+@pytest.mark.parametrize(("written", "sent"), [("30", 30), ("default", None)])
+def test_the_command_line_says_how_long_a_tenants_audit_is_kept(written: str, sent: int | None) -> None:
+    script = Script([a_tenant(auditDays=30)])
+    seams = Seams(transport=httpx.MockTransport(script), clock=HandClock())
+    command = ("tenants", "change", "acme", "--audit-days", written)
+    shown = CliRunner(env={"MINOOTS_API_KEY": "mnt_test"}).invoke(app, command, obj=seams)
+    assert shown.exit_code == 0
+    assert script.bodies == [{"auditDays": sent}]
+    assert "30 days" in shown.stdout
+    refused = run("tenants", "change", "acme", "--audit-days", "a week", answer=a_tenant())
+    assert refused.exit_code == 2

@@ -102,7 +102,9 @@ class Authenticate:
             return principal
         if tenant.suspended_at_ms is not None:
             raise TenantSuspendedError(tenant.suspended_reason or "The operators of this service say why.")
-        return principal if principal.tier == tenant.tier else replace(principal, tier=tenant.tier)
+        if (principal.tier, principal.audit_days) == (tenant.tier, tenant.audit_days):
+            return principal
+        return replace(principal, tier=tenant.tier, audit_days=tenant.audit_days)
 
     def _by_key(self, text: str | None) -> Principal:
         if not text:

@@ -50,4 +50,6 @@ class Errand:
     def via(self, principal: Principal) -> Via:
         """Return what the audit is to know of it."""
         key_id = None if principal.key_id is None else principal.key_id[:MAX_KEY_ID]
-        return Via(self.action, principal.subject, key_id, self.ip, self.request_id, principal.issuer)
+        return Via(
+            self.action, principal.subject, key_id, self.ip, self.request_id, principal.issuer, principal.audit_days
+        )

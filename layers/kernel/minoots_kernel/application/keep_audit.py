@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import Final, TypeVar
 
@@ -14,6 +14,7 @@ from minoots_kernel.domain.audit import AuditEntry, AuditFilter, entry_id, thing
 from minoots_kernel.domain.authority import Authority, Thing
 from minoots_kernel.domain.errors import ForbiddenError, MinootsError, PolicyRefusedError
 from minoots_kernel.domain.tenancy import Principal
+from minoots_kernel.domain.tenants import Tenant
 from minoots_kernel.domain.things import thing_of
 from minoots_kernel.domain.timer import Via
 
@@ -47,10 +48,11 @@ class ReadAudit:
 class Recorded:
     """An authority that has a change written into the audit before it is made, once it is sure that it may be.
 
-    So there is no change without its entry; an entry may stand for a change that then failed.
+    So there is no change without its entry; an entry may stand for a change that then failed. What an operator does to
+    another tenant is in the audits of both.
     """
 
-    def __init__(self, inner: Authority, write: Callable[[Thing], None], unknown: Thing) -> None:
+    def __init__(self, inner: Authority, write: Callable[[Thing, Tenant | None], None], unknown: Thing) -> None:
         self._inner = inner
         self._write = write
         self._unknown = unknown
@@ -66,7 +68,8 @@ class Recorded:
         self._inner.check(*things)
         if not self._written:
             self._written = True
-            self._write(thing_of(things[-1]))
+            whose = next((thing for thing in things if isinstance(thing, Tenant)), None)
+            self._write(thing_of(things[-1]), whose)
 
     def visible(self, things: Sequence[T]) -> tuple[T, ...]:
         """Return those that the caller may see."""
@@ -77,7 +80,7 @@ class Recorded:
         self._inner.finish()
         if not self._written:
             self._written = True
-            self._write(self._unknown)
+            self._write(self._unknown, None)
 
 
 def recorded(
@@ -85,8 +88,14 @@ def recorded(
 ) -> Recorded:
     """Make the authority of a call whose change is to be in the audit."""
 
-    def write(thing: Thing) -> None:
-        store.add([thing_entry(principal.tenant_id, clock.now_ms(), via, thing, user_agent=user_agent)])
+    def write(thing: Thing, whose: Tenant | None) -> None:
+        now_ms = clock.now_ms()
+        entries = [thing_entry(principal.tenant_id, now_ms, via, thing, user_agent=user_agent)]
+        if whose is not None and whose.id != principal.tenant_id:
+            # Who runs the service is known to its tenants by name, and not by where they are.
+            known = replace(via, key_id=None, ip=None, kept_days=whose.audit_days)
+            entries.append(thing_entry(whose.id, now_ms, known, thing, user_agent=None))
+        store.add(entries)
 
     return Recorded(principal.authority, write, unknown)
 

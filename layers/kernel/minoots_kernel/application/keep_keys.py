@@ -20,6 +20,7 @@ from minoots_kernel.domain.api_keys import (
 from minoots_kernel.domain.errors import ForbiddenError, InvalidTimerError, NotFoundError, VersionMismatchError
 from minoots_kernel.domain.roles import may_give
 from minoots_kernel.domain.tenancy import Principal
+from minoots_kernel.domain.tenants import Tenant
 
 __all__ = ["KeepKeys", "MadeKey"]
 
@@ -50,8 +51,8 @@ class KeepKeys:
     random_bytes: Callable[[int], bytes]
     cache_ms: int
 
-    def create(self, principal: Principal, request: CreateKeyRequest, tenant_id: str | None = None) -> MadeKey:
-        """Make a key for the principal's tenant, or for another if one is named.
+    def create(self, principal: Principal, request: CreateKeyRequest, tenant: Tenant | None = None) -> MadeKey:
+        """Make a key for the principal's tenant, or for another if one is given.
 
         Raises:
             ForbiddenError: If it is to have a role that the principal may not give.
@@ -67,7 +68,7 @@ class KeepKeys:
         text = new_key_text(key_id, self.random_bytes)
         key = ApiKey(
             id=key_id,
-            tenant_id=tenant_id or principal.tenant_id,
+            tenant_id=tenant.id if tenant else principal.tenant_id,
             name=request.name,
             roles=frozenset(request.roles),
             secrets=(KeySecret(digest_key(text)),),
@@ -75,7 +76,7 @@ class KeepKeys:
             created_by=principal.subject,
             expires_at_ms=_ends_at(request.expires_in, request.expires_at, now_ms),
         )
-        principal.check(key)
+        principal.check(*([tenant] if tenant else []), key)
         self.store.create(key)
         return MadeKey(key, text)
 

@@ -28,13 +28,14 @@ class KeepTenants:
     keys: KeepKeys
     clock: Clock
 
-    def create(self, request: CreateTenantRequest) -> Tenant:
+    def create(self, principal: Principal, request: CreateTenantRequest) -> Tenant:
         """Make a tenant's record.
 
         Raises:
             AlreadyExistsError: If there is one of that id.
         """
-        tenant = Tenant(request.id, request.tier, self.clock.now_ms(), request.name)
+        tenant = Tenant(request.id, request.tier, self.clock.now_ms(), request.name, audit_days=request.audit_days)
+        principal.check(tenant)
         self.store.create(tenant)
         return tenant
 
@@ -53,8 +54,8 @@ class KeepTenants:
         """List the tenants, by id."""
         return self.store.page(limit=limit, position=position)
 
-    def change(self, tenant_id: str, request: ChangeTenantRequest) -> Tenant:
-        """Give a tenant another name or tier.
+    def change(self, principal: Principal, tenant_id: str, request: ChangeTenantRequest) -> Tenant:
+        """Give a tenant another name or tier, or its audit another time.
 
         Raises:
             NotFoundError: If there is no record of it.
@@ -62,9 +63,11 @@ class KeepTenants:
 
         def changed(tenant: Tenant) -> Tenant:
             name = tenant.name if request.name is None else request.name
-            return replace(tenant, name=name, tier=request.tier or tenant.tier, version=tenant.version + 1)
+            days = request.audit_days if request.sets_audit_days else tenant.audit_days
+            tier = request.tier or tenant.tier
+            return replace(tenant, name=name, tier=tier, audit_days=days, version=tenant.version + 1)
 
-        return self._change(tenant_id, changed)
+        return self._change(principal, tenant_id, changed)
 
     def suspend(self, principal: Principal, tenant_id: str, reason: str | None) -> Tenant:
         """Shut a tenant's callers out. Its timers fire all the same: they were promised.
@@ -75,15 +78,15 @@ class KeepTenants:
         """
         if tenant_id == principal.tenant_id:
             raise StateConflictError("Nobody suspends their own tenant: they could not take it back.")
-        return self._change(tenant_id, lambda tenant: suspended(tenant, self.clock.now_ms(), reason))
+        return self._change(principal, tenant_id, lambda tenant: suspended(tenant, self.clock.now_ms(), reason))
 
-    def resume(self, tenant_id: str) -> Tenant:
+    def resume(self, principal: Principal, tenant_id: str) -> Tenant:
         """Let a tenant's callers in again.
 
         Raises:
             NotFoundError: If there is no record of it.
         """
-        return self._change(tenant_id, resumed)
+        return self._change(principal, tenant_id, resumed)
 
     def create_key(self, principal: Principal, tenant_id: str, request: CreateKeyRequest) -> MadeKey:
         """Make a key for a tenant, such as its first.
@@ -92,14 +95,15 @@ class KeepTenants:
             NotFoundError: If there is no record of it.
             InvalidTimerError: If the key would have ended already.
         """
-        return self.keys.create(principal, request, self.get(tenant_id).id)
+        return self.keys.create(principal, request, self.get(tenant_id))
 
-    def _change(self, tenant_id: str, change: Callable[[Tenant], Tenant]) -> Tenant:
+    def _change(self, principal: Principal, tenant_id: str, change: Callable[[Tenant], Tenant]) -> Tenant:
         for _ in range(MAX_TRIES):
             before = self.get(tenant_id)
             after = change(before)
             if after == before:
                 return before
+            principal.check(after)
             try:
                 self.store.replace(before, after)
             except VersionMismatchError:

@@ -28,6 +28,7 @@ class Principal:
         key_id: Which API key it showed.
         issuer: Who issued the token that it showed.
         expires_at_ms: When its key or token ends, epoch milliseconds; none if it does not.
+        audit_days: How long its tenant's audit is kept, days; as the deployment says if none.
         authority: Says what it may do in the call under way.
         via: What the audit is to know of the call under way, where timers carry that.
     """
@@ -40,6 +41,7 @@ class Principal:
     key_id: str | None = None
     issuer: str | None = None
     expires_at_ms: int | None = None
+    audit_days: int | None = None
     authority: Authority = field(default=BY_ROLE, compare=False, repr=False)
     via: Via | None = field(default=None, compare=False, repr=False)
 

@@ -22,6 +22,7 @@ class Tenant:
         suspended_at_ms: Since when nobody of it gets in; none if they do.
         suspended_reason: Why.
         version: Rises with each change.
+        audit_days: How long entries of its audit are kept, days; as the deployment says if none.
     """
 
     id: str
@@ -31,6 +32,7 @@ class Tenant:
     suspended_at_ms: int | None = None
     suspended_reason: str | None = None
     version: int = 1
+    audit_days: int | None = None
 
 
 def suspended(tenant: Tenant, now_ms: int, reason: str | None) -> Tenant:
@@ -57,4 +59,5 @@ def tenant_reply(tenant: Tenant) -> TenantReply:
         created_at=tenant.created_at_ms,
         suspended_at=tenant.suspended_at_ms,
         suspended_reason=tenant.suspended_reason,
+        audit_days=tenant.audit_days,
     )

@@ -10,6 +10,7 @@ from minoots_kernel.domain.authority import Thing
 from minoots_kernel.domain.command_templates import CommandTemplate
 from minoots_kernel.domain.dead_letters import DeadLetter
 from minoots_kernel.domain.destinations import Destination
+from minoots_kernel.domain.tenants import Tenant
 from minoots_kernel.domain.timer import Timer
 
 __all__ = ["thing_of"]
@@ -42,6 +43,10 @@ def _key(key: ApiKey) -> Thing:
     return Thing("Key", key.id, {"name": key.name, "roles": frozenset(key.roles)})
 
 
+def _tenant(tenant: Tenant) -> Thing:
+    return Thing("Tenant", tenant.id)
+
+
 _AS_THINGS: Final[dict[type, Callable[[Any], Thing]]] = {
     Thing: lambda thing: thing,
     Timer: _timer,
@@ -49,6 +54,7 @@ _AS_THINGS: Final[dict[type, Callable[[Any], Thing]]] = {
     Destination: _destination,
     CommandTemplate: _template,
     ApiKey: _key,
+    Tenant: _tenant,
 }
 
 

@@ -199,6 +199,7 @@ class Via:
         ip: Where it called from.
         request_id: Which request it was.
         issuer: Who issued its token, if it had one.
+        kept_days: How long the audit keeps its entry, days; as the deployment says if none.
     """
 
     action: str
@@ -207,6 +208,7 @@ class Via:
     ip: str | None = None
     request_id: str = ""
     issuer: str | None = None
+    kept_days: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

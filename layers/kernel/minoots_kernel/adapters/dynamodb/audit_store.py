@@ -1,12 +1,13 @@
 """The audit in DynamoDB: an item for each entry, spread over a tenant's eight partitions as timers are.
 
-An entry's id is made of what it tells, so that what is told twice is written twice the same. Entries that are written
-one at a time are written where nothing stands; the stream's are written in batches, which know no conditions.
+An entry's id is made of what it tells, so that what is told twice is one item. Each is put on condition that nothing
+stands there, one by one: `BatchWriteItem` knows no conditions, and whoever may call it may delete.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
 
 from minoots_kernel.adapters.dynamodb.keys import DAY_S, Item, item_key, shard_of, tenant_of
@@ -14,7 +15,6 @@ from minoots_kernel.adapters.dynamodb.listing import MergedListing
 from minoots_kernel.adapters.dynamodb.table import ConditionFailedError, Table
 from minoots_kernel.application.ports import Page
 from minoots_kernel.domain.audit import ANY_ENTRY, AuditEntry, AuditFilter
-from minoots_kernel.domain.errors import DependencyUnavailableError
 from minoots_kernel.domain.timer import Via
 
 if TYPE_CHECKING:
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DynamoAuditStore"]
 
-MAX_TRIES: Final = 5
+WRITERS: Final = 8
+"""How many entries are written at a time, of those that come together."""
 
 _TEXTS: Final = ("subject", "action", "keyId", "ip", "requestId", "issuer")
 
@@ -33,31 +34,22 @@ class DynamoAuditStore:
     Args:
         client: Client of DynamoDB.
         table: The table's name.
-        kept_days: How long an entry is kept.
+        kept_days: How long an entry is kept of a tenant that says nothing else.
     """
 
     def __init__(self, client: DynamoDBClient, table: str, *, kept_days: int) -> None:
         self._table = Table(client, table)
         self._entries = MergedListing(self._table, "A")
-        self._kept_s = kept_days * DAY_S
+        self._kept_days = kept_days
+        self._pool = ThreadPoolExecutor(WRITERS, thread_name_prefix="audit")  # starts its threads when needed
 
     def add(self, entries: Sequence[AuditEntry]) -> None:
         """Write entries; see the port."""
         if len(entries) == 1:
-            try:
-                self._table.put_new(self._to_item(entries[0]))
-            except ConditionFailedError:
-                return  # written before
+            self._add(entries[0])
             return
-        # A batch may not have two items of one key.
-        waiting = list({(entry.tenant_id, entry.id): self._to_item(entry) for entry in entries}.values())
-        for _ in range(MAX_TRIES + len(waiting) // 25):
-            if not waiting:
-                return
-            batch, waiting = waiting[:25], waiting[25:]
-            waiting += self._table.put_many(batch)
-        if waiting:
-            raise DependencyUnavailableError("The table leaves entries of the audit unwritten.")
+        for _ in self._pool.map(self._add, entries):
+            pass  # raises what one raised, once all that were begun have ended
 
     def page(
         self, tenant_id: str, *, wanted: AuditFilter = ANY_ENTRY, limit: int, position: str | None = None
@@ -74,20 +66,31 @@ class DynamoAuditStore:
             following = None
         return Page(tuple(map(_from_item, items)), following)
 
+    def _add(self, entry: AuditEntry) -> None:
+        try:
+            self._table.put_new(self._to_item(entry))
+        except ConditionFailedError:
+            return  # written before
+
     def _to_item(self, entry: AuditEntry) -> Item:
         via = entry.via
         texts = dict(
             zip(_TEXTS, (via.subject, via.action, via.key_id, via.ip, via.request_id, via.issuer), strict=True)
         )
         texts |= {"thingId": entry.thing_id, "reason": entry.reason, "userAgent": entry.user_agent}
-        numbers = {"version": entry.version, "count": entry.count if entry.count > 1 else None}
+        numbers = {
+            "version": entry.version,
+            "count": entry.count if entry.count > 1 else None,
+            "keptDays": via.kept_days,
+        }
+        kept_s = (self._kept_days if via.kept_days is None else via.kept_days) * DAY_S
         return {
             **item_key(f"A#{entry.tenant_id}#{shard_of(entry.id)}", entry.id),
             "kind": {"S": "audit"},
             "at": {"N": str(entry.at_ms)},
             "outcome": {"S": entry.outcome},
             "thing": {"S": entry.thing_type},
-            "expiresAt": {"N": str(entry.at_ms // 1000 + self._kept_s)},
+            "expiresAt": {"N": str(entry.at_ms // 1000 + kept_s)},
             **{name: {"S": text} for name, text in texts.items() if text},
             **{name: {"N": str(number)} for name, number in numbers.items() if number is not None},
         }
@@ -106,6 +109,7 @@ def _from_item(item: Item) -> AuditEntry:
             ip=_text(item, "ip"),
             request_id=_text(item, "requestId") or "",
             issuer=_text(item, "issuer"),
+            kept_days=int(item["keptDays"]["N"]) if "keptDays" in item else None,
         ),
         outcome=outcome,
         thing_type=item["thing"]["S"],

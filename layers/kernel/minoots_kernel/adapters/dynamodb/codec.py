@@ -13,8 +13,9 @@ because the table never looks into them and a map would cost more bytes and more
 - `timeline`: `[[event, at, version], ...]`, with who asked and why behind if anybody did.
 - `asked`: `[[digest of the key, digest of the request], ...]`, the latest changes under an idempotency key.
 - `acks`: how far actions have come that have to be acknowledged, as `acks` writes it.
-- `via`: `[operation, subject, key id, address, request id, issuer]`, who asked for the latest write; there exactly when
-  a caller did and the audit is to know. Other writes remove it.
+- `via`: `[operation, subject, key id, address, request id, issuer, days that the audit keeps it]`, who asked for the
+  latest write, up to the last of its values that is there; there exactly when a caller did and the audit is to know.
+  Other writes remove it.
 """
 
 from __future__ import annotations
@@ -155,8 +156,10 @@ def _late_policy(policy: LatePolicy | None) -> Item | None:
 def _via(via: Via | None) -> Item | None:
     if via is None:
         return None
-    row = [via.action, via.subject, via.key_id, via.ip, via.request_id, via.issuer]
-    return {"S": compact(row if via.issuer else row[:-1])}
+    row = [via.action, via.subject, via.key_id, via.ip, via.request_id, via.issuer, via.kept_days]
+    while row[-1] is None:
+        row.pop()
+    return {"S": compact(row)}
 
 
 def _remembered(marks: tuple[Remembered, ...]) -> Item | None:

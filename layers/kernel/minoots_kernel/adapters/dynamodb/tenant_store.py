@@ -72,8 +72,9 @@ def _to_item(tenant: Tenant) -> Item:
     for attribute, text in (("name", tenant.name), ("suspendedReason", tenant.suspended_reason)):
         if text is not None:
             item[attribute] = {"S": text}
-    if tenant.suspended_at_ms is not None:
-        item["suspendedAt"] = {"N": str(tenant.suspended_at_ms)}
+    for attribute, number in (("suspendedAt", tenant.suspended_at_ms), ("auditDays", tenant.audit_days)):
+        if number is not None:
+            item[attribute] = {"N": str(number)}
     return item
 
 
@@ -87,4 +88,5 @@ def _from_item(item: Item) -> Tenant:
         suspended_at_ms=int(item["suspendedAt"]["N"]) if "suspendedAt" in item else None,
         suspended_reason=item["suspendedReason"]["S"] if "suspendedReason" in item else None,
         version=int(item["version"]["N"]),
+        audit_days=int(item["auditDays"]["N"]) if "auditDays" in item else None,
     )

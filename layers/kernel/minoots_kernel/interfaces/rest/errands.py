@@ -101,6 +101,11 @@ RECORDED: Final[frozenset[str]] = frozenset(
         "putPolicies",
         "deletePolicies",
         "putSettings",
+        "createTenant",
+        "changeTenant",
+        "createTenantKey",
+        "suspendTenant",
+        "resumeTenant",
     }
 )
 """Rare changes of what is no timer, which the audit has before they are made. Those of timers the stream tells."""

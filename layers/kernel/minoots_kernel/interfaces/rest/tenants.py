@@ -67,14 +67,21 @@ def _add_reading(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
 def _add_changing(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
     @app.post("/tenants", **described("createTenant", "Make a tenant", TenantReply, 409, status=201, body=True))
     def create_tenant(request: CreateBody) -> Response[Any]:
-        return json_answer(201, tenant_reply(use_cases.tenants.create(request)))
+        return json_answer(201, tenant_reply(use_cases.tenants.create(principal(app), request)))
 
     @app.patch(
         "/tenants/<tenant_id>",
-        **described("changeTenant", "Give a tenant another name or tier", TenantReply, 404, 412, body=True),
+        **described(
+            "changeTenant",
+            "Give a tenant another name or tier, or its audit another time",
+            TenantReply,
+            404,
+            412,
+            body=True,
+        ),
     )
     def change_tenant(tenant_id: TenantId, request: ChangeBody) -> Response[Any]:
-        return json_answer(200, tenant_reply(use_cases.tenants.change(tenant_id, request)))
+        return json_answer(200, tenant_reply(use_cases.tenants.change(principal(app), tenant_id, request)))
 
     @app.post(
         "/tenants/<tenant_id>/keys",
@@ -98,4 +105,4 @@ def _add_standing(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
         **described("resumeTenant", "Let a tenant's callers in again", TenantReply, 404, 412),
     )
     def resume_tenant(tenant_id: TenantId) -> Response[Any]:
-        return json_answer(200, tenant_reply(use_cases.tenants.resume(tenant_id)))
+        return json_answer(200, tenant_reply(use_cases.tenants.resume(principal(app), tenant_id)))
