@@ -12,6 +12,7 @@ from minoots_kernel.adapters.memory import (
     MemoryMetrics,
     MemorySecretBox,
 )
+from minoots_kernel.application.address_book import AddressBook
 from minoots_kernel.application.arm_timers import ArmTimers, DisarmTimer
 from minoots_kernel.application.authenticate import Authenticate
 from minoots_kernel.application.change_of_mind import ChangeOfMind
@@ -106,7 +107,7 @@ class Functions:
         fire = FireTimer(store, ports.dead_letters, wake_queue, action_queue, schedules, clock, metrics)
         performers = {
             "webhook": WebhookPerformer(
-                ports.receivers, MemoryDestinationStore(), MemorySecretBox(), clock, ports.shield
+                ports.receivers, AddressBook(MemoryDestinationStore(), MemorySecretBox(), clock, ports.shield)
             )
         }
         run = RunAction(store, ports.dead_letters, wake_queue, schedules, action_queue, performers, clock, metrics)

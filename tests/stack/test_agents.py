@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import standardwebhooks
 
 from minoots import Client, agent_prompt, command
 from minoots_contract.timers import TimerReply
+from tests.stack.test_destinations import verdicts
 from tests.support.receiver import Receiver, receiver
 from tests.support.stack_process import StackProcess, stack_process
 from tests.unit.adapters.agents.test_mcp import Official, serving
@@ -51,6 +53,64 @@ def test_an_agent_is_called_with_its_template_filled_in(client: Client, agent: R
     assert arrival.delivery == f"{timer.id}.agent"
     assert timer.actions is not None
     assert timer.actions[0].attempts[0].status_code == 200
+
+
+def test_an_agent_behind_a_destination_is_sent_what_every_verifier_accepts(client: Client, agent: Receiver) -> None:
+    made = client.destinations.put("agents", agent.url, auth_headers={"Authorization": "Bearer t0ken"})
+    for adapter in ("custom", "autogen", "langchain"):
+        settled(client, agent_binding={"adapter": adapter, "destination": "agents"}, metadata={"who": "Zo\u00eb"})
+    for arrival in agent.wait_for(3):
+        assert arrival.headers["authorization"] == "Bearer t0ken"
+        assert verdicts(str(made.signing_secret), arrival) == [True] * 3
+    assert [arrival.path for arrival in agent.arrivals] == ["/", "/", "/invoke"]
+
+
+def test_every_message_to_an_mcp_server_behind_a_destination_is_signed(client: Client) -> None:
+    official, seen = Official(), []
+
+    async def verifying(scope: Any, receive: Any, send: Any) -> None:
+        """A gate before the SDK's server, as its owner would write it: what is not signed does not get in."""
+        if scope["type"] != "http":
+            await inner(scope, receive, send)
+            return
+        body, more = b"", True
+        while more:
+            part = await receive()
+            body, more = body + part.get("body", b""), part.get("more_body", False)
+        headers = {name.decode(): value.decode() for name, value in scope["headers"]}
+        standardwebhooks.Webhook(secret).verify(body, headers, json_parse=False)
+        seen.append((scope["method"], headers["webhook-id"], headers["authorization"]))
+        await inner(scope, replayed(body, receive), send)
+
+    def replayed(body: bytes, receive: Any) -> Any:
+        parts = iter([{"type": "http.request", "body": body, "more_body": False}])
+
+        async def again() -> Any:
+            return next(parts, None) or await receive()
+
+        return again
+
+    inner = official.app()
+    with serving(verifying) as url:
+        made = client.destinations.put("tools", url, auth_headers={"Authorization": "Bearer t0ken"})
+        secret = str(made.signing_secret)
+        template = {"ticket": "{{ timer.metadata.n }}"}
+        timer = settled(
+            client,
+            agent_binding={"adapter": "mcp", "destination": "tools", "payloadTemplate": template},
+            metadata={"n": 7},
+        )
+    assert official.calls == [{"tool": "agent_prompt", "ticket": 7}]
+    call = f"{timer.id}.agent"
+    assert seen == [
+        (method, identity, "Bearer t0ken")
+        for method, identity in (
+            ("POST", f"{call}/initialize"),
+            ("POST", f"{call}/notifications/initialized"),
+            ("POST", call),
+            ("DELETE", f"{call}/end"),
+        )
+    ]
 
 
 def test_a_tool_of_an_mcp_server_is_called(client: Client) -> None:

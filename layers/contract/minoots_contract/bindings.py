@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field, JsonValue, StringConstraints, TypeAdapter, ValidationInfo, field_validator, model_validator
 
-from minoots_contract.model import DeferredModel, Line, field_error
+from minoots_contract.model import DeferredModel, Identifier, Line, field_error
 from minoots_contract.urls import CallersHeaders, WebhookUrl
 
 __all__ = ["ADAPTERS", "AgentBinding", "AgentName"]
@@ -27,8 +27,15 @@ class AgentBinding(DeferredModel):
     """How an agent is reached."""
 
     adapter: Literal["mcp", "langchain", "autogen", "custom", "inbox"]
-    target: Annotated[str, StringConstraints(min_length=1, max_length=2048)] = Field(
-        description="The agent's URL; for `inbox` the agent's name."
+    target: Annotated[str, StringConstraints(min_length=1, max_length=2048)] | None = Field(
+        default=None,
+        description="The agent's URL; for `inbox` the agent's name. May be left out when a destination is named, which "
+        "has a URL itself.",
+    )
+    destination: Identifier | None = Field(
+        default=None,
+        description="The destination whose secrets sign what the agent is sent, whose auth headers and limits hold; "
+        "the target must lie under its URL. Not for `inbox`.",
     )
     payload_template: dict[str, JsonValue] = Field(
         default_factory=dict,
@@ -47,12 +54,23 @@ class AgentBinding(DeferredModel):
 
     @field_validator("target")
     @classmethod
-    def _is_an_address(cls, target: str, read: ValidationInfo) -> str:
+    def _is_an_address(cls, target: str | None, read: ValidationInfo) -> str | None:
+        if target is None:
+            return None
         if read.data.get("adapter") != "inbox":
             return _URL.validate_python(target)
         if not _NAME.fullmatch(target):
             raise ValueError("an inbox's target is the agent's name: letters, digits, '.', '_' and '-', at most 64")
         return target
+
+    @model_validator(mode="after")
+    def _goes_somewhere(self) -> AgentBinding:
+        if self.adapter == "inbox" and self.destination is not None:
+            raise field_error("destination", "an inbox is not called: leave it out")
+        # Given as null it is no URL either: a caller whose variable was empty did not mean the destination's.
+        if self.target is None and (self.destination is None or "target" in self.model_fields_set):
+            raise field_error("target", "give the agent's URL or name, or name a destination")
+        return self
 
     @model_validator(mode="after")
     def _has_what_its_adapter_takes(self) -> AgentBinding:

@@ -32,7 +32,7 @@ Everything = Annotated[bool, typer.Option("--all", help="Every one that the filt
 FILTERS: Final[dict[str, tuple[Any, str]]] = {
     "host": (typer.Option(help="Host that they were to go to, with a port if it is named."), "host"),
     "url_prefix": (typer.Option("--url-prefix", help="How the URL begins that they were to go to."), "url"),
-    "destination": (typer.Option(help="Destination that their webhooks name."), "destination"),
+    "destination": (typer.Option(help="Destination that their webhooks or bindings name."), "destination"),
     "kind": (typer.Option(help="webhook, agent_prompt, command or workflow_event."), "kind"),
     "because": (typer.Option("--because", metavar="TEXT", help="What their reason contains."), "reason_contains"),
     "timer": (typer.Option("--timer", metavar="ID", help="Their timer."), "timer_id"),

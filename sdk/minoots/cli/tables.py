@@ -161,7 +161,7 @@ def worked_lines(verb: str, worked: Worked) -> Iterator[Text]:
 
 def _target(letter: DeadLetterReply) -> str:
     binding = letter.request.get("binding")
-    agent = binding.get("target") if isinstance(binding, dict) else None
+    agent = (binding.get("target") or binding.get("destination")) if isinstance(binding, dict) else None
     where = next((letter.request[name] for name in ("url", "arn", "destination") if letter.request.get(name)), agent)
     return f"{letter.request.get('method', '')} {where or letter.kind}".strip()
 

@@ -30,10 +30,11 @@ from minoots_kernel.adapters.memory import (
     VirtualClock,
 )
 from minoots_kernel.application.acknowledge_action import AcknowledgeAction
+from minoots_kernel.application.address_book import AddressBook
 from minoots_kernel.application.arm_timers import ArmTimers, DisarmTimer
 from minoots_kernel.application.ask_agents import AskAgents
 from minoots_kernel.application.change_of_mind import ChangeOfMind
-from minoots_kernel.application.check_webhooks import CheckWebhooks
+from minoots_kernel.application.check_receivers import CheckReceivers
 from minoots_kernel.application.create_timer import CreateTimer
 from minoots_kernel.application.discard_dead_letters import DiscardDeadLetters
 from minoots_kernel.application.finish_asking import FinishAsking
@@ -255,7 +256,7 @@ class World:
         self.circuits, self.watch = MemoryCircuitStore(), Watcher()
         self.shield = Protect(around(self.circuits), self.clock, self.metrics, self.watch, tenant, lambda _: 0)
         self.destinations, self.secret_box = MemoryDestinationStore(), MemorySecretBox()
-        checks = (CheckWebhooks(around(self.destinations)),)
+        checks = (CheckReceivers(around(self.destinations)),)
         self.settings_store = MemorySettingsStore()
         self.settings = KeepSettings(self.settings_store, self.clock)
         self.create = CreateTimer(
@@ -297,9 +298,10 @@ class World:
         receiver = around(self.receiver)
         http, inbox = HttpAgentReceiver(receiver), InboxReceiver(around(self.inboxes))
         ways = {"langchain": http, "autogen": http, "custom": http, "inbox": inbox}
-        agents = AgentPerformer(ways, self.templates, self.shield)
+        book = AddressBook(around(self.destinations), self.secret_box, self.clock, self.shield)
+        agents = AgentPerformer(ways, self.templates, book)
         return {
-            "webhook": WebhookPerformer(receiver, around(self.destinations), self.secret_box, self.clock, self.shield),
+            "webhook": WebhookPerformer(receiver, book),
             "workflow_event": WorkflowEventPerformer(around(self.targets), self.allowed),
             "agent_prompt": agents,
             "command": agents,

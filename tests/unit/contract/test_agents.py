@@ -40,6 +40,10 @@ def test_a_binding_has_the_defaults_of_the_contract(adapter: str) -> None:
         ({"adapter": "inbox", "target": "a#b"}, "target", "agent's name"),
         ({"adapter": "inbox", "target": "ann\n"}, "target", "agent's name"),
         ({"adapter": "inbox", "target": "ann", "headers": {"X-A": "b"}}, "headers", "leave them out"),
+        ({"adapter": "custom"}, "target", "name a destination"),
+        (BINDING | {"target": None, "destination": "agents"}, "target", "name a destination"),
+        (BINDING | {"destination": "a b"}, "destination", "pattern"),
+        ({"adapter": "inbox", "target": "ann", "destination": "agents"}, "destination", "leave it out"),
         (BINDING | {"payloadTemplate": []}, "payloadTemplate", "dictionary"),
         (BINDING | {"headers": {"Host": "x"}}, "headers", "leave it out"),
         (BINDING | {"tool": "wake"}, "tool", "only mcp"),
@@ -56,6 +60,13 @@ def test_a_binding_that_does_not_fit_is_named_on_the_timer_and_in_an_action(
     in_action = refused(**with_action("agent_prompt", binding=binding or {"adapter": None}))
     assert says in on_timer[f"agentBinding.{place}"]
     assert f"actionBundle.actions.0.parameters.binding.{place}" in in_action
+
+
+@pytest.mark.parametrize("adapter", [name for name in ADAPTERS if name != "inbox"])
+def test_a_binding_that_names_a_destination_may_leave_the_target_to_it(adapter: str) -> None:
+    binding = AgentBinding.model_validate({"adapter": adapter, "destination": "agents"})
+    assert (binding.target, binding.destination) == (None, "agents")
+    assert "target" not in binding.wire()
 
 
 @pytest.mark.parametrize(

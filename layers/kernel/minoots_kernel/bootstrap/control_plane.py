@@ -19,7 +19,7 @@ from minoots_kernel.application.acknowledge_action import AcknowledgeAction
 from minoots_kernel.application.authenticate import Authenticate
 from minoots_kernel.application.authorise import Authorise
 from minoots_kernel.application.change_of_mind import ChangeOfMind
-from minoots_kernel.application.check_webhooks import CheckWebhooks
+from minoots_kernel.application.check_receivers import CheckReceivers
 from minoots_kernel.application.create_timer import CreateTimer
 from minoots_kernel.application.destinations import DestinationUseCases
 from minoots_kernel.application.discard_dead_letters import DiscardDeadLetters
@@ -62,7 +62,7 @@ def _control_plane(settings: Settings, env: Mapping[str, str], metrics: Metrics)
     letters = DynamoDeadLetterStore(dynamodb, settings.table)
     prepare_actions = PrepareActions(parts.allowed_targets(settings), templates)
     destinations = parts.destinations(settings, env)
-    checks = (CheckWebhooks(destinations),)
+    checks = (CheckReceivers(destinations),)
     keys, cache_ms = DynamoKeyStore(dynamodb, settings.table), settings.key_cache_s * 1000
     policies, engine = DynamoPolicyStore(dynamodb, settings.table), CedarEngine()
     known = KnownPolicies(policies, engine, clock, cache_ms)

@@ -19,6 +19,7 @@ from minoots_kernel.adapters.targets import AwsTargets
 from minoots_kernel.adapters.webhook.conversation import Conversations
 from minoots_kernel.adapters.webhook.guard import AddressGuard
 from minoots_kernel.adapters.webhook.sender import HttpWebhookSender
+from minoots_kernel.application.address_book import AddressBook
 from minoots_kernel.application.agent_ports import AgentReceiver
 from minoots_kernel.application.ask_agents import AskAgents
 from minoots_kernel.application.circuit_ports import Shield
@@ -91,11 +92,10 @@ def _performers(settings: Settings, env: Mapping[str, str], clock: Clock, shield
         "custom": http,
         "inbox": InboxReceiver(DynamoInboxStore(dynamodb, settings.table)),
     }
-    agents = AgentPerformer(receivers, DynamoCommandTemplateStore(dynamodb, settings.table), shield)
+    book = AddressBook(parts.destinations(settings, env), parts.secret_box(settings, env), clock, shield)
+    agents = AgentPerformer(receivers, DynamoCommandTemplateStore(dynamodb, settings.table), book)
     return {
-        "webhook": WebhookPerformer(
-            webhooks, parts.destinations(settings, env), parts.secret_box(settings, env), clock, shield
-        ),
+        "webhook": WebhookPerformer(webhooks, book),
         "workflow_event": WorkflowEventPerformer(targets, parts.allowed_targets(settings)),
         "agent_prompt": agents,
         "command": agents,

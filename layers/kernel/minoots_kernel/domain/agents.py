@@ -13,6 +13,7 @@ from minoots_contract.agents import AgentBinding
 from minoots_kernel.domain.action_context import action_context, default_payload, filled_in, filled_in_text, written
 from minoots_kernel.domain.chains import Asking
 from minoots_kernel.domain.timer import Timer, delivery_id
+from minoots_kernel.domain.webhooks import NO_CREDENTIALS, Credentials
 
 __all__ = ["AgentDelivery", "agent_delivery", "http_body", "receiver_of"]
 
@@ -35,6 +36,7 @@ class AgentDelivery:
         payload: What it is told: the binding's template filled in, or everything that there is to tell.
         templated: Whether the payload is the caller's own.
         asking: By what token it is asked for an acknowledgement, if it is.
+        credentials: What the binding's destination adds, if it names one.
     """
 
     timer: Timer
@@ -47,11 +49,17 @@ class AgentDelivery:
     payload: dict[str, Any]
     templated: bool
     asking: Asking | None = None
+    credentials: Credentials = NO_CREDENTIALS
 
     @property
     def identity(self) -> str:
         """The delivery id: the same on every attempt."""
         return delivery_id(self.timer.id, self.action_id)
+
+    @property
+    def target(self) -> str:
+        """Where the agent is: as its binding says, or else the destination that this names."""
+        return self.binding.target or self.credentials.url or ""
 
 
 def receiver_of(timer: Timer, given: AgentBinding | None) -> AgentBinding | None:
@@ -116,17 +124,17 @@ def http_body(delivery: AgentDelivery) -> tuple[str, JsonValue]:
     if binding.adapter == "langchain":
         return _langchain(delivery)
     if binding.adapter == "autogen" and not delivery.templated:
-        return binding.target, {
+        return delivery.target, {
             "type": "TextMessage",
             "source": "user",
             "content": delivery.text or written(delivery.payload),
             "metadata": _metadata(delivery),
         }
-    return binding.target, delivery.payload
+    return delivery.target, delivery.payload
 
 
 def _langchain(delivery: AgentDelivery) -> tuple[str, JsonValue]:
-    target, metadata = delivery.binding.target, _metadata(delivery)
+    target, metadata = delivery.target, _metadata(delivery)
     path, _, query = target.partition("?")
     if not _RUNS.search(path):
         url = f"{path.rstrip('/')}/invoke" + (f"?{query}" if query else "")

@@ -52,8 +52,9 @@ class Step:
             parameters = self.action.parameters
             destination, url = parameters.get("destination"), parameters.get("url")
             return f"webhook {_shown(str(url)) if url else destination}"
-        target = self.binding.target
-        return f"{self.binding.adapter} {target if self.binding.adapter == 'inbox' else _shown(target)}"
+        target = self.binding.target or self.binding.destination or ""
+        where = _shown(target) if "://" in target else target  # names of inboxes and destinations have no slash
+        return f"{self.binding.adapter} {where}"
 
 
 @dataclass(frozen=True, slots=True)

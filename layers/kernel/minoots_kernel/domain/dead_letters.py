@@ -59,6 +59,12 @@ class DeadLetter:
         named = [self.request.get("url"), binding.get("target") if isinstance(binding, dict) else None]
         return next((where for where in (*named, self.request.get("arn")) if isinstance(where, str)), "")
 
+    @property
+    def destination(self) -> str | None:
+        """The destination that the delivery's webhook, or the binding of its agent, names."""
+        binding = self.request.get("binding")
+        return self.request.get("destination") or (binding.get("destination") if isinstance(binding, dict) else None)
+
 
 @dataclass(frozen=True, slots=True)
 class LetterFilter:
@@ -67,7 +73,7 @@ class LetterFilter:
     Attributes:
         host: The host of the URL that they were to go to, with its port if it is named; in any case of letters.
         url_prefix: How that URL, or whatever else they were to go to, begins.
-        destination: The destination that their webhooks name.
+        destination: The destination that their webhooks, or the bindings of their agents, name.
         reason: What their reason contains, in any case of letters.
         labels: Labels of their timers.
         died_after_ms: They died then or later.
@@ -90,7 +96,7 @@ class LetterFilter:
             letter.state is LetterState.DEAD
             and self.timer_id in {None, letter.timer_id}
             and self.kind in {None, letter.kind}
-            and self.destination in {None, letter.request.get("destination")}
+            and self.destination in {None, letter.destination}
             and (self.reason is None or self.reason.casefold() in letter.reason.casefold())
             and all(letter.labels.get(name) == value for name, value in self.labels)
             and self._died_then(letter)

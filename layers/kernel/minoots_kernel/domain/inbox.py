@@ -93,7 +93,7 @@ def inbox_message(delivery: AgentDelivery) -> InboxMessage:
     timer, asking = delivery.timer, delivery.asking
     return InboxMessage(
         tenant_id=timer.tenant_id,
-        agent=delivery.binding.target,
+        agent=delivery.target,
         id=delivery.identity,
         timer_id=timer.id,
         action_id=delivery.action_id,

@@ -16,7 +16,7 @@ from minoots_kernel.domain.chains import Asking
 from minoots_kernel.domain.timer import Timer, delivery_id
 from minoots_kernel.domain.tracing import trace_headers
 
-__all__ = ["NO_CREDENTIALS", "USER_AGENT", "Credentials", "WebhookRequest", "webhook_request"]
+__all__ = ["NO_CREDENTIALS", "USER_AGENT", "Credentials", "WebhookRequest", "secrets_in", "webhook_request"]
 
 USER_AGENT = "minoots/0.1 (+durable timers)"
 
@@ -117,7 +117,7 @@ def webhook_request(
         headers["minoots-acknowledgement"] = asking.url
     if credentials.signing_secrets:
         headers["webhook-signature"] = sign(credentials.signing_secrets, identity, now_ms // 1000, body or b"")
-    secrets = _secrets(own, credentials.signing_secrets) | ({asking.token} if asking else frozenset())
+    secrets = secrets_in(own, credentials.signing_secrets) | ({asking.token} if asking else frozenset())
     return WebhookRequest(rendered.method, url, headers, body, rendered.timeout_ms, secrets)
 
 
@@ -131,7 +131,8 @@ def _first_of_each(*layers: Mapping[str, str]) -> dict[str, str]:
     return joined
 
 
-def _secrets(headers: Mapping[str, str], signing_secrets: tuple[str, ...]) -> frozenset[str]:
+def secrets_in(headers: Mapping[str, str], signing_secrets: tuple[str, ...]) -> frozenset[str]:
+    """Return what must be masked wherever an answer repeats it: values of header fields, and secrets that sign."""
     values = [value for name, value in headers.items() if name.lower() not in _NO_SECRETS]
     keys = [secret.removeprefix(SECRET_PREFIX) for secret in signing_secrets]
     return maskable([*values, *keys, *signing_secrets])

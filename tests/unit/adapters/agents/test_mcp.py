@@ -7,30 +7,40 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import standardwebhooks
 import uvicorn
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 
 from minoots_contract.agents import AgentBinding
+from minoots_contract.signatures import format_secret
 from minoots_kernel.adapters.agents.mcp import McpReceiver
 from minoots_kernel.adapters.webhook.conversation import MAX_ANSWER_BYTES, Conversations
 from minoots_kernel.adapters.webhook.guard import AddressGuard
 from minoots_kernel.application.ports import Performed
 from minoots_kernel.domain.agents import AgentDelivery
 from minoots_kernel.domain.errors import ActionError, PermanentActionError, TransientActionError
+from minoots_kernel.domain.webhooks import NO_CREDENTIALS, Credentials
 from tests.unit.adapters.webhook.servers import TRUSTS_NOBODY, Server, Talk, black_hole, raw_server, reply
 from tests.unit.domain.builders import NOW_MS, fired
 
 LOOPBACK = "127.0.0.0/8"
+AT = datetime.fromtimestamp(NOW_MS // 1000, UTC)
+SECRET, OLDER = format_secret(b"s" * 32), format_secret(b"o" * 32)
 
 
-def delivery(url: str, payload: dict[str, Any] | None = None, **binding: Any) -> AgentDelivery:
+def delivery(
+    url: str, payload: dict[str, Any] | None = None, credentials: Credentials = NO_CREDENTIALS, **binding: Any
+) -> AgentDelivery:
     read = AgentBinding.model_validate({"adapter": "mcp", "target": url, "timeoutMs": 10_000} | binding)
     said = {"ticket": 7} if payload is None else payload
-    return AgentDelivery(fired("a"), "a", "agent_prompt", 1, NOW_MS, read, None, said, templated=True)
+    return AgentDelivery(
+        fired("a"), "a", "agent_prompt", 1, NOW_MS, read, None, said, templated=True, credentials=credentials
+    )
 
 
 def call(url: str, payload: dict[str, Any] | None = None, *, allowed: str = LOOPBACK, **binding: Any) -> Performed:
@@ -135,6 +145,13 @@ def test_a_tool_that_fails_is_worth_another_attempt_and_says_why_without_our_sec
     assert "abc-secret" not in failed.reason
 
 
+def test_a_tool_that_fails_does_not_bring_out_the_destinations_secrets(url: str) -> None:
+    ours = Credentials(headers={"X-Key": "abc-secret"}, signing_secrets=(SECRET,))
+    failed = failure(url, {}, tool="broken", credentials=ours)
+    assert "the coffee is out" in failed.reason
+    assert "abc-secret" not in failed.reason
+
+
 def test_a_tool_that_is_not_there_fails(official: Official, url: str) -> None:
     assert "nothing" in failure(url, tool="nothing").reason or "error -32602" in failure(url, tool="nothing").reason
     assert official.calls == []
@@ -210,6 +227,43 @@ def test_three_requests_over_one_connection_are_all_it_takes() -> None:
     assert bodies[2]["params"]["arguments"] == {"ticket": 7}
     assert b"mcp-protocol-version: 2025-06-18" in server.requests[2].lower()
     assert b"mcp-protocol-version" not in server.requests[0].lower()
+
+
+def sent(request: bytes) -> tuple[str, dict[str, str], bytes]:
+    """The method, the header fields and the body of a request."""
+    head, _, body = request.partition(b"\r\n\r\n")
+    first, *lines = head.decode().split("\r\n")
+    return (
+        first.split(" ")[0],
+        {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)},
+        body,
+    )
+
+
+def test_every_request_to_a_destination_is_signed_and_let_in_and_the_call_alone_has_the_deliverys_id() -> None:
+    ours = Credentials(headers={"Authorization": "Bearer t0ken"}, signing_secrets=(SECRET, OLDER))
+    hello = as_json(message(1, result=HELLO), 200, "Mcp-Session-Id: s1")
+    outcome, server = talked(hello, ACCEPTED, DONE, ACCEPTED, credentials=ours, headers={"authorization": "mine"})
+    assert outcome == Performed(200)
+    requests = [sent(request) for request in server.requests]
+    assert [(method, headers["webhook-id"]) for method, headers, _ in requests] == [
+        ("POST", "0190-t1.a/initialize"),
+        ("POST", "0190-t1.a/notifications/initialized"),
+        ("POST", "0190-t1.a"),
+        ("DELETE", "0190-t1.a/end"),
+    ]
+    for _, headers, body in requests:
+        assert headers["authorization"] == "Bearer t0ken"
+        assert headers["webhook-timestamp"] == str(NOW_MS // 1000)
+        assert headers["webhook-signature"].split(" ") == [
+            standardwebhooks.Webhook(secret).sign(headers["webhook-id"], AT, body.decode())
+            for secret in (SECRET, OLDER)
+        ]
+
+
+def test_a_binding_without_a_destination_is_not_signed() -> None:
+    _, server = talked(HELLO_REPLY, ACCEPTED, DONE)
+    assert not any(b"webhook-" in request.lower() for request in server.requests)
 
 
 @pytest.mark.parametrize(

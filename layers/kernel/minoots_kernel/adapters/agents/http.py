@@ -25,5 +25,7 @@ class HttpAgentReceiver:
         rendered = RenderedWebhook.model_construct(
             url=url, method="POST", headers=binding.headers, body=body, timeout_ms=binding.timeout_ms
         )
-        request = webhook_request(delivery.timer, delivery.action_id, rendered, delivery.now_ms, asking=delivery.asking)
+        request = webhook_request(
+            delivery.timer, delivery.action_id, rendered, delivery.now_ms, delivery.credentials, delivery.asking
+        )
         return self.sender.send(request)

@@ -13,13 +13,15 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, Final
 
+from minoots_contract.signatures import sign
 from minoots_kernel.adapters.clock import SystemClock
 from minoots_kernel.adapters.webhook.conversation import Answer, Conversation, Conversations
 from minoots_kernel.adapters.webhook.replies import Reply, refusal
 from minoots_kernel.application.ports import Clock, Performed
 from minoots_kernel.domain.agents import AgentDelivery
+from minoots_kernel.domain.answers import MASK
 from minoots_kernel.domain.errors import PermanentActionError, TransientActionError
-from minoots_kernel.domain.webhooks import USER_AGENT
+from minoots_kernel.domain.webhooks import USER_AGENT, secrets_in
 
 __all__ = ["McpReceiver"]
 
@@ -32,10 +34,9 @@ ACKNOWLEDGEMENT_META: Final = "io.minoots/acknowledgement"
 
 # JSON-RPC 2.0, 5.1: parse error, invalid request, unknown method, invalid parameters; and MCP's unsupported version.
 _LASTING: Final = frozenset({-32700, -32600, -32601, -32602, -32022})
+CALL: Final = "tools/call"
 NOT_MCP: Final = "the target's answer is not MCP"
 _SHOWN: Final = 120
-_SECRET_FROM: Final = 4
-"""A header's value of fewer characters is too short to be a secret, and would be found in any text."""
 
 
 class McpReceiver:
@@ -81,8 +82,7 @@ class _Session:
                 "the MCP server speaks no revision of the protocol that is known here", failure="invalidResponse"
             )
         self._own["mcp-protocol-version"] = str(version)
-        body = {"jsonrpc": "2.0", "method": "notifications/initialized"}
-        with self._post(body) as answer:
+        with self._post({"jsonrpc": "2.0", "method": "notifications/initialized"}) as answer:
             self._check(answer)
             for _ in answer.lines():
                 pass  # read to its end, the connection can be used again
@@ -95,7 +95,7 @@ class _Session:
             self._own["minoots-acknowledgement"] = delivery.asking.url
         return self._request(
             2,
-            "tools/call",
+            CALL,
             name=delivery.binding.tool or delivery.kind,
             arguments=delivery.payload,
             _meta={DELIVERY_META: delivery.identity, **_asked(delivery)},
@@ -104,21 +104,35 @@ class _Session:
     def end(self) -> None:
         """Let the server forget the session; whether it does changes nothing for the action."""
         if "mcp-session-id" in self._own:
-            with suppress(Exception), self._conversation.ask("DELETE", self._url, self._headers()) as answer:
+            with suppress(Exception), self._ask("DELETE", "end") as answer:
                 answer.header("content-length")
 
-    @property
-    def _url(self) -> str:
-        return self._delivery.binding.target
-
     def _headers(self) -> dict[str, str]:
+        """Return the fields of every request; those of the destination take the place of the binding's own."""
         given = {name.lower(): value for name, value in self._delivery.binding.headers.items()}
+        given |= {name.lower(): value for name, value in self._delivery.credentials.headers.items()}
         fixed = {"content-type": "application/json", "accept": "application/json, text/event-stream"}
         return {"user-agent": USER_AGENT, **given, **fixed, **self._own}
 
+    def _signed(self, part: str, content: bytes) -> dict[str, str]:
+        """Return the fields of Standard Webhooks, as everything else that names a destination has them.
+
+        The call itself has the delivery's id, the same on every attempt. The other messages have ids of their own: to
+        whoever drops what comes with an id for the second time, the call would be a repeat of them.
+        """
+        secrets, timestamp_s = self._delivery.credentials.signing_secrets, self._delivery.now_ms // 1000
+        if not secrets:
+            return {}
+        identity = self._delivery.identity if part == CALL else f"{self._delivery.identity}/{part}"
+        signature = sign(secrets, identity, timestamp_s, content)
+        return {"webhook-id": identity, "webhook-timestamp": str(timestamp_s), "webhook-signature": signature}
+
     def _post(self, body: dict[str, Any]) -> Any:
-        content = json.dumps(body, separators=(",", ":")).encode()
-        return self._conversation.ask("POST", self._url, self._headers(), content)
+        return self._ask("POST", body["method"], json.dumps(body, separators=(",", ":")).encode())
+
+    def _ask(self, verb: str, part: str, content: bytes | None = None) -> Any:
+        headers = self._headers() | self._signed(part, content or b"")
+        return self._conversation.ask(verb, self._delivery.target, headers, content)
 
     def _request(self, number: int, method: str, **params: Any) -> dict[str, Any]:
         with self._post({"jsonrpc": "2.0", "id": number, "method": method, "params": params}) as answer:
@@ -189,10 +203,11 @@ def _complaint(result: dict[str, Any], delivery: AgentDelivery) -> str:
     content = result.get("content")
     parts = content if isinstance(content, list) else []
     text = next((part["text"] for part in parts if isinstance(part, dict) and isinstance(part.get("text"), str)), "")
-    asked = [delivery.asking.token] if delivery.asking else []
-    for value in [*delivery.binding.headers.values(), *asked]:
-        for secret in (value, value.rpartition(" ")[2]):
-            if len(secret) >= _SECRET_FROM:
-                text = text.replace(secret, "***")
+    ours = delivery.credentials
+    secrets = secrets_in(delivery.binding.headers, ()) | secrets_in(ours.headers, ours.signing_secrets)
+    if delivery.asking:
+        secrets |= {delivery.asking.token}
+    for secret in sorted(secrets, key=len, reverse=True):  # of two that overlap the longer one first
+        text = text.replace(secret, MASK)
     line = "".join(character if character.isprintable() else " " for character in text)[:_SHOWN]
     return f"the tool failed: {line}" if line else "the tool failed"

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import JsonValue, ValidationError
 
 from minoots_contract.actions import Action
 from minoots_contract.agents import AgentBinding
+from minoots_kernel.application.address_book import AddressBook
 from minoots_kernel.application.agent_ports import AgentReceiver, CommandTemplateStore
-from minoots_kernel.application.circuit_ports import NO_SHIELD, Shield
 from minoots_kernel.application.ports import Performed
 from minoots_kernel.domain.action_context import action_context, filled_in
-from minoots_kernel.domain.agents import agent_delivery, receiver_of
+from minoots_kernel.domain.agents import AgentDelivery, agent_delivery, receiver_of
 from minoots_kernel.domain.chains import Asking
-from minoots_kernel.domain.circuits import Call, receiver_of_url
+from minoots_kernel.domain.circuits import NO_LIMITS, Call, receiver_of_url
 from minoots_kernel.domain.errors import PermanentActionError
 from minoots_kernel.domain.putting_off import turn_of
 from minoots_kernel.domain.timer import Timer
@@ -30,12 +30,12 @@ class AgentPerformer:
     Attributes:
         receivers: The ways to reach an agent, by the binding's adapter.
         templates: Where commands come from.
-        shield: Stands before agents that are reached over the network.
+        book: Knows the destinations that bindings name, and stands before agents that are reached over the network.
     """
 
     receivers: Mapping[str, AgentReceiver]
     templates: CommandTemplateStore
-    shield: Shield = NO_SHIELD
+    book: AddressBook
 
     def perform(
         self, timer: Timer, action: Action, attempt: int, now_ms: int, asking: Asking | None = None
@@ -51,11 +51,22 @@ class AgentPerformer:
         if binding is None or receiver is None:
             raise PermanentActionError("the action has no agent that could be reached")
         delivery = agent_delivery(timer, action, attempt, now_ms, binding=binding, said=said, asking=asking)
-        if not binding.target.startswith(("http://", "https://")):
+        if binding.adapter == "inbox":
             return receiver.deliver(delivery)
-        call = Call(timer.tenant_id, receiver_of_url(binding.target), turn=turn_of(timer, action.id))
-        with self.shield.admitted(call):
-            return receiver.deliver(delivery)
+        return self._call(receiver, delivery)
+
+    def _call(self, receiver: AgentReceiver, delivery: AgentDelivery) -> Performed:
+        """Reach an agent over the network; for one that names no destination nothing is looked up or written."""
+        binding, timer = delivery.binding, delivery.timer
+        if binding.destination is None:
+            turn = turn_of(timer, delivery.action_id)
+            call = Call(timer.tenant_id, receiver_of_url(delivery.target), NO_LIMITS, binding.timeout_ms, turn)
+            with self.book.shield.admitted(call):
+                return receiver.deliver(delivery)
+        entry = self.book.look_up(timer.tenant_id, binding.destination, binding.target)
+        signed = replace(delivery, credentials=self.book.credentials(entry, delivery.now_ms))
+        with self.book.calling(entry, timer, delivery.action_id, binding.timeout_ms):
+            return receiver.deliver(signed)
 
     def _said(self, timer: Timer, action: Action, attempt: int) -> tuple[AgentBinding | None, dict[str, JsonValue]]:
         if action.kind == "agent_prompt":
