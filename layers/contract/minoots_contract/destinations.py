@@ -8,7 +8,7 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, Field, StringConstraints, field_validator
 
 from minoots_contract.limits import MAX_IN_FLIGHT, RateLimit
-from minoots_contract.model import Duration, Instant, WireModel
+from minoots_contract.model import Duration, Instant, Line, WireModel
 from minoots_contract.signatures import parse_secret
 from minoots_contract.templates import placeholders
 from minoots_contract.urls import CallersHeaders, WebhookUrl
@@ -21,6 +21,7 @@ __all__ = [
     "DestinationPage",
     "DestinationReply",
     "DestinationWithSecret",
+    "DisableDestinationRequest",
     "PutDestinationRequest",
     "SigningSecretReply",
 ]
@@ -92,6 +93,12 @@ class AddSecretRequest(WireModel):
         default=None, description="`whsec_` and base64; made here without it."
     )
     overlap: Duration = Field(default=DAY_MS, le=MAX_OVERLAP_MS, description="How long the old secrets sign as well.")
+
+
+class DisableDestinationRequest(WireModel):
+    """Body of ``POST /destinations/{name}/disable``."""
+
+    reason: Line | None = Field(default=None, description="Told of every action that is not sent because of it.")
 
 
 class SigningSecretReply(WireModel):

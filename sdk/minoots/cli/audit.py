@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from minoots.cli.invocation import JsonFlag, invocation
-from minoots.cli.listing import first, page_size
+from minoots.cli.listing import Every, Limit, show_listing
 from minoots.cli.values import instant
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import RenderableType
+
+    from minoots_contract.audit import AuditEntryReply
+
 
 __all__ = ["audit"]
 
@@ -39,25 +43,22 @@ def list_entries(  # noqa: PLR0913, PLR0917 - the options of a command are its p
     request_id: Request = None,
     since: Since = None,
     until: Until = None,
-    limit: Annotated[int, typer.Option(min=1, help="Most entries to show.")] = 20,
-    every: Annotated[bool, typer.Option("--all", help="Show all of them.")] = False,
+    limit: Limit = 20,
+    every: Every = False,
     as_json: JsonFlag = False,
 ) -> None:
     """List entries, the latest first."""
     run = invocation(ctx, as_json)
     given = _filters(subject, key_id, action, resource, outcome, request_id, since, until)
-    with run.client() as client:
-        found = client.audit.list(**given, page_size=page_size(limit, every))
-        shown, more = first(found, None if every else limit)
 
-    def draw(console: Console) -> None:
+    def draw(shown: Sequence[AuditEntryReply]) -> RenderableType:
         from minoots.cli.access_tables import audit_table
 
-        console.print(audit_table(shown))
-        if more:
-            console.print("There are more: --limit N or --all shows them.", style="dim")
+        return audit_table(shown)
 
-    run.show({"entries": [entry.wire() for entry in shown], "more": more}, draw)
+    show_listing(
+        run, "entries", lambda client, size: client.audit.list(**given, page_size=size), draw, limit=limit, every=every
+    )
 
 
 @audit.command("export")

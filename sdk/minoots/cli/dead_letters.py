@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from minoots.cli.invocation import Invocation, JsonFlag, invocation
-from minoots.cli.listing import first, page_size
+from minoots.cli.listing import Every, Limit, show_listing
 from minoots.cli.values import instant, pairs
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
 
+    from minoots.client import Client
     from minoots.client.dead_letters import Worked
     from minoots_contract.dead_letters import DeadLetterReply
+
 
 __all__ = ["dead_letters"]
 
@@ -75,25 +77,22 @@ def _group() -> None:
 def list_(
     ctx: typer.Context,
     which: dict[str, Any],
-    limit: Annotated[int, typer.Option(min=1, help="At most this many.")] = 20,
-    every: Annotated[bool, typer.Option("--all", help="All of them, however many.")] = False,
+    limit: Limit = 20,
+    every: Every = False,
     as_json: JsonFlag = False,
 ) -> None:
     """List dead letters, those of the newest timers first."""
     run = invocation(ctx, as_json)
-    with run.client() as client:
-        found = client.dead_letters.list(page_size=page_size(limit, every), **which)
-        shown, more = first(found, None if every else limit)
-    document = {"deadLetters": [letter.wire() for letter in shown], "more": more}
 
-    def draw(console: Console) -> None:
+    def fetch(client: Client, size: int) -> Iterator[DeadLetterReply]:
+        return client.dead_letters.list(page_size=size, **which)
+
+    def draw(shown: Sequence[DeadLetterReply]) -> RenderableType:
         from minoots.cli.tables import dead_letter_table
 
-        console.print(dead_letter_table(shown, now_ms=run.seams.clock.now_ms()))
-        if more:
-            console.print("There are more: --limit N or --all shows them.", style="dim")
+        return dead_letter_table(shown, now_ms=run.seams.clock.now_ms())
 
-    run.show(document, draw)
+    show_listing(run, "deadLetters", fetch, draw, limit=limit, every=every)
 
 
 @dead_letters.command()

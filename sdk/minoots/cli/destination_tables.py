@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from rich import box
 from rich.console import RenderableType
-from rich.table import Table
 from rich.text import Text
 
-from minoots.cli.words import due, printable
+from minoots.cli.drawing import facts, table
+from minoots.cli.words import due
 from minoots_contract.destinations import DestinationWithSecret
 from minoots_contract.instants import format_instant
 
@@ -22,37 +21,26 @@ __all__ = ["destination_details", "destination_table"]
 
 def destination_table(found: Sequence[DestinationReply]) -> RenderableType:
     """Draw a listing of destinations, or say that there are none."""
-    if not found:
-        return Text("No destinations.")
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", show_edge=False)
-    for heading in ("NAME", "URL", "STATUS", "LIMITS"):
-        table.add_column(heading, overflow="fold")
-    for one in found:
-        table.add_row(one.name, Text(printable(one.url or "")), _status(one), ", ".join(_limits(one)))
-    return table
+    rows = ((one.name, one.url or "", _status(one), ", ".join(_limits(one))) for one in found)
+    return table("No destinations.", ("NAME", "URL", "STATUS", "LIMITS"), rows)
 
 
 def destination_details(one: DestinationReply, *, now_ms: int) -> RenderableType:
     """Draw all there is to know about one destination; a secret that was just made is shown in full."""
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="dim", no_wrap=True)
-    grid.add_column(overflow="fold")
     made = one.signing_secret if isinstance(one, DestinationWithSecret) else None
-    facts: list[tuple[str, RenderableType]] = [
-        ("name", one.name),
-        ("url", Text(printable(one.url or ""))),
-        ("status", _status(one)),
-        ("why", Text(printable(one.disabled_reason or ""))),
-        ("limits", ", ".join(_limits(one))),
-        ("headers", Text(printable(", ".join(one.auth_headers)))),
-        *(("secret", text) for text in _secrets(one, now_ms)),
-        ("created", format_instant(one.created_at)),
-        ("new secret", Text(f"{made}  (shown this once)" if made else "", style="bold")),
-    ]
-    for label, value in facts:
-        if value:
-            grid.add_row(label, value)
-    return grid
+    return facts(
+        [
+            ("name", one.name),
+            ("url", one.url),
+            ("status", _status(one)),
+            ("why", one.disabled_reason),
+            ("limits", ", ".join(_limits(one))),
+            ("headers", ", ".join(one.auth_headers)),
+            *(("secret", text) for text in _secrets(one, now_ms)),
+            ("created", format_instant(one.created_at)),
+            ("new secret", Text(f"{made}  (shown this once)" if made else "", style="bold")),
+        ]
+    )
 
 
 def _status(one: DestinationReply) -> Text:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from minoots.cli.invocation import Invocation, JsonFlag, invocation
-from minoots.cli.listing import first, page_size
+from minoots.cli.listing import Every, Limit, show_listing
 from minoots.cli.values import duration, pairs
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
 
+    from minoots.client import Client
     from minoots_contract.destinations import DestinationReply
 
 __all__ = ["destinations"]
@@ -68,27 +70,19 @@ def put(  # noqa: PLR0913, PLR0917 - the options of a command are its parameters
 
 
 @destinations.command("list")
-def list_(
-    ctx: typer.Context,
-    limit: Annotated[int, typer.Option(min=1, help="At most this many.")] = 20,
-    every: Annotated[bool, typer.Option("--all", help="All of them, however many.")] = False,
-    as_json: JsonFlag = False,
-) -> None:
+def list_(ctx: typer.Context, limit: Limit = 20, every: Every = False, as_json: JsonFlag = False) -> None:
     """List destinations by name."""
     run = invocation(ctx, as_json)
-    with run.client() as client:
-        found = client.destinations.list(page_size=page_size(limit, every))
-        shown, more = first(found, None if every else limit)
-    document = {"destinations": [one.wire() for one in shown], "more": more}
 
-    def draw(console: Console) -> None:
+    def draw(shown: Sequence[DestinationReply]) -> RenderableType:
         from minoots.cli.destination_tables import destination_table
 
-        console.print(destination_table(shown))
-        if more:
-            console.print("There are more: --limit N or --all shows them.", style="dim")
+        return destination_table(shown)
 
-    run.show(document, draw)
+    def fetch(client: Client, size: int) -> Iterator[DestinationReply]:
+        return client.destinations.list(page_size=size)
+
+    show_listing(run, "destinations", fetch, draw, limit=limit, every=every)
 
 
 @destinations.command()
@@ -132,8 +126,22 @@ def revoke(
 
 
 @destinations.command()
+def disable(
+    ctx: typer.Context,
+    name: Name,
+    reason: Annotated[str | None, typer.Option(help="One line for people; told of every action not sent.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Send nothing more to a destination; actions that name it fail until it is enabled."""
+    run = invocation(ctx, as_json)
+    with run.client() as client:
+        disabled = client.destinations.disable(name, reason)
+    _show(run, disabled)
+
+
+@destinations.command()
 def enable(ctx: typer.Context, name: Name, as_json: JsonFlag = False) -> None:
-    """Send to a destination again that was disabled because it answered 410."""
+    """Send to a destination again that was disabled, by you or because it answered 410."""
     run = invocation(ctx, as_json)
     with run.client() as client:
         enabled = client.destinations.enable(name)

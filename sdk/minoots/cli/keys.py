@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from minoots.cli.invocation import Invocation, JsonFlag, invocation
-from minoots.cli.listing import first, page_size
+from minoots.cli.listing import Every, Limit, show_listing
 from minoots.cli.values import duration, instant
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
 
-    from minoots_contract.identity import KeyWithSecret
+    from minoots_contract.identity import KeyReply, KeyWithSecret
 
 __all__ = ["keys", "show_made", "whoami"]
 
@@ -61,25 +62,16 @@ def create(
 
 
 @keys.command("list")
-def list_(
-    ctx: typer.Context,
-    limit: Annotated[int, typer.Option(min=1, help="At most this many.")] = 20,
-    every: Annotated[bool, typer.Option("--all", help="All of them, however many.")] = False,
-    as_json: JsonFlag = False,
-) -> None:
+def list_(ctx: typer.Context, limit: Limit = 20, every: Every = False, as_json: JsonFlag = False) -> None:
     """List the tenant's keys."""
     run = invocation(ctx, as_json)
-    with run.client() as client:
-        shown, more = first(client.keys.list(page_size=page_size(limit, every)), None if every else limit)
 
-    def draw(console: Console) -> None:
+    def draw(shown: Sequence[KeyReply]) -> RenderableType:
         from minoots.cli.identity_tables import key_table
 
-        console.print(key_table(shown, now_ms=run.seams.clock.now_ms()))
-        if more:
-            console.print("There are more: --limit N or --all shows them.", style="dim")
+        return key_table(shown, now_ms=run.seams.clock.now_ms())
 
-    run.show({"keys": [key.wire() for key in shown], "more": more}, draw)
+    show_listing(run, "keys", lambda client, size: client.keys.list(page_size=size), draw, limit=limit, every=every)
 
 
 @keys.command("rotate")

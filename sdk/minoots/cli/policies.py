@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from minoots.cli.invocation import JsonFlag, invocation
-from minoots.cli.listing import first, page_size
+from minoots.cli.listing import Every, Limit, show_listing
 from minoots.cli.values import instant, json_object
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
 
-    from minoots_contract.policies import PoliciesReply
+    from minoots_contract.policies import PoliciesReply, PolicyVersionReply
 
 __all__ = ["policies"]
 
@@ -84,26 +85,18 @@ def delete(ctx: typer.Context, if_version: IfVersion = None, as_json: JsonFlag =
 
 
 @policies.command("versions")
-def versions(
-    ctx: typer.Context,
-    limit: Annotated[int, typer.Option(min=1, help="Most versions to show.")] = 20,
-    every: Annotated[bool, typer.Option("--all", help="Show all of them.")] = False,
-    as_json: JsonFlag = False,
-) -> None:
+def versions(ctx: typer.Context, limit: Limit = 20, every: Every = False, as_json: JsonFlag = False) -> None:
     """List the versions, the latest first."""
     run = invocation(ctx, as_json)
-    with run.client() as client:
-        found = client.policies.versions(page_size=page_size(limit, every))
-        shown, more = first(found, None if every else limit)
 
-    def draw(console: Console) -> None:
+    def draw(shown: Sequence[PolicyVersionReply]) -> RenderableType:
         from minoots.cli.access_tables import version_table
 
-        console.print(version_table(shown, now_ms=run.seams.clock.now_ms()))
-        if more:
-            console.print("There are more: --limit N or --all shows them.", style="dim")
+        return version_table(shown, now_ms=run.seams.clock.now_ms())
 
-    run.show({"versions": [one.wire() for one in shown], "more": more}, draw)
+    show_listing(
+        run, "versions", lambda client, size: client.policies.versions(page_size=size), draw, limit=limit, every=every
+    )
 
 
 @policies.command("test")

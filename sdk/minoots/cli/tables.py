@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
-from rich import box
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
+from minoots.cli.drawing import facts, headed, instant, table, text
 from minoots.cli.words import countdown, due, lateness, note, printable, span
 from minoots_contract.instants import format_instant
 
@@ -46,49 +45,46 @@ _MAX_REFUSED: Final = 20
 
 def timer_table(timers: Sequence[TimerReply], *, now_ms: int) -> RenderableType:
     """Draw a listing of timers, or say that there are none."""
-    if not timers:
-        return Text("No timers.")
-    table = _table("ID", "NAME", "STATUS", "DUE", "NOTE")
-    for timer in timers:
-        table.add_row(timer.id, _text(timer.name), _status(timer), due(timer.fire_at, now_ms), _text(note(timer)))
-    return table
+    rows = ((one.id, one.name, _status(one), due(one.fire_at, now_ms), note(one)) for one in timers)
+    return table("No timers.", ("ID", "NAME", "STATUS", "DUE", "NOTE"), rows, ids=True)
 
 
 def board(timers: Sequence[TimerReply], *, now_ms: int, caption: str | None = None) -> RenderableType:
     """Draw the timers that are watched, with running countdowns; the caption says what is the matter, if anything."""
-    table = _table("ID", "NAME", "STATUS", "COUNTDOWN", "NOTE")
-    for timer in timers:
-        row = (_text(timer.name), _status(timer), countdown(timer, now_ms).ljust(_COUNTDOWN_WIDTH), _text(note(timer)))
-        table.add_row(timer.id, *row)
+    drawn = headed("ID", "NAME", "STATUS", "COUNTDOWN", "NOTE", ids=True)
+    for one in timers:
+        drawn.add_row(
+            one.id, text(one.name), _status(one), countdown(one, now_ms).ljust(_COUNTDOWN_WIDTH), text(note(one))
+        )
     below = Text(caption or ("" if timers else "Nothing to watch yet. Ctrl-C ends."), style="dim")
-    return Group(table, below) if below else table
+    return Group(drawn, below) if below else drawn
 
 
 def timer_details(timer: TimerReply, *, now_ms: int) -> RenderableType:
     """Draw all there is to know about one timer."""
-    facts = _facts(
+    about = facts(
         [
             ("id", timer.id),
-            ("name", _text(timer.name)),
+            ("name", timer.name),
             ("status", _status(timer)),
-            ("due", _instant(timer.fire_at, now_ms)),
+            ("due", instant(timer.fire_at, now_ms)),
             ("paused", _paused(timer, now_ms)),
             ("fired", _fired(timer, now_ms)),
             ("heartbeat", _heartbeat(timer)),
             ("if late", _late_policy(timer)),
             ("outcome", timer.outcome or ""),
-            ("why", _text(timer.failure_reason or timer.cancel_reason or "")),
-            ("created", f"{format_instant(timer.created_at)} by {printable(timer.requested_by)}"),
-            ("labels", _text(" ".join(f"{key}={value}" for key, value in timer.labels.items()))),
-            ("metadata", _text(json.dumps(timer.metadata, ensure_ascii=False) if timer.metadata else "")),
-            ("webhooks", _text("\n".join(_targets(timer)))),
+            ("why", timer.failure_reason or timer.cancel_reason or ""),
+            ("created", f"{format_instant(timer.created_at)} by {timer.requested_by}"),
+            ("labels", " ".join(f"{key}={value}" for key, value in timer.labels.items())),
+            ("metadata", json.dumps(timer.metadata, ensure_ascii=False) if timer.metadata else ""),
+            *(("webhook", target) for target in _targets(timer)),
         ]
     )
-    parts: list[RenderableType] = [facts]
+    parts: list[RenderableType] = [about]
     if timer.actions:
         parts += ["", _actions(timer.actions, now_ms)]
     if timer.timeline:
-        parts += ["", _facts([(entry.event, _text(_told(entry))) for entry in timer.timeline])]
+        parts += ["", facts([(entry.event, _told(entry)) for entry in timer.timeline])]
     return Group(*parts)
 
 
@@ -99,7 +95,7 @@ def settings_details(settings: SettingsReply) -> RenderableType:
     delays = (
         f"{span(policy.backoff_initial_ms)}, times {policy.backoff_multiplier:g}, at most {span(policy.backoff_max_ms)}"
     )
-    return _facts(
+    return facts(
         [
             ("version", str(settings.version)),
             ("attempts", str(policy.max_attempts)),
@@ -112,40 +108,31 @@ def settings_details(settings: SettingsReply) -> RenderableType:
 
 def dead_letter_table(letters: Sequence[DeadLetterReply], *, now_ms: int) -> RenderableType:
     """Draw a listing of dead letters, or say that there are none."""
-    if not letters:
-        return Text("No dead letters.")
-    table = _table("ID", "TARGET", "TRIES", "GAVE UP", "REASON")
-    for letter in letters:
-        tries, gave_up = str(len(letter.attempts)), due(letter.dead_at, now_ms)
-        table.add_row(letter.id, _text(_target(letter)), tries, gave_up, _text(letter.reason))
-    return table
+    rows = ((one.id, _target(one), str(len(one.attempts)), due(one.dead_at, now_ms), one.reason) for one in letters)
+    return table("No dead letters.", ("ID", "TARGET", "TRIES", "GAVE UP", "REASON"), rows, ids=True)
 
 
 def dead_letter_details(letter: DeadLetterReply, *, now_ms: int) -> RenderableType:
     """Draw all there is to know about one dead letter."""
-    facts = _facts(
+    about = facts(
         [
             ("id", letter.id),
             ("timer", letter.timer_id),
             ("action", f"{letter.action_id} ({letter.kind})"),
-            ("target", _text(_target(letter))),
+            ("target", _target(letter)),
             ("state", Text(letter.state, style="bold red" if letter.state == "dead" else "yellow")),
-            ("died", _instant(letter.dead_at, now_ms)),
-            ("redriven", "" if letter.redriven_at is None else _instant(letter.redriven_at, now_ms)),
-            ("reason", _text(letter.reason)),
-            ("labels", _text(" ".join(f"{key}={value}" for key, value in letter.labels.items()))),
-            ("request", _text(json.dumps(letter.request, ensure_ascii=False))),
+            ("died", instant(letter.dead_at, now_ms)),
+            ("redriven", instant(letter.redriven_at, now_ms)),
+            ("reason", letter.reason),
+            ("labels", " ".join(f"{key}={value}" for key, value in letter.labels.items())),
+            ("request", json.dumps(letter.request, ensure_ascii=False)),
         ]
     )
     if not letter.attempts:
-        return Group(facts, "", Text("It never ran: its timer was too late."))
-    attempts = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", show_edge=False)
-    for heading in ("ATTEMPT", "OUTCOME", "ITS ANSWER BEGAN"):
-        attempts.add_column(heading, overflow="fold")
-    for attempt in letter.attempts:
-        row = (_text(_attempt(attempt, now_ms)), _text(attempt.response_excerpt or ""))
-        attempts.add_row(str(attempt.attempt), *row)
-    return Group(facts, "", attempts)
+        return Group(about, "", Text("It never ran: its timer was too late."))
+    rows = ((str(one.attempt), _attempt(one, now_ms), one.response_excerpt or "") for one in letter.attempts)
+    attempts = table("", ("ATTEMPT", "OUTCOME", "ITS ANSWER BEGAN"), rows)
+    return Group(about, "", attempts)
 
 
 def worked_lines(verb: str, worked: Worked) -> Iterator[Text]:
@@ -166,35 +153,19 @@ def _target(letter: DeadLetterReply) -> str:
     return f"{letter.request.get('method', '')} {where or letter.kind}".strip()
 
 
-def _table(*headings: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", show_edge=False)
-    for index, heading in enumerate(headings):
-        # An id is there to be copied whole; the last column takes what room is left and wraps.
-        table.add_column(heading, no_wrap=index == 0, min_width=36 if index == 0 else None, overflow="fold")
-    return table
+def _actions(actions: Sequence[ActionReply], now_ms: int) -> RenderableType:
+    headings = ("DELIVERY", "ACTION", "STATE", "TRIES", "LAST")
+    return table("", headings, (_action_row(one, now_ms) for one in actions), ids=True)
 
 
-def _facts(facts: Iterable[tuple[str, RenderableType]]) -> Table:
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="dim", no_wrap=True)
-    grid.add_column(overflow="fold")
-    for label, value in facts:
-        if value:
-            grid.add_row(label, value)
-    return grid
-
-
-def _actions(actions: Sequence[ActionReply], now_ms: int) -> Table:
-    table = _table("DELIVERY", "ACTION", "STATE", "TRIES", "LAST")
-    for action in actions:
-        last = _attempt(action.attempts[-1], now_ms) if action.attempts else ""
-        if action.next_attempt_at is not None:
-            last = ", ".join([*([last] if last else []), f"next {due(action.next_attempt_at, now_ms)}"])
-        if action.put_off is not None:
-            last = f"{last}; put off: {action.put_off.reason}"
-        last = "; ".join(part for part in (last, action.given_up) if part)
-        table.add_row(action.delivery_id, action.id, action.state, str(len(action.attempts)), _text(last))
-    return table
+def _action_row(action: ActionReply, now_ms: int) -> Sequence[str]:
+    last = _attempt(action.attempts[-1], now_ms) if action.attempts else ""
+    if action.next_attempt_at is not None:
+        last = ", ".join([*([last] if last else []), f"next {due(action.next_attempt_at, now_ms)}"])
+    if action.put_off is not None:
+        last = f"{last}; put off: {action.put_off.reason}"
+    last = "; ".join(part for part in (last, action.given_up) if part)
+    return action.delivery_id, action.id, action.state, str(len(action.attempts)), last
 
 
 def _attempt(attempt: AttemptReply, now_ms: int) -> str:
@@ -213,13 +184,13 @@ def _fired(timer: TimerReply, now_ms: int) -> str:
     if timer.fired_at is None:
         return ""
     late = "" if timer.lateness_ms is None else f", {lateness(timer.lateness_ms)}"
-    return f"{_instant(timer.fired_at, now_ms)}{late}"
+    return f"{instant(timer.fired_at, now_ms)}{late}"
 
 
 def _paused(timer: TimerReply, now_ms: int) -> str:
     if timer.paused_at is None:
         return ""
-    return f"{_instant(timer.paused_at, now_ms)}, {span(timer.remaining_ms or 0)} left"
+    return f"{instant(timer.paused_at, now_ms)}, {span(timer.remaining_ms or 0)} left"
 
 
 def _heartbeat(timer: TimerReply) -> str:
@@ -240,14 +211,5 @@ def _told(entry: TimelineEntry) -> str:
     return format_instant(entry.at) + by + (f": {entry.note}" if entry.note else "")
 
 
-def _instant(instant_ms: int, now_ms: int) -> str:
-    return f"{format_instant(instant_ms)} ({due(instant_ms, now_ms)})"
-
-
 def _status(timer: TimerReply) -> Text:
     return Text(timer.status, style=_STYLES.get(timer.status, ""))
-
-
-def _text(text: str) -> Text:
-    # As Text: Rich reads markup in plain strings, and a name may well be "[red]".
-    return Text(printable(text))

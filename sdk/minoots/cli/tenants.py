@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from minoots.cli.invocation import Invocation, JsonFlag, invocation
 from minoots.cli.keys import show_made
-from minoots.cli.listing import first, page_size
+from minoots.cli.listing import Every, Limit, show_listing
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
 
     from minoots_contract.tenants import TenantReply
 
@@ -70,25 +71,18 @@ def get(ctx: typer.Context, tenant_id: TenantId, as_json: JsonFlag = False) -> N
 
 
 @tenants.command("list")
-def list_(
-    ctx: typer.Context,
-    limit: Annotated[int, typer.Option(min=1, help="At most this many.")] = 20,
-    every: Annotated[bool, typer.Option("--all", help="All of them, however many.")] = False,
-    as_json: JsonFlag = False,
-) -> None:
+def list_(ctx: typer.Context, limit: Limit = 20, every: Every = False, as_json: JsonFlag = False) -> None:
     """List tenants."""
     run = invocation(ctx, as_json)
-    with run.client() as client:
-        shown, more = first(client.tenants.list(page_size=page_size(limit, every)), None if every else limit)
 
-    def draw(console: Console) -> None:
+    def draw(shown: Sequence[TenantReply]) -> RenderableType:
         from minoots.cli.identity_tables import tenant_table
 
-        console.print(tenant_table(shown))
-        if more:
-            console.print("There are more: --limit N or --all shows them.", style="dim")
+        return tenant_table(shown)
 
-    run.show({"tenants": [tenant.wire() for tenant in shown], "more": more}, draw)
+    show_listing(
+        run, "tenants", lambda client, size: client.tenants.list(page_size=size), draw, limit=limit, every=every
+    )
 
 
 @tenants.command("change")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,14 +11,17 @@ import typer
 from minoots.cli.changes import LateOption, add_changes
 from minoots.cli.failures import EXIT_INTERRUPTED
 from minoots.cli.invocation import Invocation, JsonFlag, invocation
-from minoots.cli.listing import first, page_size
+from minoots.cli.listing import Every, Limit, show_listing
 from minoots.cli.showing import TimerId, show_timer
 from minoots.cli.values import duration, instant, json_object, json_value, late_policy, pairs
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import RenderableType
 
     from minoots.cli.watching import Watched
+    from minoots.client import Client
+    from minoots_contract.timers import TimerReply
+
 
 __all__ = ["Status", "timers"]
 
@@ -109,27 +113,22 @@ def get(ctx: typer.Context, timer_id: TimerId, as_json: JsonFlag = False) -> Non
 def list_(
     ctx: typer.Context,
     status: Annotated[list[Status] | None, typer.Option(help="Only timers in this status; may be repeated.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most this many.")] = 20,
-    every: Annotated[bool, typer.Option("--all", help="All of them, however many.")] = False,
+    limit: Limit = 20,
+    every: Every = False,
     as_json: JsonFlag = False,
 ) -> None:
     """List timers, newest first."""
     run = invocation(ctx, as_json)
-    with run.client() as client:
-        found = client.timers.list(
-            status=[one.value for one in status] if status else None, page_size=page_size(limit, every)
-        )
-        shown, more = first(found, None if every else limit)
-    document = {"timers": [timer.wire() for timer in shown], "more": more}
 
-    def draw(console: Console) -> None:
+    def fetch(client: Client, size: int) -> Iterator[TimerReply]:
+        return client.timers.list(status=[one.value for one in status] if status else None, page_size=size)
+
+    def draw(shown: Sequence[TimerReply]) -> RenderableType:
         from minoots.cli.tables import timer_table
 
-        console.print(timer_table(shown, now_ms=run.seams.clock.now_ms()))
-        if more:
-            console.print("There are more: --limit N or --all shows them.", style="dim")
+        return timer_table(shown, now_ms=run.seams.clock.now_ms())
 
-    run.show(document, draw)
+    show_listing(run, "timers", fetch, draw, limit=limit, every=every)
 
 
 @timers.command()

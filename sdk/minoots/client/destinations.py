@@ -131,8 +131,22 @@ class Destinations:
         path = f"{_path(name)}/secrets/{quote(secret_id, safe='')}"
         return self._session.send(Call("DELETE", path, repeatable=False), DestinationReply)
 
+    def disable(self, name: str, reason: str | None = None) -> DestinationReply:
+        """Send nothing more to a destination; actions that name it fail until it is enabled.
+
+        Args:
+            name: The destination.
+            reason: One line for people, told of every action that is not sent. One that is disabled already keeps its.
+
+        Raises:
+            NotFoundError: If there is no such destination.
+            MinootsClientError: Any other of the tree in `minoots.client.errors`.
+        """
+        body = {} if reason is None else {"reason": reason}
+        return self._session.send(Call("POST", f"{_path(name)}/disable", body=body), DestinationReply)
+
     def enable(self, name: str) -> DestinationReply:
-        """Send to a destination again that was disabled because it answered 410.
+        """Send to a destination again that was disabled, by its owner or because it answered 410.
 
         Raises:
             NotFoundError: If there is no such destination.

@@ -9,7 +9,7 @@ import pytest
 
 from minoots_contract.destinations import AddSecretRequest, PutDestinationRequest
 from minoots_contract.signatures import InvalidSignatureError, format_secret, verify
-from minoots_kernel.application.destinations import DeleteDestination, EnableDestination
+from minoots_kernel.application.destinations import DeleteDestination, DisableDestination, EnableDestination
 from minoots_kernel.application.ports import TimerKey
 from minoots_kernel.application.put_destination import PutDestination, SecretMaker
 from minoots_kernel.application.rotate_secrets import AddSecret, RemoveSecret
@@ -281,6 +281,18 @@ def test_a_410_disables_the_destination_until_it_is_enabled(shop: Shop) -> None:
     assert second.error.endswith("it answered 410 to action 'a'")
     assert (second.status_code, len(shop.receiver.requests)) == (None, 1)
     assert shop.sent(shop.webhook(destination="shipping"))
+    shop.enable("billing")
+    assert shop.sent(shop.webhook(destination="billing"))
+
+
+def test_what_its_owner_disabled_is_sent_nothing_until_it_is_enabled(shop: Shop) -> None:
+    shop.put("billing", url=URL)
+    timer = shop.webhook(destination="billing", attempts=3)
+    DisableDestination(shop.destinations, shop.clock)(DEMO, "billing", "moving house")
+    (attempt,) = shop.attempts(timer)
+    assert attempt.error is not None
+    assert attempt.error.endswith("by 'ann': moving house")
+    assert shop.receiver.requests == []
     shop.enable("billing")
     assert shop.sent(shop.webhook(destination="billing"))
 

@@ -212,6 +212,7 @@ def test_no_tenant_sees_anothers_destinations(api: Api) -> None:
     for method, path in (
         ("GET", "/destinations/billing"),
         ("DELETE", "/destinations/billing"),
+        ("POST", "/destinations/billing/disable"),
         ("POST", "/destinations/billing/enable"),
         ("DELETE", "/destinations/billing/secrets/ss_000000000001"),
     ):
@@ -277,6 +278,28 @@ def test_enabling_says_how_it_stands(api: Api) -> None:
     assert api.call("POST", "/destinations/billing/enable").status == 404
     put(api)
     assert api.call("POST", "/destinations/billing/enable").json["status"] == "enabled"
+
+
+@pytest.mark.parametrize(
+    ("body", "why"), [({}, "by 'demo'"), (None, "by 'demo'"), ({"reason": "moving house"}, "by 'demo': moving house")]
+)
+def test_an_owner_disables_a_destination_and_says_why(api: Api, body: dict[str, Any] | None, why: str) -> None:
+    assert api.call("POST", "/destinations/billing/disable", body={}).status == 404
+    put(api)
+    answer = api.call("POST", "/destinations/billing/disable", body=body)
+    assert (answer.json["status"], answer.json["disabledReason"]) == ("disabled", why)
+    assert answer.json["disabledAt"] == "2026-09-21T14:13:20.000Z"
+    again = api.call("POST", "/destinations/billing/disable", body={"reason": "another"})
+    assert again.json == answer.json
+    assert "disabledReason" not in api.call("POST", "/destinations/billing/enable").json
+
+
+@pytest.mark.parametrize("reason", ["", "two\nlines", "x" * 257, 7])
+def test_a_reason_that_is_no_line_is_refused(api: Api, reason: object) -> None:
+    put(api)
+    refused = api.call("POST", "/destinations/billing/disable", body={"reason": reason})
+    assert (refused.status, refused.fields) == (400, ["reason"])
+    assert get(api).json["status"] == "enabled"
 
 
 def test_a_timer_with_an_unknown_destination_is_refused(api: Api) -> None:

@@ -62,7 +62,7 @@ def test_every_route_of_the_contract_is_described_and_no_other(described: dict[s
         "GET /destinations/{name}",
         "PUT /destinations/{name}",
         "DELETE /destinations/{name}",
-        "POST /destinations/{name}/enable",
+        *(f"POST /destinations/{{name}}/{verb}" for verb in ("disable", "enable")),
         "POST /destinations/{name}/secrets",
         "DELETE /destinations/{name}/secrets/{secret_id}",
         "GET /settings",

@@ -70,14 +70,19 @@ def test_destinations_are_read_and_listed_page_by_page() -> None:
     assert script.requests[2].url.params["cursor"] == "next"
 
 
-def test_secrets_are_removed_and_destinations_enabled_and_deleted() -> None:
-    script = Script([destination(), destination(), httpx.Response(204)])
+def test_secrets_are_removed_and_destinations_disabled_enabled_and_deleted() -> None:
+    script = Script([destination(), destination(), destination(), destination(), httpx.Response(204)])
     client = client_on(script)
     client.destinations.remove_secret("billing", "ss_1")
+    client.destinations.disable("billing", "moving house")
+    client.destinations.disable("billing")
     client.destinations.enable("billing")
     client.destinations.delete("a/b")
+    assert script.bodies == [{"reason": "moving house"}, {}]
     assert [(one.method, one.url.raw_path.decode()) for one in script.requests] == [
         ("DELETE", "/destinations/billing/secrets/ss_1"),
+        ("POST", "/destinations/billing/disable"),
+        ("POST", "/destinations/billing/disable"),
         ("POST", "/destinations/billing/enable"),
         ("DELETE", "/destinations/a%2Fb"),
     ]
@@ -161,14 +166,19 @@ def test_machines_get_the_wires_own_documents() -> None:
     assert json.loads(deleted.stdout) == {"name": "billing", "deleted": True}
 
 
-def test_rotate_revoke_and_enable_do_what_they_say() -> None:
-    script = Script([httpx.Response(201, json=destination(signingSecret="whsec_new")), destination(), destination()])
+def test_rotate_revoke_disable_and_enable_do_what_they_say() -> None:
+    disabled = destination(status="disabled", disabledReason="by 'ann': moving house")
+    script = Script(
+        [httpx.Response(201, json=destination(signingSecret="whsec_new")), destination(), disabled, destination()]
+    )
     assert "whsec_new" in run(["destinations", "rotate", "billing", "--overlap", "1h"], script).stdout
     assert run(["destinations", "revoke", "billing", "ss_1"], script).exit_code == 0
+    assert "moving house" in run(["destinations", "disable", "billing", "--reason", "moving house"], script).stdout
     assert run(["destinations", "enable", "billing"], script).exit_code == 0
-    assert script.bodies == [{"overlap": "1h"}]
+    assert script.bodies == [{"overlap": "1h"}, {"reason": "moving house"}]
     assert [one.url.path.rpartition("/destinations/")[2] for one in script.requests] == [
         "billing/secrets",
         "billing/secrets/ss_1",
+        "billing/disable",
         "billing/enable",
     ]

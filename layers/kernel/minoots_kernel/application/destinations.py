@@ -1,4 +1,4 @@
-"""Read, enable and delete destinations; and all that can be done with them in one place."""
+"""Read, disable, enable and delete destinations; and all that can be done with them in one place."""
 
 from __future__ import annotations
 
@@ -10,11 +10,18 @@ from minoots_kernel.application.ports import Clock, DestinationStore, Page, Secr
 from minoots_kernel.application.put_destination import PutDestination, SecretMaker
 from minoots_kernel.application.rotate_secrets import AddSecret, RemoveSecret
 from minoots_kernel.domain.authority import Thing
-from minoots_kernel.domain.destinations import Destination, enabled
+from minoots_kernel.domain.destinations import Destination, disabled, enabled
 from minoots_kernel.domain.errors import NotFoundError
 from minoots_kernel.domain.tenancy import Principal
 
-__all__ = ["DeleteDestination", "DestinationUseCases", "EnableDestination", "GetDestination", "ListDestinations"]
+__all__ = [
+    "DeleteDestination",
+    "DestinationUseCases",
+    "DisableDestination",
+    "EnableDestination",
+    "GetDestination",
+    "ListDestinations",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +52,28 @@ class ListDestinations:
 
 
 @dataclass(frozen=True, slots=True)
+class DisableDestination:
+    """Send nothing more to a destination, as if it had answered 410."""
+
+    store: DestinationStore
+    clock: Clock
+
+    def __call__(self, principal: Principal, name: str, reason: str | None = None) -> Destination:
+        """Disable a destination; one that is disabled keeps its reason. Actions that name it fail from now on.
+
+        Raises:
+            NotFoundError: If there is none of that name.
+        """
+        now_ms = self.clock.now_ms()
+        why = f"by '{principal.subject}'" + (f": {reason}" if reason else "")
+        return change_destination(
+            self.store, principal.tenant_id, name, lambda before: disabled(before, why, now_ms), principal.check
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class EnableDestination:
-    """Send to a destination again that was disabled because it answered 410."""
+    """Send to a destination again that was disabled, by its owner or because it answered 410."""
 
     store: DestinationStore
     clock: Clock
@@ -92,6 +119,7 @@ class DestinationUseCases:
     list: ListDestinations
     add_secret: AddSecret
     remove_secret: RemoveSecret
+    disable: DisableDestination
     enable: EnableDestination
     delete: DeleteDestination
     clock: Clock
@@ -108,6 +136,7 @@ class DestinationUseCases:
             list=ListDestinations(store),
             add_secret=AddSecret(store, maker, clock),
             remove_secret=RemoveSecret(store, clock),
+            disable=DisableDestination(store, clock),
             enable=EnableDestination(store, clock),
             delete=DeleteDestination(store),
             clock=clock,

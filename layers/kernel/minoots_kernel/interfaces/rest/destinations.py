@@ -12,6 +12,7 @@ from minoots_contract.destinations import (
     DestinationPage,
     DestinationReply,
     DestinationWithSecret,
+    DisableDestinationRequest,
     PutDestinationRequest,
 )
 from minoots_kernel.application.destinations import DestinationUseCases
@@ -28,6 +29,8 @@ __all__ = ["add_destinations"]
 Name = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$", description="The destination's name.")]
 PutBody = Annotated[PutDestinationRequest, in_wire_names(PutDestinationRequest), Body()]
 SecretBody = Annotated[AddSecretRequest, in_wire_names(AddSecretRequest), Body()]
+
+DisableBody = Annotated[DisableDestinationRequest | None, in_wire_names(DisableDestinationRequest), Body()]
 
 _LISTING = "destinations"
 _NOT_KEPT: dict[str, str | list[str]] = {"cache-control": "no-store"}
@@ -71,8 +74,16 @@ def _add_changing(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
         return Response(status_code=204, body="")
 
     @app.post(
+        "/destinations/<name>/disable",
+        **described("disableDestination", "Send nothing more to a destination", DestinationReply, 404, body=True),
+    )
+    def disable_destination(name: Name, request: DisableBody = None) -> Response[Any]:
+        calls, reason = use_cases.destinations, request.reason if request else None
+        return json_answer(200, destination_reply(calls.disable(principal(app), name, reason), calls.clock.now_ms()))
+
+    @app.post(
         "/destinations/<name>/enable",
-        **described("enableDestination", "Send to a destination again that had answered 410", DestinationReply, 404),
+        **described("enableDestination", "Send to a destination again that was disabled", DestinationReply, 404),
     )
     def enable_destination(name: Name) -> Response[Any]:
         calls = use_cases.destinations

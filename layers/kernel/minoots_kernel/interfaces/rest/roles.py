@@ -39,6 +39,7 @@ REQUIRED_ROLES: Final[dict[str, RoleName | None]] = {
     "getDestination": "timer.read",
     "putDestination": "timer.manage",
     "deleteDestination": "timer.manage",
+    "disableDestination": "timer.manage",
     "enableDestination": "timer.manage",
     "addSigningSecret": "timer.manage",
     "removeSigningSecret": "timer.manage",
