@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 import time_machine
 
+from minoots_kernel.bootstrap.seeding import seed_api_keys
 from minoots_kernel.domain.due_times import CHECK_AFTER_MS
+from minoots_local.settings import api_keys
 from tests.integration.conftest import Cloud, deployed, event, images
 from tests.support.receiver import receiver
 
@@ -55,6 +58,26 @@ def test_the_control_plane_answers_strangers_with_problems_and_health_to_all(clo
     assert refused["headers"]["content-type"] == missing["headers"]["content-type"] == "application/problem+json"
     assert json.loads(health["body"]) == {"status": "ok", "service": "minoots-control-plane"}
     assert cloud.items("T#") == []
+
+
+def test_keys_of_a_file_let_in_as_it_says_and_are_kept_as_digests(cloud: Cloud, tmp_path: Path) -> None:
+    file = tmp_path / "keys.json"
+    entries = [
+        {"key": "mnt_one", "userId": "acme", "tier": "pro"},
+        {"key": "mnt_two", "userId": "acme", "name": "ann", "roles": ["timer.read"]},
+    ]
+    file.write_text(json.dumps(entries))
+    control_plane = cloud.function("ControlPlaneFunction")
+    for _ in range(2):  # as it is done at each start
+        assert seed_api_keys(control_plane.env, api_keys({"API_KEYS_PATH": str(file)})) == 2
+    ask = event("control_plane", "get") | {"rawPath": "/whoami"}
+    told = []
+    for entry in entries:
+        answer = control_plane.invoke(ask | {"headers": {"x-api-key": entry["key"]}})
+        me = json.loads(answer["body"])
+        told.append((answer["statusCode"], me["tenantId"], me["subject"], me["tier"], len(me["roles"])))
+    assert told == [(200, "acme", "acme", "pro", 5), (200, "acme", "ann", "free", 1)]
+    assert not [item for item in cloud.items("") if "mnt_" in json.dumps(item)]
 
 
 def test_arming_schedules_far_timers_and_queues_near_ones(cloud: Cloud) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import hmac
 import json
 from collections.abc import Mapping
@@ -41,10 +40,10 @@ def signed(header: Mapping[str, Any], claims: Mapping[str, Any] | str, key: Any)
     return jws.serialize_compact(dict(header), text, key, registry=registry)
 
 
-def shared(claims: Mapping[str, Any], secret: bytes) -> str:
-    """A token signed by HS256 with what everybody knows; the library refuses to take a public key for a secret."""
-    text = f"{part({'alg': 'HS256', 'kid': 'rsa-1'})}.{part(dict(claims))}"
-    signature = hmac.new(secret, text.encode(), hashlib.sha256).digest()
+def shared(claims: Mapping[str, Any], secret: bytes, algorithm: str = "HS256") -> str:
+    """A token signed with what everybody knows; the library refuses to take a public key for a secret."""
+    text = f"{part({'alg': algorithm, 'kid': 'rsa-1'})}.{part(dict(claims))}"
+    signature = hmac.new(secret, text.encode(), f"sha{algorithm[2:]}").digest()
     return f"{text}.{base64.urlsafe_b64encode(signature).decode().rstrip('=')}"
 
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 from typing import Any
 
 import pytest
@@ -117,6 +119,90 @@ def test_a_new_key_is_found_at_once_and_invented_ones_cause_one_look_a_minute(tr
     trust.clock.advance(BETWEEN_FETCHES_MS)
     assert trust.refuses(invented)
     assert len(trust.issuer.asked) == asked + 2
+
+
+def test_a_key_that_is_published_no_more_is_believed_until_the_keys_are_looked_at_again(trust: Trust) -> None:
+    trust.verify(trust.token())
+    trust.issuer.published[:] = [rsa_key("rsa-2").as_dict(private=False)]
+    trust.clock.advance(FRESH_MS - 1)
+    assert not trust.refuses(trust.token())
+    trust.clock.advance(1)
+    assert trust.refuses(trust.token())
+    by_the_new_one = signed(
+        {"alg": "RS256", "kid": "rsa-2"}, trust.issuer.claims(trust.clock.now_ms()), rsa_key("rsa-2")
+    )
+    assert not trust.refuses(by_the_new_one)
+
+
+def test_a_key_set_that_is_empty_or_broken_for_a_while_is_looked_at_again_within_a_minute(trust: Trust) -> None:
+    published, trust.issuer.published = trust.issuer.published, []
+    assert trust.refuses(trust.token())
+    trust.issuer.published = published
+    assert trust.refuses(trust.token())
+    trust.clock.advance(BETWEEN_FETCHES_MS)
+    assert not trust.refuses(trust.token())
+
+
+def invented(trust: Trust, kid: str) -> str:
+    return signed({"alg": "RS256", "kid": kid}, trust.issuer.claims(NOW_MS), rsa_key("theirs"))
+
+
+@pytest.mark.parametrize("down", [False, True])
+def test_a_storm_of_invented_keys_causes_one_look_and_keeps_nobody_out(trust: Trust, *, down: bool) -> None:
+    trust.verify(trust.token())
+    trust.clock.advance(BETWEEN_FETCHES_MS)
+    trust.issuer.asked.clear()
+    trust.issuer.down = down
+    good = trust.token()
+    storm = [good if number % 10 == 0 else invented(trust, f"k{number}") for number in range(200)]
+    with ThreadPoolExecutor(16) as pool:
+        refused = list(pool.map(trust.refuses, storm))
+    assert refused == [token != good for token in storm]
+    # The description and, if that came, the keys.
+    assert len(trust.issuer.asked) == (1 if down else 2)
+
+
+def test_a_storm_upon_one_issuer_takes_no_look_from_another() -> None:
+    clock, asked = VirtualClock(NOW_MS), list[str]()
+    issuers = [Issuer(), Issuer("https://other.example.com")]
+    documents = {url: one for issuer in issuers for url, one in issuer.documents().items()}
+
+    def fetch(url: str) -> bytes:
+        asked.append(url)
+        return json.dumps(documents[url]).encode()
+
+    trusted = trusted_issuers(json.dumps([CONFIGURED | {"issuer": issuer.url} for issuer in issuers]))
+    verify = OidcTokenVerifier(trusted, KeySets(fetch, clock), clock)
+    for number in range(20):
+        forged = signed({"alg": "RS256", "kid": f"k{number}"}, issuers[0].claims(NOW_MS), rsa_key("theirs"))
+        with pytest.raises(UnauthenticatedError):
+            verify(forged)
+    assert verify(issuers[1].token(NOW_MS)).issuer == issuers[1].url
+    assert len(asked) == 4
+
+
+def test_whose_key_is_known_does_not_wait_while_another_is_looked_for(trust: Trust) -> None:
+    good, unknown = trust.token(), invented(trust, "k")
+    trust.verify(good)
+    trust.clock.advance(BETWEEN_FETCHES_MS)
+    asking, answered = Event(), Event()
+    whole = trust.fetch
+
+    def slow(url: str) -> bytes:
+        asking.set()
+        assert answered.wait(20)
+        return whole(url)
+
+    trust.key_sets._fetch = slow
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(trust.refuses, unknown)
+        assert asking.wait(20)
+        try:
+            assert not trust.refuses(good)
+            assert not waiting.done()
+        finally:
+            answered.set()
+        assert waiting.result(20)
 
 
 def test_an_issuer_that_is_down_is_believed_for_a_day_and_asked_once_a_minute(trust: Trust) -> None:

@@ -24,7 +24,8 @@ ALGORITHMS: Final = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES25
 """Signatures that can be allowed: with two keys, all of them. With a shared one (HS256) who checks could sign."""
 
 _TENANT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_SUBJECT: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f]{1,256}")
+_SUBJECT: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,256}")
+"""What can be shown and stored: JSON can write half a surrogate pair, which is no text in UTF-8."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,10 +37,18 @@ class FetchError(Exception):
     """A document cannot be had; the message is for the log."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Fetched:
+    keys: tuple[Jwk, ...]
+    at_ms: int
+
+    def younger_than(self, age_ms: int, now_ms: int) -> bool:
+        return now_ms - self.at_ms < age_ms
+
+
 @dataclass(slots=True)
 class _KeySet:
-    keys: tuple[Jwk, ...] | None = None
-    fetched_at_ms: int = 0
+    fetched: _Fetched | None = None
     tried_at_ms: int | None = None
     lock: Lock = field(default_factory=Lock)
 
@@ -69,14 +77,18 @@ class KeySets:
             DependencyUnavailableError: If there are none, and the issuer does not answer.
         """
         kept = self._sets.setdefault(issuer.issuer, _KeySet())
+        found = kept.fetched
+        # Nobody whose key is known waits for a look that somebody else's token has caused.
+        if not newer and found is not None and found.younger_than(FRESH_MS, self._clock.now_ms()):
+            return found.keys
         with kept.lock:
             now_ms = self._clock.now_ms()
-            fresh = kept.keys is not None and now_ms - kept.fetched_at_ms < FRESH_MS
+            fresh = kept.fetched is not None and kept.fetched.younger_than(FRESH_MS, now_ms)
             if (newer or not fresh) and _may_try(kept, now_ms):
                 self._refresh(kept, issuer, now_ms)
-            if kept.keys is None or now_ms - kept.fetched_at_ms >= STALE_MS:
+            if kept.fetched is None or not kept.fetched.younger_than(STALE_MS, now_ms):
                 raise DependencyUnavailableError("The token's issuer does not say which keys it signs with.")
-            return kept.keys
+            return kept.fetched.keys
 
     def _refresh(self, kept: _KeySet, issuer: TrustedIssuer, now_ms: int) -> None:
         kept.tried_at_ms = now_ms
@@ -88,8 +100,7 @@ class KeySets:
         except FetchError as error:
             logger.warning("keys not fetched", extra={"issuer": issuer.issuer, "reason": str(error)})
             return
-        kept.keys = tuple(key for key in keys if isinstance(key, dict))
-        kept.fetched_at_ms = now_ms
+        kept.fetched = _Fetched(tuple(key for key in keys if isinstance(key, dict)), now_ms)
 
     def _described(self, issuer: TrustedIssuer) -> str:
         """Ask an issuer where its keys are (OpenID Connect Discovery 1.0, 4)."""
