@@ -10,9 +10,11 @@ import typer
 from minoots import __version__
 from minoots.cli.acknowledge import acknowledge
 from minoots.cli.audit import audit
+from minoots.cli.commands import commands
 from minoots.cli.dead_letters import dead_letters
 from minoots.cli.destinations import destinations
 from minoots.cli.failures import ReportingGroup
+from minoots.cli.inbox import inbox
 from minoots.cli.invocation import Invocation, JsonFlag, Seams, invocation
 from minoots.cli.keys import keys, whoami
 from minoots.cli.local import local
@@ -36,6 +38,8 @@ app = typer.Typer(
 app.add_typer(timers)
 app.add_typer(dead_letters)
 app.add_typer(destinations)
+app.add_typer(commands)
+app.add_typer(inbox)
 app.add_typer(keys)
 app.add_typer(policies)
 app.add_typer(settings)

@@ -37,6 +37,11 @@ _ADVICE: Final = {
     412: "`minoots timers get ID` shows what the timer has become.",
     429: "Wait a little and try again.",
 }
+_ADVICE_ON: Final = {
+    "lease-lost": "Somebody else may be at work on it; `minoots inbox next` hands it over again once it is free.",
+}
+"""By the problem's code, where the status says too little."""
+
 _LOOK_FIRST: Final = (
     "Try again in a moment; a change may have been carried out all the same, so look before you repeat it."
 )
@@ -97,10 +102,15 @@ def _refused(error: APIStatusError) -> Iterator[str]:
         yield f"    {field.field}: {field.message}"
     if error.status_code == 429 and error.retry_after_s is not None:
         yield f"  Try again in {error.retry_after_s:.0f} s."
-    elif advice := _ADVICE.get(error.status_code, _LOOK_FIRST if error.status_code >= 500 else None):
+    elif advice := _advice(error):
         yield f"  {advice}"
     if error.request_id:
         yield f"  Request id: {error.request_id}"
+
+
+def _advice(error: APIStatusError) -> str | None:
+    general = _LOOK_FIRST if error.status_code >= 500 else None
+    return _ADVICE_ON.get(error.problem.code) or _ADVICE.get(error.status_code, general)
 
 
 def _unreachable(error: MinootsClientError) -> Iterator[str]:

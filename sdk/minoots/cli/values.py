@@ -11,7 +11,7 @@ import typer
 from minoots_contract.durations import InvalidDurationError, parse_duration
 from minoots_contract.instants import InvalidInstantError, parse_instant
 
-__all__ = ["duration", "instant", "json_object", "json_value", "late_policy", "pairs"]
+__all__ = ["duration", "instant", "json_object", "json_value", "late_policy", "pairs", "seconds"]
 
 
 def duration(text: str | None) -> str | None:
@@ -26,6 +26,21 @@ def duration(text: str | None) -> str | None:
     except InvalidDurationError as error:
         raise typer.BadParameter(str(error)) from error
     return text
+
+
+def seconds(text: str, option: str) -> int:
+    """Read a duration in whole seconds.
+
+    Raises:
+        typer.BadParameter: If it is none, or a part of a second.
+    """
+    try:
+        whole, part_ms = divmod(parse_duration(text), 1_000)
+    except InvalidDurationError as error:
+        raise typer.BadParameter(str(error), param_hint=option) from error
+    if part_ms:
+        raise typer.BadParameter("give whole seconds, as 30s or 2m", param_hint=option)
+    return whole
 
 
 def instant(text: str | None) -> str | None:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import Final, Protocol
 
-from minoots.client import APIConnectionError, Client, MinootsClientError, RateLimitError, ServerError
+from minoots.cli.patience import Patience
+from minoots.client import Client, MinootsClientError
 from minoots.client.pace import LONGEST_S, has_ended, next_look_s
 from minoots.clock import Clock
 from minoots_contract.timers import TimerReply, TimerStatus
@@ -18,9 +19,6 @@ _ACTIVE: Final[tuple[TimerStatus, ...]] = ("scheduled", "armed", "paused", "fire
 _MOST_SHOWN: Final = 100
 _MOST_ENDED: Final = 10
 _LISTING_EVERY_S: Final = 5.0
-# A watch outlives a restart of the API, but a script must not hang for ever on one that is gone.
-_TROUBLE_LIMIT_S: Final = 60.0
-_TROUBLE_PAUSE_S: Final = 2.0
 
 
 class Watched(Protocol):
@@ -172,19 +170,14 @@ def follow(watched: Watched, clock: Clock, tell: Callable[[str | None], None]) -
     Raises:
         MinootsClientError: One of the tree in `minoots.client.errors`.
     """
+    patience = Patience(clock, tell)
     watched.look()
-    tell(None)
-    well_s = clock.monotonic_s()
+    patience.well()
     while not watched.over():
         clock.sleep(watched.pause_s())
         try:
             watched.look()
         except MinootsClientError as error:
-            passing = isinstance(error, APIConnectionError | RateLimitError | ServerError)
-            if not passing or clock.monotonic_s() - well_s > _TROUBLE_LIMIT_S:
-                raise
-            tell(f"{error} - trying again")
-            clock.sleep(_TROUBLE_PAUSE_S)
+            patience.bear(error)
         else:
-            tell(None)
-            well_s = clock.monotonic_s()
+            patience.well()

@@ -46,16 +46,19 @@ class Inbox:
         while True:
             yield from self.fetch(wait_s=20, limit=1, lease_s=lease_s)
 
-    def ack(self, message: InboxMessageReply) -> None:
+    def ack(self, message: InboxMessageReply | str) -> ReceiptReply:
         """Take a message out for good; doing it again changes nothing.
+
+        Args:
+            message: The message, or its receipt; as in `nack` and `extend`.
 
         Raises:
             ConflictError: If the lease ran out and somebody else has the message.
             MinootsClientError: Any other of the tree in `minoots.client.errors`.
         """
-        self._session.send(Call("POST", self._of(message, "ack")), ReceiptReply)
+        return self._session.send(Call("POST", self._of(message, "ack")), ReceiptReply)
 
-    def nack(self, message: InboxMessageReply, *, delay_s: int = 0) -> None:
+    def nack(self, message: InboxMessageReply | str, *, delay_s: int = 0) -> ReceiptReply:
         """Give a message back, to be had again after a delay in seconds.
 
         Raises:
@@ -64,16 +67,19 @@ class Inbox:
         """
         # Done twice it is refused the second time: the receipt is worth nothing any more.
         call = Call("POST", self._of(message, "nack"), params={"delayS": delay_s}, repeatable=False)
-        self._session.send(call, ReceiptReply)
+        return self._session.send(call, ReceiptReply)
 
-    def extend(self, message: InboxMessageReply, *, lease_s: int = 60) -> None:
+    def extend(self, message: InboxMessageReply | str, *, lease_s: int = 60) -> ReceiptReply:
         """Keep a message for so many seconds from now.
 
         Raises:
             ConflictError: If the message is not ours any more.
             MinootsClientError: Any other of the tree in `minoots.client.errors`.
         """
-        self._session.send(Call("POST", self._of(message, "extend"), params={"leaseS": lease_s}), ReceiptReply)
+        return self._session.send(Call("POST", self._of(message, "extend"), params={"leaseS": lease_s}), ReceiptReply)
 
-    def _of(self, message: InboxMessageReply, verb: str) -> str:
-        return f"{self._path}/{quote(message.receipt, safe='')}/{verb}"
+    def _of(self, message: InboxMessageReply | str, verb: str) -> str:
+        receipt = message if isinstance(message, str) else message.receipt
+        if not receipt:
+            raise ValueError("a receipt is not empty")
+        return f"{self._path}/{quote(receipt, safe='')}/{verb}"

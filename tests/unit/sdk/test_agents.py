@@ -28,6 +28,11 @@ def a_message(number: int = 1) -> dict[str, Any]:
     }
 
 
+def a_command(**changes: Any) -> dict[str, Any]:
+    made = {"name": "page-oncall", "version": 2, "body": {"do": "page"}, "createdAt": format_instant(NOW_MS)}
+    return made | changes
+
+
 @pytest.mark.parametrize(
     ("bundle", "kind", "parameters"),
     [
@@ -92,8 +97,23 @@ def test_a_message_is_given_back_or_kept() -> None:
         inbox = client.inbox("ann")
         (message,) = inbox.fetch()
         inbox.extend(message, lease_s=90)
-        inbox.nack(message, delay_s=5)
+        assert inbox.nack(message, delay_s=5).state == "returned"
     assert [request.url.query.decode() for request in script.requests[1:]] == ["leaseS=90", "delayS=5"]
+
+
+def test_a_receipt_will_do_for_its_message() -> None:
+    answer = {"state": "leased", "until": format_instant(NOW_MS)}
+    script = Script([answer, answer, {"state": "acknowledged"}])
+    with client_on(script) as client:
+        inbox = client.inbox("ann")
+        assert inbox.extend("r/1").until == NOW_MS
+        inbox.nack("r/1")
+        assert inbox.ack("r/1").state == "acknowledged"
+        with pytest.raises(ValueError, match="not empty"):
+            inbox.ack("")
+    assert {request.url.raw_path.decode().split("?")[0].rpartition("/")[0] for request in script.requests} == {
+        "/agents/ann/inbox/r%2F1"
+    }
 
 
 def test_command_templates_are_kept_read_listed_and_deleted() -> None:

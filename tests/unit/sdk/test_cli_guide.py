@@ -5,6 +5,7 @@ import shlex
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import httpx
 import pytest
@@ -14,6 +15,7 @@ from typer.testing import CliRunner
 from minoots.cli.app import app
 from minoots.cli.invocation import Seams
 from tests.unit.sdk.fakes import HandClock, dead_letter, destination, timer
+from tests.unit.sdk.test_agents import a_command, a_message
 from tests.unit.sdk.test_audit import an_entry
 from tests.unit.sdk.test_keys import ID, ME, a_key, a_made_key
 from tests.unit.sdk.test_policies import SAID, in_force, version
@@ -43,13 +45,25 @@ ANSWERS = {
 }
 
 
+def about_agents(request: httpx.Request) -> dict[str, Any]:
+    """An inbox that has nothing for those who wait, and commands."""
+    if request.url.path == "/agents/ann/inbox":
+        return {"messages": [] if request.url.params["waitS"] == "20" else [a_message()]}
+    if request.url.path.startswith("/agents/"):
+        return {"state": "leased", "until": ME["expiresAt"]}
+    if request.url.path == "/command-templates":
+        return {"commandTemplates": [a_command()]}
+    return {"name": "page-oncall", "deleted": True} if request.method == "DELETE" else a_command()
+
+
 def answer(request: httpx.Request) -> httpx.Response:
+    if request.url.path.startswith(("/agents/", "/command-templates")):
+        return httpx.Response(200, json=about_agents(request))
+    if request.url.path.startswith(("/dead-letters/", "/dead-letters:")):
+        many = {"redriven": 1, "discarded": 1, "skipped": 0, "refused": []}
+        return httpx.Response(200, json=many if ":" in request.url.path else dead_letter())
     if request.url.path in ANSWERS:
         return httpx.Response(200, json=ANSWERS[request.url.path])
-    if request.url.path.startswith("/dead-letters/"):
-        return httpx.Response(200, json=dead_letter())
-    if request.url.path.startswith("/dead-letters:"):
-        return httpx.Response(200, json={"redriven": 1, "discarded": 1, "skipped": 0, "refused": []})
     if request.url.path.startswith("/keys"):
         revoked = {"id": ID, "worksUntil": ME["expiresAt"]}
         listed = {"keys": [a_key()]} if request.method == "GET" else a_made_key()
