@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from minoots import Client
 from tests.support.receiver import receiver
 from tests.support.stack_process import HEADERS, StackProcess, until_ended, webhook_timer
 
@@ -67,3 +69,6 @@ def test_policies_hold_and_the_audit_tells_through_a_kill(stack: StackProcess) -
     ]
     (created,) = audited(stack, 1, resource=timer_id)
     assert (created["stateVersion"], created["ip"]) == (1, "127.0.0.1")
+    with Client(stack.url, HEADERS["x-api-key"]) as client:
+        lines = [json.loads(line) for line in client.audit.export(until=after[0]["at"], page_size=2)]
+    assert lines == before

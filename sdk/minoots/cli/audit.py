@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -73,12 +72,12 @@ def export(  # noqa: PLR0913, PLR0917 - as above
     since: Since = None,
     until: Until = None,
 ) -> None:
-    """Write all entries as NDJSON, one to a line, the latest first, page by page as they come."""
+    """Write all entries as NDJSON, one to a line, just as the API gives them, the latest first."""
     run = invocation(ctx, as_json=True)
     given = _filters(subject, key_id, action, resource, outcome, request_id, since, until)
     with run.client() as client:
-        for entry in client.audit.list(**given, page_size=200):
-            typer.echo(json.dumps(entry.wire(), separators=(",", ":"), ensure_ascii=False))
+        for line in client.audit.export(**given):
+            typer.echo(line)
 
 
 def _filters(  # noqa: PLR0913, PLR0917 - as above

@@ -25,7 +25,7 @@ from minoots.clock import Clock
 from minoots_contract.model import WireModel
 from minoots_contract.problems import Problem
 
-__all__ = ["Call", "Session"]
+__all__ = ["Call", "Lines", "Session"]
 
 T = TypeVar("T")
 Reply = TypeVar("Reply", bound=WireModel)
@@ -57,6 +57,19 @@ class Call:
     body: Mapping[str, Any] | None = None
     repeatable: bool = True
     headers: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """A page of NDJSON.
+
+    Attributes:
+        lines: As they came, without their ends.
+        next_cursor: Where the next page begins; none after the last.
+    """
+
+    lines: Sequence[str]
+    next_cursor: str | None
 
 
 class Session:
@@ -98,6 +111,10 @@ class Session:
     def send_unanswered(self, call: Call) -> None:
         """Make a call whose success has no content; as `send`."""
         self._repeated(call, lambda _: None)
+
+    def send_lines(self, call: Call) -> Lines:
+        """Make a call whose answer is NDJSON; as `send`."""
+        return self._repeated(call, _lines)
 
     def _repeated(self, call: Call, read: Callable[[httpx.Response], T]) -> T:
         retries_made = 0
@@ -155,6 +172,13 @@ class Session:
             request_id=next((headers[name] for name in _REQUEST_ID_HEADERS if name in headers), None),
             retry_after_s=parse_retry_after(headers.get("retry-after"), now_ms=self.clock.now_ms()),
         )
+
+
+def _lines(response: httpx.Response) -> Lines:
+    following = response.links.get("next", {}).get("url")
+    cursor = None if following is None else response.url.join(following).params.get("cursor")
+    # Not by `splitlines`, to which some characters within a line are ends, too.
+    return Lines([line for line in response.text.split("\n") if line], cursor)
 
 
 def _problem(response: httpx.Response) -> Problem | None:

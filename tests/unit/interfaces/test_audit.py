@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import replace
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 
@@ -361,6 +364,63 @@ def test_the_audit_is_filtered_and_paged(api: Api, query: dict[str, str], wanted
             break
         cursor = {"cursor": page["nextCursor"]}
     assert found == [f"t{number}" for number in reversed(range(20)) if wanted(number)]
+
+
+def exported(api: Api, key: str = KEY, **query: str) -> list[dict[str, Any]]:
+    """All pages of an export, each found by the link of the one before."""
+    found: list[dict[str, Any]] = []
+    for _ in range(30):
+        answer = api.call("GET", "/audit:export", key=key, query=query)
+        assert (answer.status, answer.headers["content-type"]) == (200, "application/x-ndjson"), answer.text
+        assert answer.headers["cache-control"] == "no-store"
+        lines = answer.text.splitlines(keepends=True)
+        assert all(line.endswith("\n") for line in lines)
+        assert len(lines) <= int(query.get("limit", "1000"))
+        found += map(json.loads, lines)
+        link = answer.headers.get("link")
+        if link is None:
+            return found
+        target = re.fullmatch(r'<\?([^<>]*)>; rel="next"', link)
+        assert target, link
+        query = dict(parse_qsl(target[1], strict_parsing=True))
+    raise AssertionError("the export does not end")
+
+
+@pytest.mark.parametrize("limit", ["1", "7", "1000"])
+def test_an_export_has_what_the_listing_has_by_pages_that_name_the_next(api: Api, limit: str) -> None:
+    stored(api, 20)
+    within = {"until": "2026-09-21T14:13:38Z", "outcome": "allowed", "subject": "s1"}
+    wanted = listing(api, limit="200", **within)["entries"]
+    assert len(wanted) > 3
+    assert exported(api, limit=limit, **within) == wanted
+
+
+def test_each_page_of_an_export_is_in_the_audit(api: Api) -> None:
+    stored(api, 5)
+    exported(api, limit="3", until="2026-09-21T14:13:30Z")
+    entries = listing(api, action="exportAudit")["entries"]
+    assert [(one["resource"], one["caller"]["subject"]) for one in entries] == [
+        ({"type": "Tenant", "id": "demo"}, "demo")
+    ]
+    api.clock.advance(1)
+    assert exported(api, action="exportAudit")[0]["action"] == "exportAudit"
+
+
+def test_an_auditor_exports_by_a_policy_and_nobody_else_without_the_role(api: Api) -> None:
+    auditor = key_of(api, "auditor")
+    assert api.call("GET", "/audit:export", key=auditor).status == 403
+    policies = '@id("admins") permit (principal in Role::"tenant.admin", action, resource);'
+    policies += '@id("auditor") permit (principal == Caller::"auditor", action in [Action::"listAudit", '
+    policies += 'Action::"exportAudit"], resource);'
+    assert api.call("PUT", "/policies", body={"policies": policies}).status == 200
+    assert {one["outcome"] for one in exported(api, auditor)} == {"allowed", "refused"}
+    assert exported(api, OTHER_KEY) == [one for one in exported(api, OTHER_KEY) if one["caller"]["subject"] == "other"]
+
+
+@pytest.mark.parametrize("query", [{"limit": "1001"}, {"limit": "0"}, {"since": "yesterday"}, {"cursor": "mine"}])
+def test_an_export_that_cannot_be_is_a_problem(api: Api, query: dict[str, str]) -> None:
+    answer = api.call("GET", "/audit:export", query=query)
+    assert (answer.status, answer.headers["content-type"]) == (400, "application/problem+json")
 
 
 def test_a_cursor_belongs_to_its_filter(api: Api) -> None:

@@ -77,6 +77,7 @@ def test_every_route_of_the_contract_is_described_and_no_other(described: dict[s
         "GET /policies/versions/{version}",
         "POST /acknowledgements/{token}",
         "GET /audit",
+        "GET /audit:export",
         "GET /usage",
         *(f"{verb} /tenants" for verb in ("GET", "POST")),
         *(f"{verb} /tenants/{{tenant_id}}" for verb in ("GET", "PATCH")),

@@ -8,6 +8,7 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
+from minoots import Client, PermissionDeniedError
 from minoots.cli.app import app
 from minoots.cli.invocation import Seams
 from minoots_contract.instants import format_instant
@@ -70,10 +71,39 @@ def test_a_name_that_would_paint_the_terminal_does_not() -> None:
     assert "[red]x" in shown
 
 
-def test_an_export_has_an_entry_a_line() -> None:
-    pages = [{"entries": [an_entry()], "nextCursor": "c"}, {"entries": [an_entry(id="é")]}]
-    lines = run("audit", "export", "--action", "cancelTimer", answers=pages).stdout.splitlines()
-    assert [json.loads(line) for line in lines] == [an_entry(), an_entry(id="é")]
+def ndjson(*entries: dict[str, Any], link: str | None = None) -> httpx.Response:
+    """A page of an export."""
+    text = "".join(f"{json.dumps(one, ensure_ascii=False)}\n" for one in entries)
+    headers = {"content-type": "application/x-ndjson", **({"link": link} if link else {})}
+    return httpx.Response(200, text=text, headers=headers)
+
+
+def first_page() -> httpx.Response:
+    """A page with another to come, and a field that this release does not know."""
+    return ndjson(an_entry(), an_entry(colour="red"), link='<?action=cancelTimer&cursor=a%2Bb>; rel="next"')
+
+
+def test_an_export_is_line_by_line_what_the_service_wrote_page_after_page() -> None:
+    script = Script([first_page(), ndjson(an_entry(userAgent="a\u2028b"))])
+    with Client("https://api.example.com/prod", "mnt_test", transport=httpx.MockTransport(script)) as client:
+        lines = list(client.audit.export(action="cancelTimer", since="2026-11-01T00:00:00Z"))
+    assert [json.loads(line) for line in lines] == [an_entry(), an_entry(colour="red"), an_entry(userAgent="a\u2028b")]
+    assert [request.url.path for request in script.requests] == ["/prod/audit:export"] * 2
+    first, second = (dict(request.url.params) for request in script.requests)
+    assert first == {"action": "cancelTimer", "since": "2026-11-01T00:00:00Z"}
+    assert second == first | {"cursor": "a+b"}
+    assert all("application/x-ndjson" in request.headers["accept"] for request in script.requests)
+
+
+def test_an_export_that_is_refused_says_so() -> None:
+    with client_on(Script([httpx.Response(403, json={})])) as client, pytest.raises(PermissionDeniedError):
+        list(client.audit.export())
+
+
+def test_the_command_line_exports_an_entry_a_line() -> None:
+    answers = [first_page(), ndjson(an_entry(id="é")), ndjson()]
+    lines = run("audit", "export", "--action", "cancelTimer", answers=answers).stdout.splitlines()
+    assert [json.loads(line) for line in lines] == [an_entry(), an_entry(colour="red"), an_entry(id="é")]
 
 
 @pytest.mark.parametrize("option", ["--since", "--until"])

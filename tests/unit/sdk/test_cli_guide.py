@@ -33,6 +33,7 @@ ANSWERS = {
     "/whoami": ME,
     "/settings": SETTLED,
     "/audit": {"entries": [an_entry()]},
+    "/audit:export": an_entry(),
     "/usage": USAGE,
     "/tenants": a_tenant(),
     "/tenants/acme": a_tenant(),

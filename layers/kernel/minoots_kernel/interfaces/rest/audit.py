@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from hashlib import blake2b
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
+from urllib.parse import urlencode
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Query
@@ -20,6 +21,12 @@ from minoots_kernel.interfaces.rest.use_cases import UseCases
 
 __all__ = ["add_audit"]
 
+NDJSON: Final = "application/x-ndjson"
+MAX_EXPORTED: Final = 1_000
+"""Most entries of one answer to an export: under a megabyte, and one read of each partition."""
+
+ExportLimit = Annotated[int, Query(ge=1, le=MAX_EXPORTED, description="Most entries to return.")]
+
 Subject = Annotated[Line | None, Query(description="Who it was.")]
 KeyId = Annotated[Line | None, Query(alias="keyId", description="With which key.")]
 Action = Annotated[Line | None, Query(description="What: an operation's id, such as `cancelTimer`.")]
@@ -32,6 +39,11 @@ Until = Annotated[RequestedInstant | None, Query(description="Before then.")]
 
 def add_audit(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
     """Register the routes of the audit."""
+    _add_listing(app, use_cases)
+    _add_export(app, use_cases)
+
+
+def _add_listing(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
 
     @app.get("/audit", **described("listAudit", "List who did what, latest first", AuditPage))
     def list_audit(  # noqa: PLR0913, PLR0917  each is a query parameter
@@ -52,6 +64,49 @@ def add_audit(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
         entries = [_entry_reply(one) for one in page.items]
         cursor_after = encode_cursor(listing, page.next_position)
         return json_answer(200, AuditPage.model_construct(entries=entries, next_cursor=cursor_after))
+
+
+def _add_export(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
+    @app.get("/audit:export", **_exported("exportAudit", "Export who did what as NDJSON, latest first"))
+    def export_audit(  # noqa: PLR0913, PLR0917  each is a query parameter
+        limit: ExportLimit = MAX_EXPORTED,
+        cursor: Cursor = None,
+        subject: Subject = None,
+        key_id: KeyId = None,
+        action: Action = None,
+        resource: Resource = None,
+        outcome: Outcome = None,
+        request_id: RequestId = None,
+        since: Since = None,
+        until: Until = None,
+    ) -> Response[Any]:
+        wanted = AuditFilter(subject, key_id, action, resource, outcome, request_id, since, until)
+        listing = _listing(wanted)
+        position = decode_cursor(listing, cursor)
+        page = use_cases.read_audit.export(principal(app), wanted=wanted, limit=limit, position=position)
+        cursor_after = encode_cursor(listing, page.next_position)
+        asked = app.current_event.query_string_parameters
+        return _ndjson([_entry_reply(one) for one in page.items], asked, cursor_after)
+
+
+def _exported(operation: str, summary: str) -> dict[str, Any]:
+    """Describe a route that answers with a line of JSON for each entry."""
+    made = described(operation, summary, None)
+    lines = {"type": "string", "description": "A JSON object on each line, an `AuditEntryReply`."}
+    link = 'The query of the next page, `<?…>; rel="next"` (RFC 8288); absent on the last.'
+    made["responses"][200] |= {
+        "content": {NDJSON: {"schema": lines}},
+        "headers": {"Link": {"description": link, "schema": {"type": "string"}}},
+    }
+    return made
+
+
+def _ndjson(entries: list[AuditEntryReply], asked: dict[str, str], cursor: str | None) -> Response[Any]:
+    body = "".join(f"{one.model_dump_json(by_alias=True, exclude_none=True)}\n" for one in entries)
+    # A query alone is resolved against the URL that was asked, whatever stage or domain that has before its path.
+    link = {} if cursor is None else {"link": f'<?{urlencode({**asked, "cursor": cursor})}>; rel="next"'}
+    headers: dict[str, str | list[str]] = {"cache-control": "no-store", **link}
+    return Response(status_code=200, content_type=NDJSON, body=body, headers=headers)
 
 
 def _listing(wanted: AuditFilter) -> str:

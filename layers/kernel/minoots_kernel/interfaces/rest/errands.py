@@ -71,6 +71,7 @@ ABOUT: Final[dict[str, ThingType | None]] = {
     "listPolicyVersions": "Tenant",
     "getPolicyVersion": "Tenant",
     "listAudit": "Tenant",
+    "exportAudit": "Tenant",
 }
 """Operation id to the sort of thing that policies are asked about: `Tenant` at the door, the others by the use case
 once it has been read. None where a tenant's policies have no say: what everybody may know, and what operators do."""
@@ -103,6 +104,7 @@ RECORDED: Final[frozenset[str]] = frozenset(
         "putPolicies",
         "deletePolicies",
         "putSettings",
+        "exportAudit",
         "createTenant",
         "changeTenant",
         "createTenantKey",
@@ -110,7 +112,8 @@ RECORDED: Final[frozenset[str]] = frozenset(
         "resumeTenant",
     }
 )
-"""Rare changes of what is no timer, which the audit has before they are made. Those of timers the stream tells."""
+"""Rare changes of what is no timer, which the audit has before they are made, and exports of it. Those of timers the
+stream tells."""
 
 
 def errand(operation: str, *, request_id: str, ip: str | None, user_agent: str | None, named: str) -> Errand:

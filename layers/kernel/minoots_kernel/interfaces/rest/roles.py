@@ -58,6 +58,7 @@ REQUIRED_ROLES: Final[dict[str, RoleName | None]] = {
     "listPolicyVersions": "tenant.admin",
     "getPolicyVersion": "tenant.admin",
     "listAudit": "tenant.admin",
+    "exportAudit": "tenant.admin",
     "getUsage": "timer.read",
     "listTenants": "operator",
     "getTenant": "operator",
