@@ -10,12 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bench import cpu, imports, kinds, leads, machine, routes
+from bench import batches, cpu, imports, kinds, leads, machine, routes
 from bench.page import write
 from bench.workloads import PARTS as WORKLOADS
 from bench.workloads import HarnessMissingError, Workloads
 
-PARTS = ("workloads", "leads", "costs", "cpu", "routes", "imports")
+PARTS = ("workloads", "batch", "leads", "costs", "cpu", "routes", "imports")
 """What is measured unless `--only` says otherwise; `pending` and `b` are workloads that can be asked for alone."""
 DOCS = Path("docs")
 RESULTS = "results.json"
@@ -67,6 +67,7 @@ _SINGLE: tuple[tuple[str, str, Callable[[argparse.Namespace], Any]], ...] = (
         "lateness on the model of AWS, with real leads",
         lambda arguments: leads.measure(arguments.runs, arguments.leads_timers),
     ),
+    ("batch", "creates by batches and one by one", lambda arguments: batches.measure(arguments.runs, arguments.batch)),
     ("costs", "AWS calls and units by kind of timer", lambda arguments: kinds.measure(arguments.runs)),
     ("cpu", "CPU by stage", _cpu),
     ("routes", "routes around moto", lambda arguments: routes.measure(arguments.runs)),
@@ -89,6 +90,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--pending", type=int, default=100_000, help="far-future timers pending; 0 leaves that out")
     parser.add_argument("--cpu-timers", type=int, default=400, help="timers of a CPU run")
     parser.add_argument("--leads-timers", type=int, default=1000, help="far timers with real leads; as many near")
+    parser.add_argument("--batch", type=int, default=10_000, help="timers created by batches, and as many one by one")
     parser.add_argument("--docs", default=str(DOCS), help="where the page is written")
     parser.add_argument("--render", action="store_true", help="write the page again from the last results")
     return parser.parse_args()

@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from bench.batches_page import batch_section
 from bench.costs import costs_section
 from bench.lateness import lateness_section
 from bench.peers import PEERS
@@ -22,7 +23,7 @@ INTRO = """# Benchmarks
 ```sh
 make bench                        # everything, three runs, about three quarters of an hour
 make bench RUNS=1                 # one run of everything, a quick look
-make bench ARGS="--only cpu"      # parts: workloads, pending, b, leads, costs, cpu, routes, imports
+make bench ARGS="--only cpu"      # parts: workloads, pending, b, batch, leads, costs, cpu, routes, imports
 ```
 
 The workloads need the peer harness, the folder `shared` beside this checkout (or `make bench SHARED=/path/to/shared`).
@@ -67,6 +68,7 @@ def write(results: Results, docs: Path) -> str:
     """Write the page and its plots; return the page."""
     sections: dict[str, Callable[[Any], str]] = {
         "workloads": lambda found: _workloads(found, results["pending"]),
+        "batch": batch_section,
         "leads": lateness_section,
         "costs": costs_section,
         "cpu": _cpu,

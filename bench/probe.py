@@ -13,7 +13,8 @@ import time_machine
 
 from bench.meters import LOOK, SWEEP, Recorder, as_json
 from bench.units import WriteUnits, write_units
-from minoots_local.aws.write_path import outbox_of
+from minoots_local.aws.streams import TableWrite
+from minoots_local.aws.write_path import WritePath, outbox_of
 from minoots_local.local_stack import LocalStack
 from minoots_local.logs import configure
 from minoots_local.settings import LocalSettings
@@ -31,6 +32,7 @@ class Probe:
         self._stream = outbox_of(self._table).stream
         self._since = self._stream.next_number
         self._travels: list[Any] = []
+        self._counted: WriteUnits | None = None
 
     def url(self) -> str:
         return self._stack.url
@@ -41,7 +43,19 @@ class Probe:
     def reset(self) -> None:
         """Measure from here on."""
         self._since = self._stream.next_number
+        self._counted = None if self._counted is None else WriteUnits()
         self._recorder.reset()
+
+    def count_as_it_comes(self) -> None:
+        """Count each write when it is made: of thousands, the stream does not keep all."""
+        path = self._stack.account.gate.durability
+        assert isinstance(path, WritePath)
+        self._counted = WriteUnits()
+        path.listeners.append(self._count)
+
+    def _count(self, write: TableWrite) -> None:
+        assert self._counted is not None
+        self._counted += write_units(write.old, write.new)
 
     def jump(self, seconds: float) -> None:
         """Set the process's clock forward; whoever naps notices within five seconds."""
@@ -79,6 +93,8 @@ class Probe:
         return read and not busy
 
     def _units(self) -> WriteUnits:
+        if self._counted is not None:
+            return self._counted
         with self._stack.account.gate.lock:
             records = self._stream.since(self._since, 1 << 30)
         return sum((write_units(record.write.old, record.write.new) for record in records), WriteUnits())
@@ -89,6 +105,7 @@ def _serve(probe: Probe) -> None:
         "url": probe.url,
         "now_ms": probe.now_ms,
         "reset": probe.reset,
+        "count_as_it_comes": probe.count_as_it_comes,
         "jump": probe.jump,
         "wait_until_quiet": probe.wait_until_quiet,
         "report": probe.report,

@@ -181,7 +181,7 @@ class LocalStack:
             raise LocalStackError(f"the template has {len(functions)} functions with an HttpApi event, not one")
         api = HttpApi(functions[0], self.clock)
         self._exit.callback(api.close)
-        self.url = self._add_server(self._with_clock(api), listening, "http").url
+        self.url = self._add_server(self._with_docs(self._with_clock(api)), listening, "http").url
         if self.settings.aws_port is not None:
             endpoint = WSGIMiddleware(
                 AwsEndpoint(self.account.gate, self.clock),
@@ -189,6 +189,14 @@ class LocalStack:
             )
             self._exit.callback(endpoint.executor.shutdown, wait=False)
             self.aws_url = self._add_server(endpoint, self._bind_aws(), "aws").url
+
+    @staticmethod
+    def _with_docs(api: Any) -> Any:
+        """The API, and beside it what describes it to people."""
+        # Here, not above: the kernel is imported once moto is in place, and in the kernel's surroundings.
+        from minoots_local.docs_page import DocsPage
+
+        return DocsPage(api)
 
     def _with_clock(self, api: HttpApi) -> Any:
         """The API, and beside it the clock if that can be set forward."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from minoots_kernel.adapters.dynamodb.batches import PAUSES_MS
 from minoots_kernel.application.ports import TimerKey
 from minoots_kernel.domain.commands import (
     Arm,
@@ -21,10 +24,16 @@ from minoots_kernel.domain.commands import (
     Resume,
     Snooze,
 )
-from minoots_kernel.domain.errors import AlreadyExistsError, DependencyUnavailableError, VersionMismatchError
+from minoots_kernel.domain.errors import (
+    AlreadyExistsError,
+    DependencyUnavailableError,
+    InvalidTimerError,
+    VersionMismatchError,
+)
 from minoots_kernel.domain.timer import Attempt, Timer
 from minoots_kernel.domain.transitions import apply
 from tests.contract.conftest import Stores, Table
+from tests.contract.faults import body_of
 from tests.contract.timers import NOW_MS, a_timer, ended, fired
 
 pytestmark = pytest.mark.contract
@@ -176,6 +185,33 @@ def test_a_large_payload_is_there_before_its_timer(dynamo: Stores, table: Table)
 
     assert seen == [["P"]]
     assert sorted(item["pk"]["S"][0] for item in table.items()) == ["P", "T"]
+
+
+def test_a_payload_whose_create_got_no_further_is_taken_over_by_the_next_with_its_own_time(
+    dynamo: Stores, table: Table
+) -> None:
+    body = {"metadata": {"text": "x" * 1000}}
+    first = replace(a_timer(dynamo.new_tenant(), duration="1h", **body), request="r1")
+    table.wire.intercept("PutItem", table.wire.send)
+    table.wire.break_off("PutItem", TRIES)
+    with pytest.raises(DependencyUnavailableError):
+        dynamo.timers.create(first)
+    assert [item["pk"]["S"][0] for item in table.items()] == ["P"]
+    later = replace(a_timer(first.tenant_id, timer_id=first.id, duration="90d", **body), request="r1")
+    dynamo.timers.create(later)
+    assert dynamo.timers.get(TimerKey(later.tenant_id, later.id)) == later
+    assert int(table.item("P#")["expiresAt"]["N"]) > later.fire_at_ms // 1000 + 30 * 86_400
+
+
+def test_a_payload_that_its_timer_has_no_more_gets_a_time_and_the_new_one_keeps_its_own(
+    dynamo: Stores, table: Table
+) -> None:
+    timer = with_payload(dynamo, heartbeat=True)
+    assert "expiresAt" not in table.item("P#")
+    spec = replace(timer.spec, metadata={"text": "y" * 2_000}, revision="v2")
+    dynamo.timers.replace(timer, replace(timer, version=2, spec=spec))
+    times = {item["sk"]["S"]: "expiresAt" in item for item in table.items() if item["pk"]["S"].startswith("P#")}
+    assert times == {"payload": True, "payload#v2": False}
 
 
 def test_a_timer_that_outlived_its_payload_can_still_be_read(
@@ -336,3 +372,106 @@ def test_a_payload_that_is_gone_is_not_made_anew_by_a_move(dynamo: Stores, table
     table.client.delete_item(TableName=table.name, Key={"pk": lost["pk"], "sk": lost["sk"]})
     change(dynamo, timer, Extend("ops", by_ms=400 * DAY_MS))
     assert [item["pk"]["S"][:2] for item in table.items()] == ["T#"]
+
+
+def a_batch(dynamo: Stores, number: int = 30, **request: Any) -> list[Timer]:
+    tenant = dynamo.new_tenant()
+    return [a_timer(tenant, **request) for _ in range(number)]
+
+
+def stored(dynamo: Stores, timers: list[Timer]) -> list[Timer]:
+    return dynamo.timers.get_many([TimerKey(timer.tenant_id, timer.id) for timer in timers])
+
+
+def leave_out(table: Table, left: Callable[[dict[str, Any]], bool]) -> None:
+    """Let the next batch be written without some of its items, and say so."""
+
+    def fault(request: Any) -> Any:
+        body = body_of(request)
+        ((name, puts),) = body["RequestItems"].items()
+        body["RequestItems"] = {name: [put for put in puts if not left(put["PutRequest"]["Item"])]}
+        request.body = json.dumps(body).encode()
+        request.headers["Content-Length"] = str(len(request.body))
+        if body["RequestItems"][name]:
+            table.wire.send(request)
+        unprocessed = [put for put in puts if left(put["PutRequest"]["Item"])]
+        return table.wire.answer(request, {"UnprocessedItems": {name: unprocessed} if unprocessed else {}})
+
+    table.wire.intercept("BatchWriteItem", fault)
+
+
+def test_what_the_table_has_no_room_for_is_sent_again_after_a_pause(dynamo: Stores, table: Table) -> None:
+    timers = a_batch(dynamo)
+    began_ms = dynamo.clock.now_ms()
+    leave_out(table, lambda item: item["sk"]["S"] in {timer.id for timer in timers[3:9]})
+    leave_out(table, lambda item: True)
+    assert dynamo.timers.create_many(timers) == {}
+    assert len(stored(dynamo, timers)) == 30
+    assert table.wire.calls.count("BatchWriteItem") == 3
+    assert dynamo.clock.now_ms() - began_ms == PAUSES_MS[0]
+
+
+def test_what_the_table_takes_at_no_time_is_told_and_the_rest_is_stored(dynamo: Stores, table: Table) -> None:
+    timers = a_batch(dynamo, 10)
+    for _ in range(len(PAUSES_MS) + 1):
+        leave_out(table, lambda item: item["sk"]["S"] in {timers[0].id, timers[4].id})
+    refused = dynamo.timers.create_many(timers)
+    assert set(refused) == {timers[0].id, timers[4].id}
+    assert all(isinstance(error, DependencyUnavailableError) for error in refused.values())
+    assert len(stored(dynamo, timers)) == 8
+
+
+@pytest.mark.parametrize("lost", ["lose_answer", "break_off"])
+def test_a_batch_without_an_answer_is_not_sent_twice_and_every_timer_of_it_is_there(
+    dynamo: Stores, table: Table, lost: str
+) -> None:
+    timers = a_batch(dynamo)
+    armed = apply(timers[0], Arm(1), NOW_MS).timer
+    if lost == "lose_answer":
+        table.wire.lose_answer("BatchWriteItem", meanwhile=lambda: dynamo.timers.replace(timers[0], armed))
+    else:
+        table.wire.break_off("BatchWriteItem")
+    assert dynamo.timers.create_many(timers) == {}
+    assert table.wire.calls.count("BatchWriteItem") == 2, "one for each twenty-five"
+    now = {timer.id: timer for timer in stored(dynamo, timers)}
+    assert len(now) == 30
+    assert now[timers[0].id] == (armed if lost == "lose_answer" else timers[0]), "it is not put back to its beginning"
+
+
+def test_a_batch_that_failed_in_the_table_is_not_sent_twice(dynamo: Stores, table: Table) -> None:
+    timers = a_batch(dynamo, 3)
+    table.wire.refuse("BatchWriteItem", "InternalServerError", 500)
+    assert dynamo.timers.create_many(timers) == {}
+    assert table.wire.calls.count("BatchWriteItem") == 1
+    assert len(stored(dynamo, timers)) == 3
+
+
+def test_a_batch_that_was_refused_as_a_whole_is_sent_again(dynamo: Stores, table: Table) -> None:
+    timers = a_batch(dynamo, 3)
+    table.wire.refuse("BatchWriteItem", "ProvisionedThroughputExceededException")
+    assert dynamo.timers.create_many(timers) == {}
+    assert table.wire.calls.count("BatchWriteItem") == 2
+    assert table.wire.calls.count("PutItem") == 0
+
+
+def test_a_table_that_is_down_is_told_of_every_timer_that_it_did_not_take(dynamo: Stores, table: Table) -> None:
+    timers = a_batch(dynamo, 60)
+    table.wire.intercept("BatchWriteItem", table.wire.send)
+    table.wire.break_off("BatchWriteItem", 5)
+    table.wire.break_off("PutItem", 200)
+    assert set(dynamo.timers.create_many(timers)) == {timer.id for timer in timers[25:]}
+
+
+def test_a_timer_whose_payload_was_not_taken_is_not_stored(dynamo: Stores, table: Table) -> None:
+    timers = a_batch(dynamo, 3, metadata={"text": "x" * 2_000})
+    for _ in range(len(PAUSES_MS) + 1):
+        leave_out(table, lambda item: item["pk"]["S"].endswith(timers[1].id))
+    assert set(dynamo.timers.create_many(timers)) == {timers[1].id}
+    assert sorted(timer.id for timer in stored(dynamo, timers)) == [timers[0].id, timers[2].id]
+
+
+def test_a_timer_that_is_too_large_is_refused_alone(dynamo: Stores) -> None:
+    small, large = a_batch(dynamo, 1), a_batch(dynamo, 1, metadata={"text": "x" * 400_000})
+    refused = dynamo.timers.create_many([*small, *large])
+    assert {timer_id: type(error) for timer_id, error in refused.items()} == {large[0].id: InvalidTimerError}
+    assert stored(dynamo, small) == small

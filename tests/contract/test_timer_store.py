@@ -443,3 +443,87 @@ def test_of_many_beats_at_one_instant_one_is_counted(stores: Stores) -> None:
     stored = stores.timers.get(key_of(timer))
     assert stored is not None
     assert (stored.beats, stored.version) == (1, 2)
+
+
+def asked(timer: Timer, request: str) -> Timer:
+    """Return a timer as a create under an idempotency key makes it."""
+    return replace(timer, request=request)
+
+
+def with_spec(timer: Timer, revision: str, **metadata: Any) -> Timer:
+    """Return a timer with other metadata, one version on."""
+    spec = replace(timer.spec, metadata=metadata, revision=revision)
+    return replace(timer, version=timer.version + 1, spec=spec)
+
+
+@pytest.mark.parametrize("size", [10, 5_000])
+def test_of_many_requests_under_one_key_the_one_that_wins_is_stored_whole(stores: Stores, size: int) -> None:
+    tenant, timer_id = stores.new_tenant(), new_id()
+    wanted = [asked(a_timer(tenant, timer_id=timer_id, metadata={"n": n, "t": "x" * size}), f"r{n}") for n in range(8)]
+
+    winners = race(
+        [lambda one=one: stores.timers.create(one) for one in wanted],  # type: ignore[misc]
+        AlreadyExistsError,
+    )
+
+    assert winners == 1
+    assert stores.timers.get(TimerKey(tenant, timer_id)) in wanted
+
+
+@pytest.mark.parametrize("size", [10, 5_000])
+def test_a_create_that_is_refused_leaves_the_timer_that_stands_as_it_is(stores: Stores, size: int) -> None:
+    first = asked(a_timer(stores.new_tenant(), metadata={"text": "x" * size}), "r1")
+    stores.timers.create(first)
+    for other in ({"text": "y" * size}, {"text": "x" * size}):
+        later = replace(first, spec=replace(first.spec, metadata=other), request="r1" if "x" in other["text"] else "r2")
+        with pytest.raises(AlreadyExistsError):
+            stores.timers.create(later)
+    assert stores.timers.get(key_of(first)) == first
+
+
+SIZES = {"stays small": (10, 20), "grows": (10, 5_000), "shrinks": (5_000, 10), "stays large": (5_000, 6_000)}
+
+
+@pytest.mark.parametrize("key", [None, "r1"], ids=["without a key", "under a key"])
+@pytest.mark.parametrize(("before", "after"), SIZES.values(), ids=SIZES.keys())
+def test_a_spec_is_replaced_whole_and_the_timer_lives_on(
+    stores: Stores, before: int, after: int, key: str | None
+) -> None:
+    timer = replace(a_timer(stores.new_tenant(), metadata={"text": "x" * before}), request=key)
+    stores.timers.create(timer)
+    for number, size in enumerate((after, after + 1, before)):
+        changed = with_spec(timer, f"v{number}", text="y" * size)
+        stores.timers.replace(timer, changed)
+        assert stores.timers.get(key_of(timer)) == changed
+        assert stores.timers.get_many([key_of(timer)]) == [changed]
+        assert stores.timers.page(timer.tenant_id, statuses=ALL, limit=5).items == (changed,)
+        timer = changed
+    stores.timers.replace(timer, fired(timer))
+    assert stores.timers.get(key_of(timer)) == fired(timer)
+
+
+@pytest.mark.parametrize("size", [10, 5_000])
+def test_of_many_specs_upon_one_version_the_one_that_wins_is_stored_whole(stores: Stores, size: int) -> None:
+    timer = a_timer(stores.new_tenant())
+    stores.timers.create(timer)
+    wanted = [with_spec(timer, f"v{n}", n=n, text="x" * size) for n in range(8)]
+
+    winners = race(
+        [lambda one=one: stores.timers.replace(timer, one) for one in wanted],  # type: ignore[misc]
+        VersionMismatchError,
+    )
+
+    assert winners == 1
+    assert stores.timers.get(key_of(timer)) in wanted
+
+
+def test_many_timers_are_stored_at_once_each_as_if_alone(stores: Stores) -> None:
+    tenant = stores.new_tenant()
+    timers = [a_timer(tenant, metadata={"text": "x" * (5_000 if number % 9 == 0 else 5)}) for number in range(61)]
+    assert stores.timers.create_many(timers) == {}
+    assert list(stores.timers.page(tenant, statuses=ALL, limit=100).items) == timers[::-1]
+    first = timers[0]
+    stores.timers.replace(first, fired(first))
+    assert stores.timers.get(key_of(first)) == fired(first)
+    with pytest.raises(AlreadyExistsError):
+        stores.timers.create(first)

@@ -74,7 +74,7 @@ class Meter:
         self.table = table
         self.counted: list[float] = []
         events: Any = table.client.meta.events
-        for operation in ("PutItem", "UpdateItem"):
+        for operation in ("PutItem", "UpdateItem", "BatchWriteItem"):
             events.register(f"provide-client-params.dynamodb.{operation}", self._ask)
             events.register(f"after-call.dynamodb.{operation}", self._count)
 
@@ -82,7 +82,9 @@ class Meter:
         return {**params, "ReturnConsumedCapacity": "INDEXES"}
 
     def _count(self, parsed: dict[str, Any], **_: Any) -> None:
-        self.counted.append(parsed.get("ConsumedCapacity", {}).get("CapacityUnits", 0))
+        consumed = parsed.get("ConsumedCapacity", {})
+        tables = consumed if isinstance(consumed, list) else [consumed]
+        self.counted.append(sum(one.get("CapacityUnits", 0) for one in tables))
 
     def item(self, timer: Timer) -> dict[str, Any] | None:
         key = timer_key(timer.tenant_id, timer.id)
@@ -184,6 +186,28 @@ def test_a_redrive_costs_three_units_with_its_letters_mark_and_what_settles_it_t
     assert [units(one, two or {}) for one, two in pairwise(items)] == [2, 3], "its story has grown past a kilobyte"
     assert meter.table.name == "timers" or meter.counted[before:] == [2, 1, 3]
     assert [size(item or {}) < 1_200 for item in items] == [True] * 3
+
+
+def test_a_timer_created_under_a_key_costs_no_more(meter: Meter) -> None:
+    timer = replace(common_timer(), request="7f3a9c0d7f3a9c0d7f3a9c0d")
+    costs, sizes = meter.live(timer, armed, fired, ended)
+
+    assert costs == [2, 1, 1, 2]
+    assert max(sizes) < 1024
+    assert agreed(meter, costs)
+
+
+def test_a_timer_of_a_batch_costs_the_units_of_one_alone_and_a_twenty_fifth_of_a_call(meter: Meter) -> None:
+    timers = [common_timer() for _ in range(100)]
+    for timer in timers[:50]:
+        meter.stores.timers.create(timer)
+    alone = len(meter.counted), sum(meter.counted)
+    assert meter.stores.timers.create_many(timers[50:]) == {}
+    together = len(meter.counted) - alone[0], sum(meter.counted) - alone[1]
+    items = [meter.item(timer) for timer in timers[50:]]
+    assert [units(None, item or {}) for item in items] == [2] * 50
+    assert (alone[0], together[0]) == (50, 2)
+    assert meter.table.name == "timers" or alone[1] == together[1] == 100
 
 
 def test_a_timer_without_an_action_costs_four(meter: Meter) -> None:

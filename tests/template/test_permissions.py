@@ -17,7 +17,15 @@ from tests.template.expanded import (
 )
 
 MAY_ON_THE_TABLE = {
-    "ControlPlaneFunction": {"GetItem", "PutItem", "UpdateItem", "Query", "BatchGetItem", "DeleteItem"},
+    "ControlPlaneFunction": {
+        "GetItem",
+        "PutItem",
+        "UpdateItem",
+        "Query",
+        "BatchGetItem",
+        "BatchWriteItem",
+        "DeleteItem",
+    },
     "KernelArmFunction": {"GetItem", "PutItem", "UpdateItem", "Query", "DeleteItem"},
     "KernelFireFunction": {"GetItem", "UpdateItem", "PutItem"},
     "KernelSweepFunction": {"GetItem", "BatchGetItem", "UpdateItem", "PutItem", "Query"},
@@ -89,6 +97,12 @@ def test_nothing_but_messages_of_inboxes_destinations_keys_and_parked_records_is
         {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["X#event_fabric"]}},
         {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["I#*", "W#*", "K#*", "N#*"]}},
     ]
+
+
+def test_batches_write_timers_and_their_payloads_and_nothing_else(resources: Resources) -> None:
+    own = statements_of(resources, "ControlPlaneFunction")
+    (batch,) = [one for one in own if "dynamodb:BatchWriteItem" in as_list(one["Action"])]
+    assert batch["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["T#*", "P#*"]}}
 
 
 def test_a_sweep_queries_its_index_and_not_the_table(resources: Resources) -> None:
@@ -193,7 +207,7 @@ def test_an_empty_allow_list_leaves_no_statement(source: Resources, resources: R
 def test_what_is_permitted_is_what_the_service_itself_checks(resources: Resources, function: str) -> None:
     variables = resources[function]["Properties"]["Environment"]["Variables"]
     told = {value["Ref"] for name, value in variables.items() if name.startswith("MINOOTS_ALLOWED_")}
-    assert told - {"AllowedPrivateHosts"} == set(ALLOW_LISTS)
+    assert told - {"AllowedPrivateHosts", "AllowedOrigins"} == set(ALLOW_LISTS)
 
 
 GOOD = {

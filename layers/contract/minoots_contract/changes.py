@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, JsonValue, model_validator
 
 from minoots_contract.late_policy import LatePolicy
-from minoots_contract.model import Duration, Line, RequestedInstant, WireModel, field_error
+from minoots_contract.model import Duration, LabelKey, LabelValue, Line, RequestedInstant, WireModel, field_error
 
 __all__ = [
     "CancelTimerRequest",
@@ -19,6 +19,7 @@ __all__ = [
     "RescheduleTimerRequest",
     "ResumeTimerRequest",
     "SnoozeTimerRequest",
+    "UpdateTimerRequest",
 ]
 
 
@@ -76,6 +77,23 @@ class ResumeTimerRequest(ChangeRequest):
 
 class FireTimerRequest(ChangeRequest):
     """Body of ``POST /timers/{id}/fire``: now, whatever its due time."""
+
+
+class UpdateTimerRequest(WireModel):
+    """Body of ``PATCH /timers/{id}``, a JSON Merge Patch: what is left out stays, null removes."""
+
+    name: Line | None = Field(default=None, description="A timer always has a name: null is refused.")
+    labels: dict[LabelKey, LabelValue | None] | None = Field(
+        default=None, description="Merged name by name; null removes a label, or all of them."
+    )
+    metadata: dict[str, JsonValue] | None = Field(
+        default=None, description="Merged at every level; null removes a value, or all of them."
+    )
+
+    def patch(self) -> dict[str, JsonValue]:
+        """Return the fields that were given."""
+        given: dict[str, JsonValue] = self.model_dump(mode="json", exclude_unset=True)
+        return given
 
 
 class HeartbeatRequest(WireModel):

@@ -19,6 +19,7 @@ TimerEventName = Literal[
     "paused",
     "resumed",
     "fire_requested",
+    "updated",
     "skipped",
     "fired",
     "attempt_failed",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, StringConstraints, WithJsonSchema
 from pydantic.alias_generators import to_camel
@@ -12,10 +12,13 @@ from minoots_contract.durations import InvalidDurationError, parse_duration
 from minoots_contract.instants import InvalidInstantError, format_instant, parse_instant
 
 __all__ = [
+    "IDEMPOTENCY_KEY",
     "DeferredModel",
     "Duration",
     "Identifier",
     "Instant",
+    "LabelKey",
+    "LabelValue",
     "Line",
     "RequestedInstant",
     "TenantId",
@@ -96,10 +99,19 @@ Instant = Annotated[
 ]
 """An instant that the service writes: epoch milliseconds in Python, RFC 3339 in UTC on the wire."""
 
+IDEMPOTENCY_KEY: Final = r"^[\x20-\x7e]{1,255}$"
+"""What an idempotency key may be: 1 to 255 printable ASCII characters."""
+
 _PRINTABLE = r"^[^\x00-\x1f\x7f-\x9f]*$"
 
 Line = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=_PRINTABLE)]
 """One line of text without control characters."""
+
+LabelKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._/-]{0,62})?$")]
+"""The name of a label."""
+
+LabelValue = Annotated[str, StringConstraints(max_length=256)]
+"""What a label says."""
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$")]
 """A short name that is safe in keys, headers and URLs."""

@@ -34,6 +34,7 @@ class ErrorCode(StrEnum):
     TOKEN_EXPIRED = "token-expired"
     VERSION_MISMATCH = "version-mismatch"
     IDEMPOTENCY_MISMATCH = "idempotency-mismatch"
+    FIELD_NOT_CHANGEABLE = "field-not-changeable"
     TARGET_NOT_ALLOWED = "target-not-allowed"
     INVALID_POLICY = "invalid-policy"
     QUOTA_EXCEEDED = "quota-exceeded"
@@ -71,6 +72,7 @@ ERRORS: Final[dict[ErrorCode, ErrorInfo]] = {
     ErrorCode.STATE_CONFLICT: ErrorInfo("Its state does not allow that"),
     ErrorCode.VERSION_MISMATCH: ErrorInfo("The timer has changed since it was read"),
     ErrorCode.IDEMPOTENCY_MISMATCH: ErrorInfo("The idempotency key belongs to another request"),
+    ErrorCode.FIELD_NOT_CHANGEABLE: ErrorInfo("A field cannot be changed in that way"),
     ErrorCode.TARGET_NOT_ALLOWED: ErrorInfo("This deployment does not allow that target"),
     ErrorCode.INVALID_POLICY: ErrorInfo("These policies cannot be used"),
     ErrorCode.QUOTA_EXCEEDED: ErrorInfo("A limit was reached", retryable=True),

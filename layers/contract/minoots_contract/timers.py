@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from typing import Final, Literal
 
-from pydantic import Field, JsonValue, StringConstraints, model_validator
+from pydantic import Field, JsonValue, model_validator
 
 from minoots_contract.acknowledgements import AcknowledgementView
 from minoots_contract.actions import ActionBundle
 from minoots_contract.agents import AGENT_KINDS, AgentBinding
 from minoots_contract.late_policy import LatePolicy
-from minoots_contract.model import Duration, Instant, Line, RequestedInstant, TenantId, WireModel, field_error
+from minoots_contract.model import (
+    Duration,
+    Instant,
+    LabelKey,
+    LabelValue,
+    Line,
+    RequestedInstant,
+    TenantId,
+    WireModel,
+    field_error,
+)
 from minoots_contract.retry import Failure
 
 __all__ = [
@@ -41,9 +51,6 @@ TERMINAL_STATUSES: frozenset[TimerStatus] = frozenset({"settled", "failed", "can
 Outcome = Literal["succeeded", "escalated", "failed"]
 """What came of a timer's actions."""
 
-_LabelKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._/-]{0,62})?$")]
-_LabelValue = Annotated[str, StringConstraints(max_length=256)]
-
 
 class CreateTimerRequest(WireModel):
     """Body of ``POST /timers``: exactly one of ``duration`` and ``fireAt`` says when."""
@@ -54,7 +61,7 @@ class CreateTimerRequest(WireModel):
     duration: Duration | None = None
     fire_at: RequestedInstant | None = None
     metadata: dict[str, JsonValue] = Field(default_factory=dict)
-    labels: dict[_LabelKey, _LabelValue] = Field(default_factory=dict, max_length=50)
+    labels: dict[LabelKey, LabelValue] = Field(default_factory=dict, max_length=50)
     action_bundle: ActionBundle | None = None
     late_policy: LatePolicy | None = Field(default=None, description="Default: the deployment's, which is to fire.")
     heartbeat: bool | None = Field(

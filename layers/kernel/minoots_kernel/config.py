@@ -52,6 +52,7 @@ class Settings(BaseModel):
     event_bus: str = ""
     bus_events: Literal["all", "outcomes", "none"] = "all"
     allowed_private_hosts: Words = ()
+    allowed_origins: Words = ()
     allowed_buses: Words = ()
     allowed_queues: Words = ()
     allowed_topics: Words = ()

@@ -8,7 +8,7 @@ import typer
 
 from minoots.cli.invocation import JsonFlag, invocation
 from minoots.cli.showing import TimerId, show_timer
-from minoots.cli.values import duration, instant, late_policy
+from minoots.cli.values import duration, instant, json_object, late_policy, pairs
 
 __all__ = ["LateOption", "add_changes"]
 
@@ -23,7 +23,7 @@ LateOption = Annotated[
 
 def add_changes(timers: typer.Typer) -> None:
     """Add a command for each change of mind."""
-    for command in (cancel, extend, reschedule, snooze, pause, resume, fire, heartbeat):
+    for command in (cancel, extend, reschedule, snooze, pause, resume, fire, update, heartbeat):
         timers.command()(command)
 
 
@@ -104,6 +104,27 @@ def fire(
 ) -> None:
     """Fire a timer now."""
     _change(ctx, as_json, "fire", timer_id, reason=reason, state_version=if_version)
+
+
+def update(  # noqa: PLR0913, PLR0917 - the options of a command are its parameters
+    ctx: typer.Context,
+    timer_id: TimerId,
+    name: Annotated[str | None, typer.Option(help="Its new name.")] = None,
+    label: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="A label; may be repeated.")] = None,
+    without: Annotated[list[str] | None, typer.Option(metavar="NAME", help="A label to take away.")] = None,
+    metadata: Annotated[
+        str | None, typer.Option(metavar="JSON", help="Merged into what is there; null takes a value away.")
+    ] = None,
+    if_version: Version = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Change a timer's name, labels or metadata, and nothing of its time."""
+    labels = {**(pairs(label, "=", "--label") or {}), **dict.fromkeys(without or ())}
+    about = json_object(metadata, "--metadata")
+    if name is None and not labels and about is None:
+        raise typer.BadParameter("give one of them", param_hint="--name, --label, --without or --metadata")
+    changed = {"name": name, "labels": labels or None, "metadata": about}
+    _change(ctx, as_json, "update", timer_id, **changed, state_version=if_version)
 
 
 def heartbeat(ctx: typer.Context, timer_id: TimerId, as_json: JsonFlag = False) -> None:

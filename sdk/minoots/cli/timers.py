@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from minoots.cli.changes import LateOption, add_changes
-from minoots.cli.failures import EXIT_INTERRUPTED
+from minoots.cli.failures import EXIT_INTERRUPTED, EXIT_REFUSED
 from minoots.cli.invocation import Invocation, JsonFlag, invocation
 from minoots.cli.listing import Every, Limit, show_listing
 from minoots.cli.showing import TimerId, show_timer
-from minoots.cli.values import duration, instant, json_object, json_value, late_policy, pairs
+from minoots.cli.values import duration, instant, json_object, json_value, late_policy, new_timer, pairs
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Console, RenderableType
 
     from minoots.cli.watching import Watched
     from minoots.client import Client
@@ -74,6 +74,10 @@ def create(  # noqa: PLR0913, PLR0917 - the options of a command are its paramet
     heartbeat: Annotated[
         bool, typer.Option("--heartbeat", help="Fire when no heartbeat was heard for the duration.")
     ] = False,
+    idempotency_key: Annotated[
+        str | None,
+        typer.Option("--idempotency-key", metavar="KEY", help="Run again with the same key, it is created once."),
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Create a timer, due --in a duration or --at an instant."""
@@ -96,8 +100,38 @@ def create(  # noqa: PLR0913, PLR0917 - the options of a command are its paramet
             labels=labels,
             late_policy=late_policy(late, "--late"),
             heartbeat=heartbeat,
+            idempotency_key=idempotency_key,
         )
     show_timer(run, timer)
+
+
+@timers.command("create-many")
+def create_many(
+    ctx: typer.Context,
+    file: Annotated[
+        typer.FileText, typer.Argument(metavar="FILE", help="A timer in each line, as JSON; - reads standard input.")
+    ],
+    as_json: JsonFlag = False,
+) -> None:
+    """Create the timers of a file of JSON lines, each as the body of POST /timers; what fails is told line by line."""
+    wanted = [new_timer(line, number) for number, line in enumerate(file, 1) if line.strip()]
+    run = invocation(ctx, as_json)
+    with run.client() as client:
+        results = client.timers.create_many(wanted)
+    failed = [one for one in results if one.timer is None]
+    document = {"created": len(results) - len(failed), "results": [one.wire() for one in results]}
+
+    def draw(console: Console) -> None:
+        from minoots.cli.words import printable
+
+        for one in failed:
+            why = one.problem.detail if one.problem else str(one.status)
+            console.print(f"timer {one.index + 1}: {printable(why)}", markup=False)
+        console.print(f"{document['created']} of {len(results)} timers created")
+
+    run.show(document, draw)
+    if failed:
+        raise typer.Exit(EXIT_REFUSED)
 
 
 @timers.command()
@@ -110,9 +144,22 @@ def get(ctx: typer.Context, timer_id: TimerId, as_json: JsonFlag = False) -> Non
 
 
 @timers.command("list")
-def list_(
+def list_(  # noqa: PLR0913, PLR0917 - the options of a command are its parameters
     ctx: typer.Context,
     status: Annotated[list[Status] | None, typer.Option(help="Only timers in this status; may be repeated.")] = None,
+    label: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TEST", help="Only timers whose labels are so: env=prod, env!=prod, env, '!env'."),
+    ] = None,
+    due_after: Annotated[
+        str | None, typer.Option(callback=instant, metavar="INSTANT", help="Only timers due then or later.")
+    ] = None,
+    due_before: Annotated[
+        str | None, typer.Option(callback=instant, metavar="INSTANT", help="Only timers due before then.")
+    ] = None,
+    name_prefix: Annotated[str | None, typer.Option(help="Only timers whose name begins so.")] = None,
+    created_by: Annotated[str | None, typer.Option(help="Only timers that this one asked for.")] = None,
+    oldest_first: Annotated[bool, typer.Option("--oldest-first", help="The oldest first, not the newest.")] = False,
     limit: Limit = 20,
     every: Every = False,
     as_json: JsonFlag = False,
@@ -121,7 +168,16 @@ def list_(
     run = invocation(ctx, as_json)
 
     def fetch(client: Client, size: int) -> Iterator[TimerReply]:
-        return client.timers.list(status=[one.value for one in status] if status else None, page_size=size)
+        return client.timers.list(
+            status=[one.value for one in status] if status else None,
+            labels=",".join(label) if label else None,
+            due_after=due_after,
+            due_before=due_before,
+            name_prefix=name_prefix,
+            created_by=created_by,
+            oldest_first=oldest_first,
+            page_size=size,
+        )
 
     def draw(shown: Sequence[TimerReply]) -> RenderableType:
         from minoots.cli.tables import timer_table

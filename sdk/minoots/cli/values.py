@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import typer
 
 from minoots_contract.durations import InvalidDurationError, parse_duration
 from minoots_contract.instants import InvalidInstantError, parse_instant
 
-__all__ = ["duration", "instant", "json_object", "json_value", "late_policy", "pairs", "seconds"]
+if TYPE_CHECKING:
+    from minoots.client.batches import NewTimer
+
+__all__ = ["duration", "instant", "json_object", "json_value", "late_policy", "new_timer", "pairs", "seconds"]
 
 
 def duration(text: str | None) -> str | None:
@@ -81,6 +84,38 @@ def json_object(text: str | None, option: str) -> dict[str, Any] | None:
     if value is not None and not isinstance(value, dict):
         raise typer.BadParameter('this is JSON but no object: write \'{"key": "value"}\'', param_hint=option)
     return value
+
+
+_FIELDS = {
+    "name": "name",
+    "duration": "duration",
+    "fireAt": "fire_at",
+    "actionBundle": "action_bundle",
+    "agentBinding": "agent_binding",
+    "metadata": "metadata",
+    "labels": "labels",
+    "latePolicy": "late_policy",
+    "heartbeat": "heartbeat",
+    "requestedBy": "requested_by",
+    "idempotencyKey": "idempotency_key",
+}
+
+
+def new_timer(line: str, number: int) -> NewTimer:
+    """Read a timer from a line of JSON, in the API's own names.
+
+    Args:
+        line: The line.
+        number: Which it is in its file, from 1.
+
+    Raises:
+        typer.BadParameter: If it is no JSON object, or has a name that is none of a timer's.
+    """
+    fields = json_object(line, f"line {number}") or {}
+    unknown = sorted(fields.keys() - _FIELDS)
+    if unknown:
+        raise typer.BadParameter(f"a new timer has no '{unknown[0]}'", param_hint=f"line {number}")
+    return cast("NewTimer", {_FIELDS[name]: value for name, value in fields.items()})
 
 
 def pairs(texts: Sequence[str] | None, separator: str, option: str) -> dict[str, str] | None:

@@ -106,6 +106,33 @@ class Changes:
         """Fire a timer now; one that has fired is returned as it is."""
         return self._change(timer_id, "fire", {}, asked)
 
+    def update(
+        self,
+        timer_id: str,
+        *,
+        name: str | None = None,
+        labels: Mapping[str, str | None] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        state_version: int | None = None,
+        idempotency_key: str | None = None,
+    ) -> TimerReply:
+        """Change what a timer is called and carries; what is left out stays. Its time is changed by the others.
+
+        Args:
+            timer_id: Which timer.
+            name: Its new name.
+            labels: Merged name by name; None as a value takes a label away.
+            metadata: Merged at every level; None as a value takes it away. It cannot change once the timer has fired.
+            state_version: As every change.
+            idempotency_key: As every change.
+        """
+        wanted = {"name": name, "labels": labels, "metadata": metadata}
+        headers = {"Content-Type": "application/merge-patch+json", "Idempotency-Key": idempotency_key or uuid4().hex}
+        if state_version is not None:
+            headers["If-Match"] = f'"{state_version}"'
+        body = {field: value for field, value in wanted.items() if value is not None}
+        return self._session.send(Call("PATCH", timer_path(timer_id), body=body, headers=headers), TimerReply)
+
     def heartbeat(self, timer_id: str) -> TimerReply:
         """Push a heartbeat timer out by its whole duration; one that is paused is returned as it is."""
         return self._session.send(Call("POST", f"{timer_path(timer_id)}/heartbeat", body={}), TimerReply)

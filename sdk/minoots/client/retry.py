@@ -1,9 +1,9 @@
 """When a call is made again, decided without doing anything.
 
 A call that changes nothing more when it is repeated is made again after any failure that may pass: a read, a heartbeat,
-and a change of a timer, which carries the same idempotency key each time. A create is made again only when the API
-cannot have carried it out: it was never reached, or it said 429. After a 5xx, even a 503 that asks to be tried again,
-the timer may exist, and making it again would make two.
+and a create or a change of a timer, which carries the same idempotency key each time. A batch of timers without keys is
+made again only when the API cannot have carried it out: it was never reached, or it said 429. After a 5xx, even a 503
+that asks to be tried again, the timers may exist, and making them again would make two of each.
 """
 
 from __future__ import annotations

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Unpack
 
+from minoots.client.batches import NewTimer, create_body, create_many
 from minoots.client.changes import Changes
 from minoots.client.errors import WaitTimeoutError
 from minoots.client.pace import has_ended, next_look_s
 from minoots.client.paging import every_page
 from minoots.client.session import Call
-from minoots.client.values import duration_value, instant_value, said, timer_path, wire_value
+from minoots.client.values import fresh_key, timer_path
+from minoots.client.wanted import Wanted, query_of
 from minoots_contract.actions import ActionBundle
+from minoots_contract.batches import BatchResult
 from minoots_contract.late_policy import LatePolicy
-from minoots_contract.timers import TimerPage, TimerReply, TimerStatus
+from minoots_contract.timers import TimerPage, TimerReply
 
 __all__ = ["Timers"]
 
@@ -35,11 +38,11 @@ class Timers(Changes):
         late_policy: LatePolicy | Mapping[str, Any] | None = None,
         heartbeat: bool = False,
         requested_by: str | None = None,
+        idempotency_key: str | None = None,
     ) -> TimerReply:
         """Create a timer; when this returns it is durable.
 
         The fields are checked by the API, not here, so that a newer API is not held back by an older client.
-        The call is made again only if it cannot have been carried out, as `minoots.client.retry` tells.
 
         Args:
             name: One line for people; the API makes one up without it.
@@ -53,25 +56,50 @@ class Timers(Changes):
             late_policy: What becomes of it when it is late; the deployment decides without it.
             heartbeat: Whether it fires when `heartbeat` was not called for ``duration``.
             requested_by: Who asks, instead of the client's own.
+            idempotency_key: 1 to 255 printable ASCII characters. Asked again with the same key, the timer is created
+                once, and returned as it is by then; without one each call makes up its own, so that its retries are
+                safe.
 
         Raises:
             ValueError: If ``fire_at`` is a datetime without an offset.
-            MinootsClientError: One of the tree in `minoots.client.errors`.
+            BadRequestError: If an argument cannot be, or the key came with another request before.
+            MinootsClientError: Any other of the tree in `minoots.client.errors`.
         """
-        body = {
-            "requestedBy": requested_by or self._requested_by,
+        wanted: NewTimer = {
             "name": name,
-            "duration": duration_value(duration),
-            "fireAt": instant_value(fire_at),
+            "duration": duration,
+            "fire_at": fire_at,
+            "action_bundle": action_bundle,
+            "agent_binding": agent_binding,
             "metadata": metadata,
             "labels": labels,
-            "actionBundle": said(action_bundle),
-            "agentBinding": agent_binding,
-            "latePolicy": wire_value(late_policy),
-            "heartbeat": heartbeat or None,
+            "late_policy": late_policy,
+            "heartbeat": heartbeat,
+            "requested_by": requested_by,
         }
-        present = {field: value for field, value in body.items() if value is not None}
-        return self._session.send(Call("POST", "/timers", body=present, repeatable=False), TimerReply)
+        body = create_body(wanted, self._requested_by)
+        key = idempotency_key or fresh_key(self._session.clock.now_ms())
+        return self._session.send(Call("POST", "/timers", body=body, headers={"Idempotency-Key": key}), TimerReply)
+
+    def create_many(self, timers: Iterable[NewTimer], *, keyed: bool = True) -> list[BatchResult]:
+        """Create any number of timers, up to 500 in a request; each is created, or not, by itself.
+
+        Args:
+            timers: What `create` takes, by name: ``[{"name": "tea", "duration": "3m"}, ...]``.
+            keyed: Whether each gets an idempotency key, so that whatever failed for a moment is safely asked for again.
+                Without keys the API stores 25 timers in a call where it else makes one for each, and nothing is asked
+                for again that may have been carried out. An ``idempotency_key`` of a timer's own is used in any case.
+
+        Returns:
+            A result for each timer, in their order: `BatchResult.timer`, or `BatchResult.problem`; `index` counts
+            through all of them.
+
+        Raises:
+            ValueError: If a ``fire_at`` is a datetime without an offset; nothing was sent then.
+            MinootsClientError: One of the tree in `minoots.client.errors`, about a request as a whole; timers of the
+                requests before it were created.
+        """
+        return create_many(self._session, timers, self._requested_by, keyed=keyed)
 
     def get(self, timer_id: str) -> TimerReply:
         """Return a timer.
@@ -82,39 +110,31 @@ class Timers(Changes):
         """
         return self._session.send(Call("GET", timer_path(timer_id)), TimerReply)
 
-    def page(
-        self,
-        *,
-        status: TimerStatus | Collection[TimerStatus] | None = None,
-        limit: int | None = None,
-        cursor: str | None = None,
-    ) -> TimerPage:
-        """Return one page of timers, newest first.
+    def page(self, *, limit: int | None = None, cursor: str | None = None, **wanted: Unpack[Wanted]) -> TimerPage:
+        """Return one page of timers, newest first unless asked otherwise.
 
         Args:
-            status: Only timers in it, or in one of these.
             limit: The most to return; the API's own default without it.
-            cursor: ``next_cursor`` of the page before, with the same status.
+            cursor: ``next_cursor`` of the page before, with the same filters.
+            wanted: Which, and in what order: `Wanted`.
 
         Raises:
             MinootsClientError: One of the tree in `minoots.client.errors`.
         """
-        params = {"status": _statuses(status), "limit": limit, "cursor": cursor}
+        params = {**query_of(wanted), "limit": limit, "cursor": cursor}
         return self._session.send(Call("GET", "/timers", params=params), TimerPage)
 
-    def list(
-        self, *, status: TimerStatus | Collection[TimerStatus] | None = None, page_size: int | None = None
-    ) -> Iterator[TimerReply]:
-        """Iterate over all timers, newest first; pages are fetched as they are needed.
+    def list(self, *, page_size: int | None = None, **wanted: Unpack[Wanted]) -> Iterator[TimerReply]:
+        """Iterate over all timers, newest first unless asked otherwise; pages are fetched as they are needed.
 
         Args:
-            status: Only timers in it, or in one of these.
             page_size: How many to fetch at a time; the API's own default without it.
+            wanted: Which, and in what order: `Wanted`.
 
         Raises:
             MinootsClientError: While iterating: one of the tree in `minoots.client.errors`.
         """
-        for page in every_page(lambda cursor: self.page(status=status, limit=page_size, cursor=cursor)):
+        for page in every_page(lambda cursor: self.page(limit=page_size, cursor=cursor, **wanted)):
             yield from page.timers
 
     def wait(self, timer_id: str, *, timeout_s: float | None = None) -> TimerReply:
@@ -143,9 +163,3 @@ class Timers(Changes):
                     raise WaitTimeoutError(timer, timeout_s)
                 pause_s = min(pause_s, left_s)
             clock.sleep(pause_s)
-
-
-def _statuses(status: TimerStatus | Collection[TimerStatus] | None) -> Sequence[str] | None:
-    if status is None:
-        return None
-    return (status,) if isinstance(status, str) else tuple(status)

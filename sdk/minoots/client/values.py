@@ -6,10 +6,21 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
+from uuid import UUID, uuid4
 
 from minoots_contract.model import WireModel
 
-__all__ = ["duration_value", "instant_value", "timer_path", "wire_value"]
+__all__ = ["duration_value", "fresh_key", "instant_value", "timer_path", "wire_value"]
+
+
+def fresh_key(now_ms: int) -> str:
+    """Return an idempotency key that nobody else has: a UUIDv7 (RFC 9562), by which timers are listed in order of age.
+
+    Args:
+        now_ms: The clock, epoch milliseconds.
+    """
+    bits = (now_ms & (1 << 48) - 1) << 80 | uuid4().int & (1 << 76) - 1
+    return str(UUID(int=bits | 7 << 76))
 
 
 def timer_path(timer_id: str) -> str:

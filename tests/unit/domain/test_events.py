@@ -19,6 +19,7 @@ from minoots_kernel.domain.commands import (
     Reschedule,
     Resume,
     Snooze,
+    Update,
 )
 from minoots_kernel.domain.events import TimerChange, cloud_events
 from minoots_kernel.domain.timer import Timer
@@ -133,6 +134,7 @@ def test_what_happens_to_timers_has_its_name_in_the_contract() -> None:
     called = fired("a", "b", escalations={"a": {"escalatesTo": "b"}}, maxAttempts=2)
     told |= {moment.event for moment in after(called, (outcome("a", 1, DUE_MS, "failed"), DUE_MS)).timeline}
     told |= {moment.event for moment in after(scheduled(), (Recheck(1, DUE_MS, "unfired"), NOW_MS)).timeline}
+    told |= {moment.event for moment in after(scheduled(), (Update("ann", patch={"name": "x"}), NOW_MS)).timeline}
     for command in (Redrive, Discard):
         failed = after(fired("a"), (outcome("a", 1, DUE_MS, "failed"), DUE_MS))
         told |= {

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from minoots_kernel.adapters.cedar import CedarEngine
 from minoots_kernel.adapters.memory import (
     MemoryAuditStore,
+    MemoryCursorKey,
     MemoryKeyStore,
     MemoryPolicyStore,
     MemoryTenantStore,
@@ -19,6 +20,7 @@ from minoots_kernel.adapters.memory import (
 )
 from minoots_kernel.application.authenticate import Authenticate
 from minoots_kernel.application.authorise import Authorise
+from minoots_kernel.application.create_timers import CreateTimers
 from minoots_kernel.application.destinations import DestinationUseCases
 from minoots_kernel.application.identity_ports import TokenVerifier
 from minoots_kernel.application.keep_audit import NoteRefusals, ReadAudit
@@ -31,9 +33,12 @@ from minoots_kernel.application.limits import Limits
 from minoots_kernel.application.read_dead_letters import GetDeadLetter, ListDeadLetters
 from minoots_kernel.application.read_timers import GetTimer, ListTimers
 from minoots_kernel.application.read_usage import ReadUsage
+from minoots_kernel.application.update_timer import UpdateTimer
 from minoots_kernel.application.use_inbox import UseInbox
 from minoots_kernel.domain.api_keys import key_from_file
 from minoots_kernel.interfaces.rest.app import ControlPlane
+from minoots_kernel.interfaces.rest.cursors import Cursors
+from minoots_kernel.interfaces.rest.edge import Edge
 from minoots_kernel.interfaces.rest.use_cases import UseCases
 from tests.unit.application.world import World
 
@@ -109,11 +114,14 @@ class Api(World):
         keep_keys = KeepKeys(self.keys, self.clock, draw, CACHE_MS)
         self.tenants, self.usage = MemoryTenantStore(), MemoryUsageStore(self.store)
         limits = Limits(self.usage, self.clock) if limited else None
+        create = replace(self.create, limits=limits)
         self.use_cases = UseCases(
-            replace(self.create, limits=limits),
+            create,
+            CreateTimers(create),
             GetTimer(reads),
             ListTimers(reads),
             replace(self.change, limits=limits),
+            UpdateTimer(self.store, self.clock, self.create.prepare_actions, self.create.checks, limits),
             self.beat,
             ListDeadLetters(self.dead_letters),
             GetDeadLetter(self.dead_letters),
@@ -129,18 +137,20 @@ class Api(World):
             ReadAudit(self.audit),
             KeepTenants(self.tenants, keep_keys, self.clock),
             ReadUsage(self.usage, self.clock, limited),
+            Cursors(MemoryCursorKey()),
         )
         authenticate = Authenticate(self.keys, self.clock, CACHE_MS, tokens, self.tenants)
         authorise = Authorise(self.known, self.clock, audit=self.audit, timers_tell=True)
         noted = NoteRefusals(self.audit, self.clock)
         self.control_plane = ControlPlane(authenticate, authorise, self.use_cases, self.metrics, noted, limits)
+        self.edge = Edge(self.control_plane, ["https://app.example.org"])
 
     def call(self, method: str, path: str, *, key: str | None = KEY, **request: Any) -> Answer:
         headers = ({"x-api-key": key} if key is not None else {}) | (request.pop("headers", None) or {})
         return self.send(event(method, path, headers=headers, **request))
 
     def send(self, made: dict[str, Any]) -> Answer:
-        reply = self.control_plane(made, None)
+        reply = self.edge(made, None)
         headers = {name.lower(): str(value) for name, value in reply["headers"].items()}
         for name, values in reply.get("multiValueHeaders", {}).items():
             headers[name.lower()] = ", ".join(values)

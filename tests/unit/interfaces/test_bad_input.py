@@ -7,8 +7,11 @@ from typing import Any
 import pytest
 
 from minoots_contract.problems import ERRORS, PROBLEM_TYPE_PREFIX, ErrorCode
+from minoots_kernel.adapters.memory import MemoryCursorKey
+from minoots_kernel.domain.tenancy import Principal
+from minoots_kernel.domain.timer_filter import EVERY
 from minoots_kernel.interfaces.rest.bodies import MAX_BODY_BYTES, MAX_DEPTH
-from minoots_kernel.interfaces.rest.cursors import encode_cursor
+from minoots_kernel.interfaces.rest.cursors import Cursors
 from minoots_kernel.interfaces.rest.openapi import document
 from minoots_kernel.interfaces.rest.problems import STATUS
 from tests.unit.domain.builders import NOW_MS, bundle
@@ -18,6 +21,13 @@ GOOD = {"requestedBy": "cli", "duration": "30s"}
 INVALID, MALFORMED = ErrorCode.INVALID_REQUEST, ErrorCode.MALFORMED_BODY
 MISMATCH, NOT_FOUND = ErrorCode.VERSION_MISMATCH, ErrorCode.NOT_FOUND
 Row = tuple[str, dict[str, Any], ErrorCode, str | None]
+
+ALL_TIMERS = f"timers::{EVERY}:False"
+
+
+def cursor_of(listing: str, position: str) -> str:
+    """A cursor as it would be signed for a listing of the tenant that asks."""
+    return Cursors(MemoryCursorKey()).encode(Principal("demo", "demo"), listing, position) or ""
 
 
 def create(**changes: Any) -> dict[str, Any]:
@@ -282,12 +292,12 @@ ROWS: list[Row] = [
     ("a deep cursor", read(cursor=base64.b64encode(b"[" * 700).decode()), INVALID, "cursor"),
     ("a cursor of a wrong shape", read(cursor=base64.b64encode(b'[1,"timers:",5]').decode()), INVALID, "cursor"),
     ("a cursor of another version", read(cursor=base64.b64encode(b'[2,"timers:","x"]').decode()), INVALID, "cursor"),
-    ("a cursor of another listing", read(cursor=encode_cursor("dead-letters", "x") or ""), INVALID, "cursor"),
-    ("a cursor of other filters", read(cursor=encode_cursor("timers:fired", "x") or ""), INVALID, "cursor"),
-    ("a cursor to nowhere", read(cursor=encode_cursor("timers:", "\u00e9") or ""), INVALID, "cursor"),
+    ("a cursor of another listing", read(cursor=cursor_of("dead-letters", "x")), INVALID, "cursor"),
+    ("a cursor of other filters", read(cursor=cursor_of("timers:fired", "x")), INVALID, "cursor"),
+    ("a cursor to nowhere", read(cursor=cursor_of(ALL_TIMERS, "\u00e9")), INVALID, "cursor"),
     (
         "a dead letters' cursor from timers",
-        read("/dead-letters", cursor=encode_cursor("timers:", "x") or ""),
+        read("/dead-letters", cursor=cursor_of(ALL_TIMERS, "x")),
         INVALID,
         "cursor",
     ),
@@ -371,13 +381,11 @@ def test_another_tenants_timer_is_answered_like_one_that_is_not_there() -> None:
 @pytest.mark.parametrize(
     ("method", "path", "allow"),
     [
-        ("PUT", "/timers", "GET, POST"),
-        ("HEAD", "/timers", "GET, POST"),
-        ("OPTIONS", "/timers", "GET, POST"),
-        ("PATCH", "/timers/x", "GET"),
-        ("GET", "/timers/x/cancel", "POST"),
-        ("POST", "/dead-letters", "GET"),
-        ("POST", "/healthz", "GET"),
+        ("PUT", "/timers", "GET, HEAD, OPTIONS, POST"),
+        ("PUT", "/timers/x", "GET, HEAD, OPTIONS, PATCH"),
+        ("HEAD", "/timers/x/cancel", "OPTIONS, POST"),
+        ("POST", "/dead-letters", "GET, HEAD, OPTIONS"),
+        ("POST", "/healthz", "GET, HEAD, OPTIONS"),
     ],
 )
 def test_a_wrong_method_is_told_the_right_ones(method: str, path: str, allow: str) -> None:

@@ -49,6 +49,7 @@ NOBODYS = {
 
 BODIES: dict[str, dict[str, Any]] = {
     "createTimer": {"duration": "1h", "tenantId": "demo"},
+    "createTimers": {"timers": [{"duration": "1h", "tenantId": "demo"}]},
     "extendTimer": {"by": "5m"},
     "rescheduleTimer": {"duration": "5m"},
     "snoozeTimer": {"duration": "5m"},
@@ -67,26 +68,23 @@ BODIES: dict[str, dict[str, Any]] = {
 
 Query = dict[str, str]
 
+_TIMERS: list[dict[str, Any]] = [
+    {
+        "duration": "1h",
+        "actionBundle": {
+            "actions": [{"id": "w", "kind": "webhook", "parameters": {"destination": "{name}", "body": {}}}]
+        },
+    },
+    {
+        "duration": "1h",
+        "agentBinding": {"adapter": "inbox", "target": "{agent}"},
+        "actionBundle": {"actions": [{"id": "c", "kind": "command", "parameters": {"template": "{name}"}}]},
+    },
+]
+
 REFERENCES: dict[str, list[tuple[Query, dict[str, Any] | None]]] = {
-    "createTimer": [
-        (
-            {},
-            {
-                "duration": "1h",
-                "actionBundle": {
-                    "actions": [{"id": "w", "kind": "webhook", "parameters": {"destination": "{name}", "body": {}}}]
-                },
-            },
-        ),
-        (
-            {},
-            {
-                "duration": "1h",
-                "agentBinding": {"adapter": "inbox", "target": "{agent}"},
-                "actionBundle": {"actions": [{"id": "c", "kind": "command", "parameters": {"template": "{name}"}}]},
-            },
-        ),
-    ],
+    "createTimer": [({}, timer) for timer in _TIMERS],
+    "createTimers": [({}, {"timers": _TIMERS})],
     "listDeadLetters": [({"timerId": "{timer_id}"}, None), ({"destination": "{name}"}, None)],
     "redriveDeadLetters": [({}, {"filter": {"timerId": "{timer_id}"}}), ({}, {"filter": {"destination": "{name}"}})],
     "discardDeadLetters": [({}, {"filter": {"timerId": "{timer_id}"}}), ({}, {"filter": {"destination": "{name}"}})],
@@ -98,7 +96,12 @@ REFERENCES: dict[str, list[tuple[Query, dict[str, Any] | None]]] = {
 AUDITS = {"listAudit", "exportAudit"}
 """What these answer has in it what was asked before."""
 
-LOOKED_UP_NOWHERE = {("createTimer", "tenantId"), ("testPolicies", "keyId"), ("testPolicies", "timerId")}
+LOOKED_UP_NOWHERE = {
+    ("createTimer", "tenantId"),
+    ("createTimers", "tenantId"),
+    ("testPolicies", "keyId"),
+    ("testPolicies", "timerId"),
+}
 """Fields that are called as what names things, and name none: a tenant is compared, and a question is made up."""
 
 

@@ -307,6 +307,29 @@ def test_many_items_are_read_at_once(things: Things) -> None:
     assert things.went("PutItem", "PutItem", "PutItem", "BatchGetItem")
 
 
+def put_many(things: Things, *items: dict[str, Any]) -> Any:
+    return things.db.batch_write_item(RequestItems={"things": [{"PutRequest": {"Item": item}} for item in items]})
+
+
+def test_many_items_are_put_at_once_over_whatever_stands_there(things: Things) -> None:
+    things.put({"version": {"N": "1"}})
+    things.went("PutItem")
+    items = [{"pk": {"S": "p"}, "sk": {"S": f"s{n}"}, "lane": {"S": "l"}, "due": {"N": str(9 - n)}} for n in range(3)]
+    answer = put_many(things, {**KEY, **RICH}, *items)
+    assert answer["UnprocessedItems"] == {}
+    assert things.went("BatchWriteItem")
+    assert things.get() == {**KEY, **RICH}
+    assert things.waiting() == ["s2", "s1", "s0"]
+    names = sorted(name for name, _, _ in things.records()[1:])
+    assert names == ["INSERT", "INSERT", "INSERT", "MODIFY"]
+
+
+def test_a_batch_that_removes_is_done_as_well(things: Things) -> None:
+    things.put({})
+    things.db.batch_write_item(RequestItems={"things": [{"DeleteRequest": {"Key": KEY}}]})
+    assert things.get() is None
+
+
 def test_the_same_item_is_not_read_twice_at_once(things: Things) -> None:
     code, _, status = _error(lambda: things.db.batch_get_item(RequestItems={"things": {"Keys": [KEY, KEY]}}))
     assert (code, status) == ("ValidationException", 400)
@@ -334,6 +357,9 @@ BAD: dict[str, Callable[[Things], Any]] = {
     "a change with its words run together": lambda t: t.change(
         "SET #0 = :0REMOVE #1", {"#0": "b", "#1": "a"}, {":0": {"S": "x"}}
     ),
+    "a batch that puts an item twice": lambda t: put_many(t, KEY, KEY),
+    "a batch with an item that is too large": lambda t: put_many(t, {**KEY, "b": {"S": "x" * 410_000}}),
+    "a batch with an empty key": lambda t: put_many(t, {**KEY, "sk": {"S": ""}}),
     "a read of no table": lambda t: t.db.get_item(TableName="nowhere", Key=KEY),
     "a change in no table": lambda t: t.change("REMOVE #0", {"#0": "a"}, {}, TableName="nowhere"),
 }

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from importlib.metadata import version
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -18,7 +19,7 @@ from minoots.cli.app import app
 from minoots.cli.invocation import Seams
 from minoots.cli.timers import Status
 from minoots_contract.timers import TIMER_STATUSES
-from tests.unit.sdk.fakes import HandClock, Handler, Script, dead_letter, refusal, timer
+from tests.unit.sdk.fakes import HandClock, Handler, Script, dead_letter, problem, refusal, timer
 
 ENV = {"MINOOTS_URL": "http://minoots.test", "MINOOTS_API_KEY": "mnt_test", "COLUMNS": "160"}
 
@@ -240,7 +241,7 @@ def test_an_api_that_does_not_answer_has_its_own_exit_code() -> None:
 
 
 def test_a_create_without_an_answer_warns_that_it_may_have_happened() -> None:
-    result = run(["timers", "create", "x", "--in", "1s"], Script([httpx.ReadTimeout("slow")]))
+    result = run(["timers", "create", "x", "--in", "1s"], Script([httpx.ReadTimeout("slow")] * 3))
     assert result.exit_code == 3
     assert "may have been carried out" in result.stderr
 
@@ -437,3 +438,25 @@ def test_a_change_that_cannot_be_understood_is_not_sent(arguments: list[str]) ->
     result = run(["timers", *arguments], script)
     assert result.exit_code == 2
     assert script.requests == []
+
+
+def test_a_file_of_timers_is_created_and_what_failed_is_told_line_by_line(tmp_path: Path) -> None:
+    file = tmp_path / "timers.jsonl"
+    file.write_text('{"name": "tea", "duration": "3m"}\n\n{"name": "rent", "fireAt": "2027-01-01T00:00:00Z"}\n')
+    refused = problem(400, detail="duration: \x1b[31mno")
+    reply = {
+        "results": [{"index": 0, "status": 201, "timer": timer()}, {"index": 1, "status": 400, "problem": refused}]
+    }
+    script = Script([{**reply, "created": 1, "failed": 1}] * 2)
+    result = run(["timers", "create-many", str(file)], script)
+    assert result.exit_code == 1
+    assert "timer 2: duration: \\x1b[31mno" in result.stdout
+    assert "1 of 2 timers created" in result.stdout
+    sent = script.bodies[0]["timers"]
+    assert [one["name"] for one in sent] == ["tea", "rent"]
+    assert all(one["idempotencyKey"] and one["requestedBy"] == "cli" for one in sent)
+    told = json.loads(run(["timers", "create-many", str(file), "--json"], script).stdout)
+    assert told["created"] == 1
+    file.write_text('{"colour": "red"}')
+    wrong = run(["timers", "create-many", str(file)], script)
+    assert (wrong.exit_code, "colour" in wrong.stderr) == (2, True)

@@ -43,6 +43,7 @@ ANSWERS = {
     "/policies": in_force(),
     "/policies:test": SAID,
     "/policies/versions": {"versions": [version()]},
+    "/timers:batch": {"results": [{"index": 0, "status": 201, "timer": timer()}], "created": 1, "failed": 0},
 }
 
 
@@ -82,7 +83,11 @@ def test_the_guide_has_commands() -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_command_in_the_guide_does_what_it_is_shown_for(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_command_in_the_guide_does_what_it_is_shown_for(
+    command: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "timers.jsonl").write_text('{"name": "tea", "duration": "3m"}\n')
     stack = ModuleType("minoots_local.cli")
     stack.app = typer.Typer()  # type: ignore[attr-defined]
     stack.app.command("up")(lambda: None)

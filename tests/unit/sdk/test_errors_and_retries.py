@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import inspect
+from uuid import UUID
 
 import httpx
 import pytest
@@ -154,6 +155,8 @@ def test_a_create_that_never_left_is_made_again(failure: Exception) -> None:
 @pytest.mark.parametrize(
     "failure",
     [
+        refusal(500),
+        refusal(503, headers={"Retry-After": "1"}),
         httpx.ReadTimeout("slow"),
         httpx.ReadError("cut"),
         httpx.WriteError("cut"),
@@ -161,18 +164,25 @@ def test_a_create_that_never_left_is_made_again(failure: Exception) -> None:
         httpx.DecodingError("garbled"),
     ],
 )
-def test_a_create_whose_outcome_is_unknown_is_not_made_again(failure: Exception) -> None:
-    script = Script([failure])
-    with client_on(script) as client, pytest.raises(APIConnectionError) as caught:
-        client.timers.create(duration="1s")
-    assert caught.value.outcome_unknown
-    assert isinstance(caught.value, APITimeoutError) == isinstance(failure, httpx.ReadTimeout)
+def test_a_create_whose_outcome_is_unknown_is_made_again_under_the_same_key(
+    failure: Exception | httpx.Response,
+) -> None:
+    script = Script([failure, timer()])
+    with client_on(script) as client:
+        assert client.timers.create(duration="1s").id == "t-1"
+    keys = [UUID(one.headers["idempotency-key"]) for one in script.requests]
+    assert keys[0] == keys[1]
+    assert (keys[0].version, keys[0].int >> 80) == (7, NOW_MS)
 
 
-@pytest.mark.parametrize("answer", [refusal(500), refusal(502), refusal(503, headers={"Retry-After": "1"})])
-def test_a_create_that_a_server_may_have_carried_out_is_not_made_again(answer: httpx.Response) -> None:
-    with client_on(Script([answer])) as client, pytest.raises(ServerError):
-        client.timers.create(duration="1s")
+def test_each_create_has_a_key_of_its_own_unless_it_is_given_one() -> None:
+    script = Script([timer(), timer(), timer()])
+    with client_on(script) as client:
+        for given in (None, None, "order-7"):
+            client.timers.create(duration="1s", idempotency_key=given)
+    keys = [one.headers["idempotency-key"] for one in script.requests]
+    assert len(set(keys)) == 3
+    assert keys[2] == "order-7"
 
 
 def test_a_create_that_was_turned_away_is_made_again() -> None:
@@ -212,3 +222,11 @@ def test_a_retry_after_beyond_a_minute_is_left_to_the_caller() -> None:
 )
 def test_retry_after_is_read_in_both_its_forms(header: str | None, seconds: float | None) -> None:
     assert parse_retry_after(header, now_ms=NOW_MS) == seconds
+
+
+@pytest.mark.parametrize("failure", [httpx.ReadTimeout("slow"), httpx.ReadError("cut")])
+def test_an_error_tells_whether_the_call_may_have_been_carried_out(failure: Exception) -> None:
+    with client_on(Script([failure]), max_retries=0) as client, pytest.raises(APIConnectionError) as caught:
+        client.timers.create(duration="1s")
+    assert caught.value.outcome_unknown
+    assert isinstance(caught.value, APITimeoutError) == isinstance(failure, httpx.ReadTimeout)

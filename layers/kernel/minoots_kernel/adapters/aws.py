@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mypy_boto3_scheduler.client import EventBridgeSchedulerClient
     from mypy_boto3_sqs.client import SQSClient
 
-__all__ = ["DEFAULT_REGION", "Service", "answering", "client", "error_code", "is_unavailable"]
+__all__ = ["DEFAULT_REGION", "Service", "answering", "client", "error_code", "is_unavailable", "unrepeated"]
 
 DEFAULT_REGION: Final = "us-east-1"
 
@@ -114,6 +114,24 @@ def is_unavailable(error: BaseException) -> bool:
         return code in _REFUSALS or status == 429 or status >= 500
     # ConnectionError: none was made. HTTPClientError: it broke, or timed out. A proxy's page is no parsable answer.
     return isinstance(error, ConnectionError | HTTPClientError | ResponseParserError)
+
+
+def unrepeated(client: Any, operation: str) -> None:
+    """Keep a client from making calls of an operation again whose outcome is not known: nothing says what came since.
+
+    What the service refused, all of it, is still tried again.
+    """
+    service = client.meta.service_model.service_id.hyphenize()
+    events = client.meta.events
+    events.register_first(f"needs-retry.{service}.{operation}", _give_up, unique_id=f"unrepeated {operation}")
+
+
+def _give_up(response: Any = None, caught_exception: BaseException | None = None, **_: Any) -> None:
+    """Raise what botocore would make a call again for."""
+    if caught_exception is not None:
+        raise caught_exception
+    if response is not None and response[0].status_code >= 500:
+        raise ClientError(response[1], "unrepeated")
 
 
 class answering:

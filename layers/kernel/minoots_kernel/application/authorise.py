@@ -105,6 +105,19 @@ class _ByPolicies:
                 raise self._refused(decision)
         self._passed = things[-1] if things else None
 
+    def check_each(self, thing: object) -> None:
+        """Let one of many things pass if the policies allow the action upon it alone.
+
+        Raises:
+            PolicyRefusedError: If they do not.
+        """
+        self._asked = True
+        action, asked = self._errand.each or self._errand.action, thing_of(thing)
+        (decision,) = self._decide(action, [asked])
+        self._log.decided(asked, decision, each=action)
+        if not decision.allowed:
+            raise self._refused(decision)
+
     def visible(self, things: Sequence[T]) -> tuple[T, ...]:
         """Return those that the caller could read one by one."""
         self._asked = True

@@ -56,8 +56,14 @@ class DecisionLog:
     def _logs_all(self) -> bool:
         return crc32(self.errand.request_id.encode()) % 100 < self.percent
 
-    def decided(self, thing: Thing, decision: Decision) -> None:
-        """Take down a decision about one thing."""
+    def decided(self, thing: Thing, decision: Decision, *, each: str | None = None) -> None:
+        """Take down a decision about one thing.
+
+        Args:
+            thing: What it is about.
+            decision: What was decided.
+            each: The action by which each of many things is decided upon, if it is one of them.
+        """
         if decision.allowed and not decision.errors and not self._logs_all:
             return
         labels = dict(sorted(thing.tags.items())[:MAX_LABELS])
@@ -66,6 +72,7 @@ class DecisionLog:
             [decision],
             resource=f"{thing.type}::{thing.id}",
             labels={name: text[:MAX_LABEL] for name, text in labels.items()},
+            **({} if each is None else {"each": each}),
         )
 
     def filtered(self, action: str, decisions: Sequence[Decision]) -> None:

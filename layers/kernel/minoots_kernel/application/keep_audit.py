@@ -78,6 +78,10 @@ class Recorded:
             whose = next((thing for thing in things if isinstance(thing, Tenant)), None)
             self._write(thing_of(things[-1]), whose)
 
+    def check_each(self, thing: object) -> None:
+        """Let one of many things pass; what is written down is the call about them all."""
+        self._inner.check_each(thing)
+
     def visible(self, things: Sequence[T]) -> tuple[T, ...]:
         """Return those that the caller may see."""
         return self._inner.visible(things)

@@ -16,7 +16,7 @@ from minoots_kernel.application.identity_ports import TimersUsed, UsageStore
 from minoots_kernel.application.ports import Clock
 from minoots_kernel.domain.errors import DependencyUnavailableError, QuotaExceededError
 from minoots_kernel.domain.tenancy import Principal
-from minoots_kernel.domain.tiers import TIERS, Tier, check_move, check_size
+from minoots_kernel.domain.tiers import TIERS, Tier, check_carried, check_move, check_size
 from minoots_kernel.domain.timer import Timer
 
 __all__ = ["DAY_MS", "MINUTE_MS", "Allowance", "Limits"]
@@ -122,6 +122,14 @@ class Limits:
             BeyondTierError: If it does not.
         """
         check_move(principal.tier, before, after, self.clock.now_ms(), field)
+
+    def check_carried(self, principal: Principal, after: Timer) -> None:
+        """Let a patch of a timer pass if the tier allows what it would carry.
+
+        Raises:
+            BeyondTierError: If it does not.
+        """
+        check_carried(principal.tier, after)
 
     def charge(self, principal: Principal) -> int | None:
         """Count a timer that is about to be made.

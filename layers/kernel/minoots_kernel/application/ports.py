@@ -17,15 +17,18 @@ from minoots_kernel.domain.answers import Answer
 from minoots_kernel.domain.chains import Asking
 from minoots_kernel.domain.dead_letters import ANY_LETTER, DeadLetter, LetterFilter, LetterState
 from minoots_kernel.domain.destinations import Destination
+from minoots_kernel.domain.errors import MinootsError
 from minoots_kernel.domain.messages import ActionMessage, WakeUp
 from minoots_kernel.domain.targets import TargetMessage
 from minoots_kernel.domain.timer import Status, Timer
+from minoots_kernel.domain.timer_filter import EVERY, TimerFilter
 from minoots_kernel.domain.webhooks import WebhookRequest
 
 __all__ = [
     "ActionPerformer",
     "ActionQueue",
     "Clock",
+    "CursorKey",
     "DeadLetterStore",
     "Delayed",
     "DestinationStore",
@@ -113,6 +116,18 @@ class TimerStore(Protocol):
         """
         ...
 
+    def create_many(self, timers: Sequence[Timer]) -> dict[str, MinootsError]:
+        """Store new timers, any number, in few calls and on no condition.
+
+        Args:
+            timers: With ids that the service has drawn for them and told nobody.
+
+        Returns:
+            Why a timer was not stored, by its id, of those that were not: one that is too large, or one that the store
+            did not take or did not say so of, which may be stored all the same.
+        """
+        ...
+
     def get(self, key: TimerKey) -> Timer | None:
         """Return the timer as it stands, or none."""
         ...
@@ -144,15 +159,24 @@ class TimerStore(Protocol):
         ...
 
     def page(
-        self, tenant_id: str, *, statuses: frozenset[Status], limit: int, position: str | None = None
+        self,
+        tenant_id: str,
+        *,
+        statuses: frozenset[Status],
+        limit: int,
+        position: str | None = None,
+        wanted: TimerFilter = EVERY,
+        oldest_first: bool = False,
     ) -> Page[Timer]:
-        """List a tenant's timers by descending id (newest first), eventually consistent.
+        """List a tenant's timers by descending id (newest first) or by ascending id, eventually consistent.
 
         Args:
             tenant_id: Whose timers.
             statuses: Only timers in one of these; all when empty.
             limit: Most timers to return, at least 1.
             position: `next_position` of the page before.
+            wanted: Only timers of which this holds, too.
+            oldest_first: Whether by ascending id.
 
         Raises:
             InvalidTimerError: If the position is none that a page ever named.
@@ -200,6 +224,14 @@ class DeadLetterStore(Protocol):
         self, tenant_id: str, *, wanted: LetterFilter = ANY_LETTER, limit: int, position: str | None = None
     ) -> Page[DeadLetter]:
         """List a tenant's letters that are dead, by descending id, eventually consistent; as `TimerStore.page`."""
+        ...
+
+
+class CursorKey(Protocol):
+    """Has the secret that cursors of listings are signed with."""
+
+    def cursor_key(self) -> bytes:
+        """Return it: 32 bytes, the same in every process of a deployment for as long as nobody removes it."""
         ...
 
 

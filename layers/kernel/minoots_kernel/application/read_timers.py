@@ -8,6 +8,7 @@ from minoots_kernel.application.ports import Page, TimerKey, TimerStore
 from minoots_kernel.domain.errors import NotFoundError
 from minoots_kernel.domain.tenancy import Principal
 from minoots_kernel.domain.timer import Status, Timer
+from minoots_kernel.domain.timer_filter import EVERY, TimerFilter
 
 __all__ = ["GetTimer", "ListTimers"]
 
@@ -37,13 +38,27 @@ class GetTimer:
 
 @dataclass(frozen=True, slots=True)
 class ListTimers:
-    """List a tenant's timers, newest first."""
+    """List a tenant's timers, newest first if not asked otherwise."""
 
     store: TimerStore
 
     def __call__(
-        self, principal: Principal, *, statuses: frozenset[Status], limit: int, position: str | None
+        self,
+        principal: Principal,
+        *,
+        statuses: frozenset[Status],
+        limit: int,
+        position: str | None,
+        wanted: TimerFilter = EVERY,
+        oldest_first: bool = False,
     ) -> Page[Timer]:
         """Return a page of those that the principal may read; see `TimerStore.page` for the arguments."""
-        page = self.store.page(principal.tenant_id, statuses=statuses, limit=limit, position=position)
+        page = self.store.page(
+            principal.tenant_id,
+            statuses=statuses,
+            limit=limit,
+            position=position,
+            wanted=wanted,
+            oldest_first=oldest_first,
+        )
         return Page(principal.visible(page.items), page.next_position)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from secrets import token_bytes
+from typing import Final
 
 from minoots_kernel.adapters.cedar import CedarEngine
 from minoots_kernel.adapters.dynamodb.command_template_store import DynamoCommandTemplateStore
+from minoots_kernel.adapters.dynamodb.cursor_key import DynamoCursorKey
 from minoots_kernel.adapters.dynamodb.dead_letter_store import DynamoDeadLetterStore
 from minoots_kernel.adapters.dynamodb.inbox_store import DynamoInboxStore
 from minoots_kernel.adapters.dynamodb.key_store import DynamoKeyStore
@@ -21,6 +23,7 @@ from minoots_kernel.application.authorise import Authorise
 from minoots_kernel.application.change_of_mind import ChangeOfMind
 from minoots_kernel.application.check_receivers import CheckReceivers
 from minoots_kernel.application.create_timer import CreateTimer
+from minoots_kernel.application.create_timers import CreateTimers
 from minoots_kernel.application.destinations import DestinationUseCases
 from minoots_kernel.application.discard_dead_letters import DiscardDeadLetters
 from minoots_kernel.application.heartbeat_timer import HeartbeatTimer
@@ -38,15 +41,21 @@ from minoots_kernel.application.read_dead_letters import GetDeadLetter, ListDead
 from minoots_kernel.application.read_timers import GetTimer, ListTimers
 from minoots_kernel.application.read_usage import ReadUsage
 from minoots_kernel.application.redrive_dead_letters import RedriveDeadLetters
+from minoots_kernel.application.update_timer import UpdateTimer
 from minoots_kernel.application.use_inbox import UseInbox
 from minoots_kernel.bootstrap import parts, surroundings
 from minoots_kernel.bootstrap.lazy import Handler
 from minoots_kernel.config import Settings
 from minoots_kernel.interfaces.rest.app import ControlPlane
+from minoots_kernel.interfaces.rest.cursors import Cursors
+from minoots_kernel.interfaces.rest.edge import Edge
 from minoots_kernel.interfaces.rest.use_cases import UseCases
 from minoots_kernel.observability import observed
 
 __all__ = ["build"]
+
+BATCH_THREADS: Final = 16
+"""How many timers of a batch are stored at a time, of those that have keys."""
 
 
 def build(env: Mapping[str, str]) -> Handler:
@@ -55,7 +64,7 @@ def build(env: Mapping[str, str]) -> Handler:
     return observed(settings, lambda metrics: _control_plane(settings, env, metrics))
 
 
-def _control_plane(settings: Settings, env: Mapping[str, str], metrics: Metrics) -> ControlPlane:
+def _control_plane(settings: Settings, env: Mapping[str, str], metrics: Metrics) -> Edge:
     clock, store = surroundings.clock(), parts.timer_store(settings, env)
     dynamodb, wake_queue = parts.client("dynamodb", env), parts.wake_queue(settings, env)
     templates = DynamoCommandTemplateStore(dynamodb, settings.table)
@@ -74,21 +83,24 @@ def _control_plane(settings: Settings, env: Mapping[str, str], metrics: Metrics)
     enforced = settings.limits == "enforced"
     limits = Limits(usage, clock) if enforced else None
     keep_keys = KeepKeys(keys, clock, token_bytes, cache_ms)
+    create = CreateTimer(
+        store,
+        wake_queue,
+        clock,
+        Uuid7Ids(),
+        prepare_actions,
+        settings.late_policy,
+        checks,
+        keep_settings.retry_policy,
+        limits,
+    )
     use_cases = UseCases(
-        create_timer=CreateTimer(
-            store,
-            wake_queue,
-            clock,
-            Uuid7Ids(),
-            prepare_actions,
-            settings.late_policy,
-            checks,
-            keep_settings.retry_policy,
-            limits,
-        ),
+        create_timer=create,
+        create_timers=CreateTimers(create, surroundings.message_pool(BATCH_THREADS).map),
         get_timer=GetTimer(store),
         list_timers=ListTimers(store),
         change_of_mind=ChangeOfMind(store, wake_queue, clock, limits),
+        update_timer=UpdateTimer(store, clock, prepare_actions, checks, limits),
         heartbeat_timer=HeartbeatTimer(store, clock),
         list_dead_letters=ListDeadLetters(letters),
         get_dead_letter=GetDeadLetter(letters),
@@ -104,9 +116,11 @@ def _control_plane(settings: Settings, env: Mapping[str, str], metrics: Metrics)
         read_audit=ReadAudit(audit),
         tenants=KeepTenants(tenants, keep_keys, clock),
         usage=ReadUsage(usage, clock, enforced),
+        cursors=Cursors(DynamoCursorKey(dynamodb, settings.table, token_bytes)),
     )
     authenticate = Authenticate(keys, clock, cache_ms, parts.tokens(settings), tenants)
     kept = None if settings.audit == "none" else audit
     authorise = Authorise(known, clock, settings.policy_log_percent, audit=kept, timers_tell=settings.audit == "all")
     noted = None if kept is None else NoteRefusals(kept, clock)
-    return ControlPlane(authenticate, authorise, use_cases, metrics, noted, limits)
+    control_plane = ControlPlane(authenticate, authorise, use_cases, metrics, noted, limits)
+    return Edge(control_plane, settings.allowed_origins)

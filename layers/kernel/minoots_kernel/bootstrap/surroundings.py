@@ -1,4 +1,4 @@
-"""What a process gives the functions that are built in it: its time, and threads for the messages of a batch.
+"""What a process gives the functions that are built in it: its time, and threads for what a batch holds.
 
 On AWS these are the machine's. The local stack runs every function in one process, where time may be virtual and
 whatever waits has to be known: it puts its own in place before it builds them.

@@ -54,6 +54,14 @@ class Authority(Protocol):
         """
         ...
 
+    def check_each(self, thing: object) -> None:
+        """Let one of many things pass, upon which the call decides as one about that thing alone would.
+
+        Raises:
+            ForbiddenError: If the caller may not do that with it; the others are not touched by that.
+        """
+        ...
+
     def visible(self, things: Sequence[T]) -> tuple[T, ...]:
         """Return those that the caller may see, in their order."""
         ...
@@ -73,6 +81,9 @@ class _ByRole:
     by_role = True
 
     def check(self, *_things: object) -> None:
+        """Let it pass."""
+
+    def check_each(self, _thing: object) -> None:
         """Let it pass."""
 
     def visible(self, things: Sequence[T]) -> tuple[T, ...]:

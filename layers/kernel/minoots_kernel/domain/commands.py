@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from pydantic import JsonValue
 
 from minoots_contract.late_policy import LatePolicy
 from minoots_kernel.domain.ask_commands import AskCommand
@@ -27,6 +30,7 @@ __all__ = [
     "Resume",
     "Rewake",
     "Snooze",
+    "Update",
 ]
 
 
@@ -119,6 +123,17 @@ class Resume(Change):
 @dataclass(frozen=True, slots=True)
 class FireNow(Change):
     """The timer is due at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Update(Change):
+    """The timer is called or carries something else.
+
+    Attributes:
+        patch: `name`, `labels` and `metadata`, those that are to change, as a merge patch.
+    """
+
+    patch: Mapping[str, JsonValue]
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,14 @@ class Principal:
         """
         self.authority.check(*things)
 
+    def check_each(self, thing: object) -> None:
+        """Let one of the many things pass that the call under way is about.
+
+        Raises:
+            ForbiddenError: If the caller may not do that with it.
+        """
+        self.authority.check_each(thing)
+
     def visible(self, things: Sequence[T]) -> tuple[T, ...]:
         """Return those of the things of a listing that the caller may see."""
         return self.authority.visible(things)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,7 +11,7 @@ from minoots_contract.timers import CreateTimerRequest
 from minoots_kernel.domain.errors import BeyondTierError
 from minoots_kernel.domain.timer import Timer
 
-__all__ = ["TIERS", "Tier", "check_move", "check_size"]
+__all__ = ["TIERS", "Tier", "check_carried", "check_move", "check_size"]
 
 DAY_MS: Final = 86_400_000
 
@@ -81,6 +82,18 @@ def check_move(tier: TierName, before: Timer, after: Timer, now_ms: int, field: 
         _check_horizon(tier, after.fire_at_ms - now_ms, field)
     if None not in {before.remaining_ms, after.remaining_ms} and after.remaining_ms != before.remaining_ms:
         _check_horizon(tier, after.remaining_ms or 0, field)
+
+
+def check_carried(tier: TierName, after: Timer) -> None:
+    """Let a patch pass if its tier allows so much of what a timer is called and carries.
+
+    Raises:
+        BeyondTierError: If it does not; it names the field.
+    """
+    most = TIERS[tier].payload_bytes
+    carried = {"name": after.name, "labels": after.spec.labels, "metadata": after.spec.metadata}
+    if most is not None and len(json.dumps(carried, ensure_ascii=False, separators=(",", ":")).encode()) > most:
+        raise _beyond(tier, "metadata", f"at most {most} bytes of JSON, name and labels with it")
 
 
 def _check_horizon(tier: TierName, ahead_ms: int, field: str) -> None:

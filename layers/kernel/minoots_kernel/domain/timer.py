@@ -213,12 +213,17 @@ class Via:
 
 @dataclass(frozen=True, slots=True)
 class TimerSpec:
-    """What the caller asked for beside the time; it never changes."""
+    """What the caller asked for beside the time.
+
+    Attributes:
+        revision: Which it is of the specs that the timer has had; empty for the one that it began with.
+    """
 
     metadata: dict[str, JsonValue] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
     bundle: ActionBundle | None = None
     agent_binding: AgentBinding | None = None
+    revision: str = ""
 
     def action(self, action_id: str) -> Action | None:
         """Return the action or callback of that id, if there is one."""
@@ -247,6 +252,7 @@ class Timer:
         via: Who asked for the latest write, if a caller did and the deployment's audit has what was allowed.
         decided: What came of its actions, where the status alone does not say it.
         acknowledgements: Of the actions that require one, once they have asked for it.
+        request: Digest of the request that created it, if that came with an idempotency key.
     """
 
     id: str
@@ -279,6 +285,7 @@ class Timer:
     remembered: tuple[Remembered, ...] = ()
     via: Via | None = None
     decided: Outcome | None = None
+    request: str | None = None
 
     @property
     def outcome(self) -> Outcome | None:

@@ -10,12 +10,16 @@ because the table never looks into them and a map would cost more bytes and more
   discarded, why it was given up], ...]`, times in epoch milliseconds; a row of an attempt ends with the last of its
   values that is there, and one of an action with its attempts if none of what follows them is.
 - `putOff`: `{action id: [times, since, reason, whose turn]}` of actions whose next attempt was put off.
+- `labels`: the spec's labels once more, when it is an item of its own and they are few.
 - `timeline`: `[[event, at, version], ...]`, with who asked and why behind if anybody did.
 - `asked`: `[[digest of the key, digest of the request], ...]`, the latest changes under an idempotency key.
 - `acks`: how far actions have come that have to be acknowledged, as `acks` writes it.
 - `via`: `[operation, subject, key id, address, request id, issuer, days that the audit keeps it]`, who asked for the
   latest write, up to the last of its values that is there; there exactly when a caller did and the audit is to know.
   Other writes remove it.
+
+Two attributes tell payloads of one timer apart: `request`, the digest of a create under an idempotency key, and
+`revision`, when metadata or labels were changed since.
 """
 
 from __future__ import annotations
@@ -52,6 +56,8 @@ __all__ = [
     "attempts_from_json",
     "attempts_to_json",
     "changes",
+    "labels_beside",
+    "labels_of",
     "timer_from_item",
     "timer_to_item",
 ]
@@ -63,6 +69,20 @@ EMPTY_SPEC: Final = TimerSpec()
 
 _STATUSES: Final = {status.value: status for status in Status}
 _ACTION_STATUSES: Final = {status.value: status for status in ActionStatus}
+
+
+def labels_beside(spec: TimerSpec) -> Item:
+    """Return what an item keeps of a spec that lies elsewhere, for listings to find it by: its labels, if few."""
+    text = compact(spec.labels)
+    return {"labels": {"S": text}} if len(text.encode()) <= MAX_SPEC_BYTES else {}
+
+
+def labels_of(item: Item) -> dict[str, str]:
+    """Return the labels that an item has in it."""
+    if "labels" in item:
+        labels: dict[str, str] = json.loads(item["labels"]["S"])
+        return labels
+    return spec_from_json(item["spec"]["S"]).labels if "spec" in item else {}
 
 
 def attempts_to_json(attempts: tuple[Attempt, ...]) -> list[list[Any]]:
@@ -174,6 +194,7 @@ def _acknowledgements(known: tuple[Acknowledgement, ...]) -> Item | None:
 _CHANGING: Final[tuple[tuple[str, Callable[[Timer], Any], Callable[[Any], Item | None]], ...]] = tuple(
     (attribute, attrgetter(field) if isinstance(field, str) else field, encode)
     for attribute, field, encode in (
+        ("name", "name", _text),
         ("status", "status", _status),
         ("version", "version", _number),
         ("generation", "generation", _number),
@@ -214,15 +235,18 @@ def timer_to_item(timer: Timer, spec_json: str) -> Item:
     item: Item = {
         **timer_key(timer.tenant_id, timer.id),
         "kind": {"S": "timer"},
-        "name": {"S": timer.name},
         "requestedBy": {"S": timer.requested_by},
         "createdAt": {"N": str(timer.created_at_ms)},
     }
     size = len(spec_json.encode())
     if size > MAX_SPEC_BYTES:
-        item["payload"] = {"N": str(size)}
+        item |= {"payload": {"N": str(size)}, **labels_beside(timer.spec)}
     else:
         item["spec"] = {"S": spec_json}
+    if timer.request is not None:
+        item["request"] = {"S": timer.request}
+    if timer.spec.revision:
+        item["revision"] = {"S": timer.spec.revision}
     for attribute, read, encode in _CHANGING:
         value = encode(read(timer))
         if value is not None:
@@ -261,7 +285,7 @@ def timer_from_item(item: Item, payload: str | None = None) -> Timer:
         status=_STATUSES[item["status"]["S"]],
         created_at_ms=int(item["createdAt"]["N"]),
         fire_at_ms=int(item["fireAt"]["N"]),
-        spec=EMPTY_SPEC if spec_json is None else spec_from_json(spec_json),
+        spec=EMPTY_SPEC if spec_json is None else spec_from_json(spec_json, _str(item, "revision") or ""),
         generation=int(item["generation"]["N"]),
         version=int(item["version"]["N"]),
         armed_at_ms=_int(item, "armedAt"),
@@ -285,6 +309,7 @@ def timer_from_item(item: Item, payload: str | None = None) -> Timer:
         via=Via(*json.loads(item["via"]["S"])) if "via" in item else None,
         decided=item["outcome"]["S"] if "outcome" in item else None,
         acknowledgements=acknowledgements_from_json(json.loads(item["acks"]["S"])) if "acks" in item else (),
+        request=_str(item, "request"),
     )
 
 

@@ -3,7 +3,7 @@
 | item | pk | sk |
 |---|---|---|
 | timer | `T#<tenant>#<shard>` | timer id |
-| payload of a timer | `P#<tenant>#<timer id>` | `payload` |
+| payload of a timer | `P#<tenant>#<timer id>` | `payload`, then `#` and which it is if there may be several |
 | dead letter | `D#<tenant>#<shard>` | dead letter id |
 | destination of webhooks | `W#<tenant>` | name |
 | circuit of a receiver, or of all of a tenant's | `B#<tenant>` | `d:<destination>`, `h:<host>:<port>` or `*` |
@@ -12,6 +12,7 @@
 | tenant's record | `Y#tenants` | tenant |
 | requests of a tenant in a minute | `U#<tenant>` | `requests#`, minutes since 1970 |
 | what is counted of a tenant's timers | `U#<tenant>` | `timers` |
+| key that cursors are signed with | `S#cursors` | `key` |
 | parked stream record | `X#<consumer>` | event id |
 | message of an inbox | `I#<tenant>#<agent>` | fired at, 13 digits of epoch milliseconds, `#`, delivery id |
 | settings of a tenant | `S#<tenant>` | `settings` |
@@ -83,9 +84,18 @@ def timer_key(tenant_id: str, timer_id: str) -> Item:
     return item_key(f"T#{tenant_id}#{shard_of(timer_id)}", timer_id)
 
 
-def payload_key(tenant_id: str, timer_id: str) -> Item:
-    """Return the key of a timer's payload."""
-    return item_key(f"P#{tenant_id}#{timer_id}", "payload")
+def payload_key(tenant_id: str, timer_id: str, which: str = "") -> Item:
+    """Return the key of a timer's payload.
+
+    Two requests under one idempotency key, of which one will win, and two changes of one version, must not write over
+    each other's payload: each has a place of its own, which the timer's item names.
+
+    Args:
+        tenant_id: Whose timer.
+        timer_id: Which timer.
+        which: What tells its payloads apart, if it may have several.
+    """
+    return item_key(f"P#{tenant_id}#{timer_id}", f"payload#{which}" if which else "payload")
 
 
 def dead_letter_key(tenant_id: str, timer_id: str, letter_id: str) -> Item:

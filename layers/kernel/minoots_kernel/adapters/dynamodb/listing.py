@@ -1,4 +1,4 @@
-"""A tenant's sharded items as one listing in descending order of id."""
+"""A tenant's sharded items as one listing in the order of their ids."""
 
 from __future__ import annotations
 
@@ -38,23 +38,27 @@ class Stretch:
 
 
 ReadAll = Callable[[dict[int, str | None]], Iterable[tuple[int, Stretch]]]
-"""Reads on in several partitions, each from below an id (from the newest if none)."""
+"""Reads on in several partitions, each from beyond an id (from its beginning if none)."""
 
 
-def merge(read_all: ReadAll, limit: int, position: str | None) -> tuple[list[Item], str | None]:
+def merge(
+    read_all: ReadAll, limit: int, position: str | None, *, ascending: bool = False
+) -> tuple[list[Item], str | None]:
     """Merge the partitions' stretches into a page.
 
-    A partition whose read stopped may hold, right below where it stopped, an item newer than anything that the others
-    gave. So the page reaches down only to the highest of these stops, the frontier; what lies above it is complete.
+    A partition whose read stopped may hold, right beyond where it stopped, an item that comes before anything that the
+    others gave. So the page reaches only to the first of these stops, the frontier; what comes before it is complete.
 
     Args:
         read_all: Reads the partitions on.
         limit: Most items in the page.
-        position: Only ids below this one.
+        position: Only ids beyond this one: below it, or above it when ascending.
+        ascending: Whether the lowest ids come first, and not the highest.
 
     Returns:
-        The page, and the id below which the next one begins, if there may be one.
+        The page, and the id beyond which the next one begins, if there may be one.
     """
+    first = min if ascending else max
     unfinished: dict[int, str | None] = dict.fromkeys(range(SHARDS), position)
     found: list[Item] = []
     complete: list[Item] = []
@@ -66,11 +70,11 @@ def merge(read_all: ReadAll, limit: int, position: str | None) -> tuple[list[Ite
                 del unfinished[shard]
             else:
                 unfinished[shard] = stretch.examined_to
-        frontier = max((stop for stop in unfinished.values() if stop is not None), default=None)
-        complete = [item for item in found if frontier is None or _id(item) >= frontier]
+        frontier = first((stop for stop in unfinished.values() if stop is not None), default=None)
+        complete = [item for item in found if frontier is None or first(_id(item), frontier) == _id(item)]
         if len(complete) >= limit or not unfinished:
             break
-    complete.sort(key=_id, reverse=True)
+    complete.sort(key=_id, reverse=not ascending)
     page = _within_bounds(complete, limit)
     return page, _id(page[-1]) if len(page) < len(complete) else frontier
 
@@ -92,6 +96,7 @@ class MergedListing:
         *,
         wanted: Callable[[Item], bool] = lambda _: True,
         few: bool = False,
+        ascending: bool = False,
     ) -> tuple[list[Item], str | None]:
         """Return a page, and where the next one begins, if there may be one.
 
@@ -102,6 +107,7 @@ class MergedListing:
             statuses: Only items in one of these; all when empty. The table leaves the others out.
             wanted: Only items of which this holds; the others are read all the same.
             few: Whether that may be a few among many.
+            ascending: Whether the lowest ids come first, and not the highest.
 
         Raises:
             InvalidTimerError: If the position is none that a page ever named.
@@ -119,21 +125,21 @@ class MergedListing:
                 "ExpressionAttributeNames": {"#status": "status"},
             }
 
-        def read(shard: int, below: str | None) -> tuple[int, Stretch]:
-            condition = "pk = :pk" if below is None else "pk = :pk AND sk < :below"
-            bounds = {} if below is None else {":below": {"S": below}}
+        def read(shard: int, beyond: str | None) -> tuple[int, Stretch]:
+            condition = "pk = :pk" if beyond is None else f"pk = :pk AND sk {'>' if ascending else '<'} :beyond"
+            bounds = {} if beyond is None else {":beyond": {"S": beyond}}
             items, last = self._table.query(
                 KeyConditionExpression=condition,
                 ExpressionAttributeValues={**values, **bounds, ":pk": {"S": pks[shard]}},
-                ScanIndexForward=False,
+                ScanIndexForward=ascending,
                 **extra,
             )
             return shard, Stretch([item for item in items if wanted(item)], last["sk"]["S"] if last else None)
 
-        def read_all(below: dict[int, str | None]) -> Iterable[tuple[int, Stretch]]:
-            return self._pool.map(read, below.keys(), below.values())
+        def read_all(beyond: dict[int, str | None]) -> Iterable[tuple[int, Stretch]]:
+            return self._pool.map(read, beyond.keys(), beyond.values())
 
-        return merge(read_all, limit, position)
+        return merge(read_all, limit, position, ascending=ascending)
 
 
 def _read_at_a_time(limit: int) -> int:

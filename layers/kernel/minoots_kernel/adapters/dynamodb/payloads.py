@@ -34,11 +34,34 @@ class Payloads:
         self._retention_s = retention_s
         self._clock = clock
 
-    def put(self, timer: Timer, spec_json: str) -> None:
-        """Store a new timer's payload."""
+    def put(self, timer: Timer, spec_json: str) -> bool:
+        """Store a timer's payload; say whether it is new.
+
+        That of a create under an idempotency key may be there already, by the same request: then it stays as it is.
+        """
+        item = self.item(timer, spec_json)
+        if timer.request is None or timer.spec.revision:
+            self._table.put(item)
+            return True
+        try:
+            self._table.put_new(item)
+        except ConditionFailedError:
+            return False
+        return True
+
+    def item(self, timer: Timer, spec_json: str) -> Item:
+        """Return the payload of a timer as an item."""
         kept_until_s = self._kept_until_s(timer)
-        item = {**payload_key(timer.tenant_id, timer.id), "spec": {"S": spec_json}}
-        self._table.put(item if kept_until_s is None else item | _expires(kept_until_s))
+        item = {**_key(timer), "spec": {"S": spec_json}}
+        return item if kept_until_s is None else item | _expires(kept_until_s)
+
+    def renew(self, timer: Timer) -> None:
+        """Give a payload that lay there the time of the timer that has it now."""
+        self._keep(timer, self._kept_until_s(timer))
+
+    def retire(self, timer: Timer) -> None:
+        """Let a payload go that its timer has no more, once nobody can be about to read it."""
+        self._keep(timer, self._clock.now_ms() // 1000 + GRACE_S)
 
     def before_change(self, before: Timer, after: Timer) -> None:
         """Keep the payload longer, if the timer will need it longer: it must never be gone first."""
@@ -55,7 +78,7 @@ class Payloads:
     def _keep(self, timer: Timer, until_s: int | None) -> None:
         changes = {"expiresAt": None} if until_s is None else _expires(until_s)
         try:
-            self._table.set_if_there(payload_key(timer.tenant_id, timer.id), changes)
+            self._table.set_if_there(_key(timer), changes)
         except ConditionFailedError:
             return  # gone by its time, as its timer will be
 
@@ -80,6 +103,10 @@ def kept_after_end_s(timer: Timer, retention_s: int) -> int:
 def leaves_letters(timer: Timer) -> bool:
     """Tell whether a timer that has ended has dead letters; one that settled has some if others got through instead."""
     return any(state.status is ActionStatus.FAILED for state in timer.actions)
+
+
+def _key(timer: Timer) -> Item:
+    return payload_key(timer.tenant_id, timer.id, timer.spec.revision or timer.request or "")
 
 
 def _expires(at_s: int) -> Item:

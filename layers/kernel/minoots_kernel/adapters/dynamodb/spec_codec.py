@@ -45,11 +45,12 @@ def spec_to_json(spec: TimerSpec) -> str:
     return compact(content)
 
 
-def spec_from_json(text: str) -> TimerSpec:
-    """Read what `spec_to_json` wrote."""
+def spec_from_json(text: str, revision: str = "") -> TimerSpec:
+    """Read what `spec_to_json` wrote of a revision, which is kept beside it."""
     content = json.loads(text)
     bundle = _bundle_from_json(content["bundle"]) if "bundle" in content else None
-    return TimerSpec(content.get("metadata", {}), content.get("labels", {}), bundle, _binding(content.get("agent")))
+    binding = _binding(content.get("agent"))
+    return TimerSpec(content.get("metadata", {}), content.get("labels", {}), bundle, binding, revision)
 
 
 def policy_to_row(policy: RetryPolicy) -> list[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from minoots_kernel.adapters.aws import answering
+from minoots_kernel.adapters.aws import answering, unrepeated
 from minoots_kernel.adapters.dynamodb.keys import Item
 from minoots_kernel.domain.errors import DependencyUnavailableError
 
@@ -41,6 +41,7 @@ class Table:
         self._client = client
         self._name = name
         self._refused = client.exceptions.ConditionalCheckFailedException
+        unrepeated(client, "BatchWriteItem")
 
     def put(self, item: Item) -> None:
         """Write an item over whatever stands there."""
@@ -52,6 +53,10 @@ class Table:
 
         Args:
             items: At most 25, each with a key of its own.
+
+        Raises:
+            DependencyUnavailableError: If there is no answer; each may then be written or not. The call is not made
+                again by the client library.
         """
         puts: list[Any] = [{"PutRequest": {"Item": item}} for item in items]
         with answering(WHO):

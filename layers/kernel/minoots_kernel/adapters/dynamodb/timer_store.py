@@ -5,10 +5,19 @@ from __future__ import annotations
 import json
 import logging
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from minoots_kernel.adapters.dynamodb.codec import MAX_SPEC_BYTES, changes, timer_from_item, timer_to_item
+from minoots_kernel.adapters.dynamodb.batches import write_new
+from minoots_kernel.adapters.dynamodb.codec import (
+    MAX_SPEC_BYTES,
+    changes,
+    labels_beside,
+    labels_of,
+    timer_from_item,
+    timer_to_item,
+)
 from minoots_kernel.adapters.dynamodb.keys import (
     CHECK_INDEX,
     CHECK_SHARDS,
@@ -21,11 +30,18 @@ from minoots_kernel.adapters.dynamodb.keys import (
 )
 from minoots_kernel.adapters.dynamodb.listing import MergedListing
 from minoots_kernel.adapters.dynamodb.payloads import Payloads, kept_after_end_s, leaves_letters
-from minoots_kernel.adapters.dynamodb.spec_codec import spec_to_json
+from minoots_kernel.adapters.dynamodb.spec_codec import spec_from_json, spec_to_json
 from minoots_kernel.adapters.dynamodb.table import ConditionFailedError, Table
 from minoots_kernel.application.ports import Clock, Page, TimerKey
-from minoots_kernel.domain.errors import AlreadyExistsError, InvalidTimerError, VersionMismatchError
+from minoots_kernel.domain.errors import (
+    AlreadyExistsError,
+    DependencyUnavailableError,
+    InvalidTimerError,
+    MinootsError,
+    VersionMismatchError,
+)
 from minoots_kernel.domain.timer import Status, Timer
+from minoots_kernel.domain.timer_filter import EVERY, TimerFilter
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -85,19 +101,36 @@ class DynamoTimerStore:
             AlreadyExistsError: If the id is taken by another write.
             InvalidTimerError: If metadata, labels and actions are together larger than an item may be.
         """
-        spec_json = spec_to_json(timer.spec)
-        if len(spec_json.encode()) > MAX_PAYLOAD_BYTES:
-            why = f"metadata, labels and actions may have {MAX_PAYLOAD_BYTES} bytes together, with numbers written out"
-            raise InvalidTimerError("The timer is too large.", (("metadata", why),))
+        spec_json = _sized(timer)
         nonce = _nonce()
         item = timer_to_item(timer, spec_json) | {"creator": {"S": nonce}}
-        if "payload" in item:
-            self._payloads.put(timer, spec_json)
+        lay_there = "payload" in item and not self._payloads.put(timer, spec_json)
         try:
             self._table.put_new(item)
         except ConditionFailedError as error:
             if error.sure or not self._bears(timer, "creator", nonce):
                 raise AlreadyExistsError(f"There is a timer '{timer.id}' already.") from error
+        if lay_there:  # a request before stored it and got no further
+            self._payloads.renew(timer)
+
+    def create_many(self, timers: Sequence[Timer]) -> dict[str, MinootsError]:
+        """Store new timers, twenty-five to a call; large specs are written first; see the port."""
+        refused: dict[str, MinootsError] = {}
+        payloads, items = [], []
+        for timer in timers:
+            try:
+                spec_json = _sized(timer)
+            except InvalidTimerError as error:
+                refused[timer.id] = error
+                continue
+            items.append(timer_to_item(timer, spec_json))
+            if "payload" in items[-1]:
+                payloads.append(self._payloads.item(timer, spec_json))
+        without = {pk.rpartition("#")[2] for pk, _ in write_new(self._table, self._clock, payloads)}
+        ready = [item for item in items if item["sk"]["S"] not in without]
+        missing = without | {sk for _, sk in write_new(self._table, self._clock, ready)}
+        why = "The table did not take it, or did not say so; the timer may exist all the same."
+        return refused | {timer_id: DependencyUnavailableError(why) for timer_id in missing}
 
     def get(self, key: TimerKey) -> Timer | None:
         """Return the timer as it stands, or none."""
@@ -108,8 +141,7 @@ class DynamoTimerStore:
             return None
         if "payload" not in item:
             return timer_from_item(item)
-        payload = self._table.get(payload_key(key.tenant_id, key.timer_id))
-        return self._with_payload(item, payload)
+        return self._with_payload(item, self._table.get(_payload_key_of(item)))
 
     def get_many(self, keys: Sequence[TimerKey]) -> list[Timer]:
         """Return those of the timers that exist, a hundred to a call; see the port."""
@@ -122,24 +154,8 @@ class DynamoTimerStore:
             VersionMismatchError: If another write came first, or the timer is gone.
         """
         nonce = _nonce()
-        differing: dict[str, Any] = {
-            **changes(before, after),
-            "version": {"N": str(after.version)},
-            "writer": {"S": nonce},
-        }
-        if before.timeout_ms is not None:
-            differing["beaten"] = None
-        ends = after.status.terminal and not before.status.terminal
-        redriven = before.status.terminal and not after.status.terminal
-        if ends:
-            kept_s = kept_after_end_s(after, self._retention_s)
-            differing["expiresAt"] = {"N": str(self._clock.now_ms() // 1000 + kept_s)}
-        elif redriven:
-            differing["expiresAt"] = None
-        # Only these may change how long a payload is needed; whether there is one is known only by writing it out.
-        kept_otherwise = before.timeout_ms is not None or leaves_letters(after)
-        moved = after.generation != before.generation or (ends and kept_otherwise) or redriven
-        large = moved and len(spec_to_json(after.spec).encode()) > MAX_SPEC_BYTES
+        differing = self._differing(before, after) | {"writer": {"S": nonce}}
+        large = _payload_may_need_time(before, after)
         if large:
             self._payloads.before_change(before, after)
         try:
@@ -151,6 +167,8 @@ class DynamoTimerStore:
                 ) from error
         if large:
             self._payloads.after_change(before, after)
+        if _has_another_spec(before, after) and _is_large(before):
+            self._payloads.retire(before)
 
     def beat(self, key: TimerKey, now_ms: int) -> Timer | None:
         """Push a heartbeat timer out; see the port. If its payload is an item of its own, that costs a read."""
@@ -168,11 +186,30 @@ class DynamoTimerStore:
         return self._with_payload(item, payload) if "payload" in item else timer_from_item(item)
 
     def page(
-        self, tenant_id: str, *, statuses: frozenset[Status], limit: int, position: str | None = None
+        self,
+        tenant_id: str,
+        *,
+        statuses: frozenset[Status],
+        limit: int,
+        position: str | None = None,
+        wanted: TimerFilter = EVERY,
+        oldest_first: bool = False,
     ) -> Page[Timer]:
-        """List a tenant's timers by descending id, eventually consistent; see the port."""
-        wanted = sorted(status.value for status in statuses)
-        items, following = self._timers.page(tenant_id, limit, position, wanted)
+        """List a tenant's timers, eventually consistent; see the port."""
+
+        def matches(item: Item) -> bool:
+            due_ms, labels = int(item["fireAt"]["N"]), partial(self._labels, item)
+            return wanted.holds(item["name"]["S"], item["requestedBy"]["S"], due_ms, labels)
+
+        items, following = self._timers.page(
+            tenant_id,
+            limit,
+            position,
+            sorted(status.value for status in statuses),
+            wanted=matches,
+            few=wanted != EVERY,
+            ascending=oldest_first,
+        )
         return Page(tuple(self._with_payloads(items)), following)
 
     def due_for_check(
@@ -193,6 +230,36 @@ class DynamoTimerStore:
         )
         keys = tuple(TimerKey(tenant_of(item["pk"]["S"]), item["sk"]["S"]) for item in items)
         return Page(keys, json.dumps(last) if last else None)
+
+    def _differing(self, before: Timer, after: Timer) -> dict[str, Item | None]:
+        differing = {**changes(before, after), "version": {"N": str(after.version)}}
+        if _has_another_spec(before, after):
+            differing |= self._other_spec(after)
+        if before.timeout_ms is not None:
+            differing["beaten"] = None
+        if _ends(before, after):
+            kept_s = kept_after_end_s(after, self._retention_s)
+            differing["expiresAt"] = {"N": str(self._clock.now_ms() // 1000 + kept_s)}
+        elif _is_redriven(before, after):
+            differing["expiresAt"] = None
+        return differing
+
+    def _other_spec(self, after: Timer) -> dict[str, Item | None]:
+        """Return what makes a spec the timer's; a large one is stored first, where it writes over no other."""
+        spec_json = _sized(after)
+        kept: dict[str, Item | None] = {"spec": {"S": spec_json}, "payload": None, "labels": None}
+        if _is_large(after):
+            self._payloads.put(after, spec_json)
+            size, labels = len(spec_json.encode()), labels_beside(after.spec)
+            kept = {"spec": None, "payload": {"N": str(size)}, "labels": labels.get("labels")}
+        return {**kept, "revision": {"S": after.spec.revision}}
+
+    def _labels(self, item: Item) -> Mapping[str, str]:
+        """Return the labels of a timer; those of a large one lie beside it, or with all the rest if they are large."""
+        if "labels" in item or "payload" not in item:
+            return labels_of(item)
+        payload = self._table.get(_payload_key_of(item), consistent=False)
+        return spec_from_json(payload["spec"]["S"]).labels if payload else {}
 
     def _bears(self, timer: Timer, attribute: str, nonce: str) -> bool:
         item = self._table.get(timer_key(timer.tenant_id, timer.id))
@@ -219,7 +286,44 @@ class DynamoTimerStore:
 
 
 def _payload_key_of(item: Item) -> Item:
-    return payload_key(tenant_of(item["pk"]["S"]), item["sk"]["S"])
+    which = item.get("revision") or item.get("request") or {"S": ""}
+    return payload_key(tenant_of(item["pk"]["S"]), item["sk"]["S"], which["S"])
+
+
+def _has_another_spec(before: Timer, after: Timer) -> bool:
+    return after.spec is not before.spec and after.spec != before.spec
+
+
+def _is_large(timer: Timer) -> bool:
+    return len(spec_to_json(timer.spec).encode()) > MAX_SPEC_BYTES
+
+
+def _ends(before: Timer, after: Timer) -> bool:
+    return after.status.terminal and not before.status.terminal
+
+
+def _is_redriven(before: Timer, after: Timer) -> bool:
+    return before.status.terminal and not after.status.terminal
+
+
+def _payload_may_need_time(before: Timer, after: Timer) -> bool:
+    """Tell whether a payload may be needed for another time; whether there is one is known only by writing it out."""
+    kept_otherwise = before.timeout_ms is not None or leaves_letters(after)
+    moved = after.generation != before.generation or (_ends(before, after) and kept_otherwise)
+    return (moved or _is_redriven(before, after)) and _is_large(after)
+
+
+def _sized(timer: Timer) -> str:
+    """Return the spec as JSON.
+
+    Raises:
+        InvalidTimerError: If it is larger than an item may be.
+    """
+    spec_json = spec_to_json(timer.spec)
+    if len(spec_json.encode()) > MAX_PAYLOAD_BYTES:
+        why = f"metadata, labels and actions may have {MAX_PAYLOAD_BYTES} bytes together, with numbers written out"
+        raise InvalidTimerError("The timer is too large.", (("metadata", why),))
+    return spec_json
 
 
 def _nonce() -> str:

@@ -8,6 +8,7 @@ from minoots_kernel.adapters.memory.bus import MemoryEventBus
 from minoots_kernel.adapters.memory.circuit_store import MemoryCircuitStore
 from minoots_kernel.adapters.memory.clock import VirtualClock
 from minoots_kernel.adapters.memory.command_template_store import MemoryCommandTemplateStore
+from minoots_kernel.adapters.memory.cursor_key import MemoryCursorKey
 from minoots_kernel.adapters.memory.dead_letter_store import MemoryDeadLetterStore
 from minoots_kernel.adapters.memory.destination_store import MemoryDestinationStore
 from minoots_kernel.adapters.memory.ids import SequentialIds
@@ -31,6 +32,7 @@ __all__ = [
     "MemoryAuditStore",
     "MemoryCircuitStore",
     "MemoryCommandTemplateStore",
+    "MemoryCursorKey",
     "MemoryDeadLetterStore",
     "MemoryDestinationStore",
     "MemoryEventBus",

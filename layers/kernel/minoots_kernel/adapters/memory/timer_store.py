@@ -11,9 +11,10 @@ from zlib import crc32
 
 from minoots_kernel.adapters.memory.listing import page_below
 from minoots_kernel.application.ports import Page, TimerKey
-from minoots_kernel.domain.errors import AlreadyExistsError, VersionMismatchError
+from minoots_kernel.domain.errors import AlreadyExistsError, MinootsError, VersionMismatchError
 from minoots_kernel.domain.heartbeats import beaten
 from minoots_kernel.domain.timer import Status, Timer
+from minoots_kernel.domain.timer_filter import EVERY, TimerFilter
 
 __all__ = ["MemoryTimerStore"]
 
@@ -56,6 +57,12 @@ class MemoryTimerStore:
             insort(self._ids[timer.tenant_id], timer.id)
             self._index(None, timer)
 
+    def create_many(self, timers: Sequence[Timer]) -> dict[str, MinootsError]:
+        """Store new timers; see the port."""
+        for timer in timers:
+            self.create(timer)
+        return {}
+
     def get(self, key: TimerKey) -> Timer | None:
         """Return the timer as it stands, or none."""
         return self._timers.get(key)
@@ -89,16 +96,24 @@ class MemoryTimerStore:
             return after
 
     def page(
-        self, tenant_id: str, *, statuses: frozenset[Status], limit: int, position: str | None = None
+        self,
+        tenant_id: str,
+        *,
+        statuses: frozenset[Status],
+        limit: int,
+        position: str | None = None,
+        wanted: TimerFilter = EVERY,
+        oldest_first: bool = False,
     ) -> Page[Timer]:
-        """List a tenant's timers by descending id; see the port."""
+        """List a tenant's timers; see the port."""
         with self._lock:
             return page_below(
                 self._ids.get(tenant_id, []),
                 position,
                 limit,
                 lambda timer_id: self._timers[TimerKey(tenant_id, timer_id)],
-                lambda timer: not statuses or timer.status in statuses,
+                lambda timer: (not statuses or timer.status in statuses) and wanted.matches(timer),
+                ascending=oldest_first,
             )
 
     def due_for_check(

@@ -13,7 +13,6 @@ from minoots_contract.commands import CommandTemplateReply as TemplateReply
 from minoots_contract.inbox import InboxReply, ReceiptReply
 from minoots_kernel.domain.views import command_template_reply, inbox_message_reply
 from minoots_kernel.interfaces.rest.answers import Cursor, Limit, in_wire_names, json_answer, principal
-from minoots_kernel.interfaces.rest.cursors import decode_cursor, encode_cursor
 from minoots_kernel.interfaces.rest.openapi import described
 from minoots_kernel.interfaces.rest.resolver import ConcurrentHttpResolver
 from minoots_kernel.interfaces.rest.use_cases import UseCases
@@ -88,9 +87,10 @@ def add_command_templates(app: ConcurrentHttpResolver, use_cases: UseCases) -> N
     )
     def list_templates(limit: Limit = 50, cursor: Cursor = None) -> Response[Any]:
         listing = "command-templates"
-        page = use_cases.command_templates.page(principal(app), limit=limit, position=decode_cursor(listing, cursor))
+        position = use_cases.cursors.decode(principal(app), listing, cursor)
+        page = use_cases.command_templates.page(principal(app), limit=limit, position=position)
         found = [command_template_reply(template) for template in page.items]
-        cursor_after = encode_cursor(listing, page.next_position)
+        cursor_after = use_cases.cursors.encode(principal(app), listing, page.next_position)
         return json_answer(200, CommandTemplatePage.model_construct(command_templates=found, next_cursor=cursor_after))
 
     @app.put(

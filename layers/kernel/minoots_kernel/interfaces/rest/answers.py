@@ -8,13 +8,25 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from pydantic import BaseModel, BeforeValidator, StringConstraints
 
+from minoots_contract.model import IDEMPOTENCY_KEY
+from minoots_kernel.domain.errors import ForbiddenError
 from minoots_kernel.domain.tenancy import Principal
 from minoots_kernel.domain.timer import Timer
 from minoots_kernel.domain.views import timer_reply
 from minoots_kernel.interfaces.rest.preconditions import etag
 from minoots_kernel.interfaces.rest.resolver import ConcurrentHttpResolver
 
-__all__ = ["Cursor", "Limit", "TimerId", "in_wire_names", "json_answer", "principal", "timer_answer"]
+__all__ = [
+    "Cursor",
+    "KeyText",
+    "Limit",
+    "TimerId",
+    "in_wire_names",
+    "json_answer",
+    "principal",
+    "refused_in_part",
+    "timer_answer",
+]
 
 TimerId = Annotated[str, Path(description="The timer's id.")]
 Limit = Annotated[int, Query(ge=1, le=200, description="Most entries to return.")]
@@ -22,6 +34,9 @@ Cursor = Annotated[
     Annotated[str, StringConstraints(max_length=1024)] | None,
     Query(description="`nextCursor` of the page before."),
 ]
+
+KeyText = Annotated[str, StringConstraints(pattern=IDEMPOTENCY_KEY)]
+"""An idempotency key."""
 
 
 def in_wire_names(model: type[BaseModel]) -> BeforeValidator:
@@ -32,6 +47,12 @@ def in_wire_names(model: type[BaseModel]) -> BeforeValidator:
 def principal(app: ConcurrentHttpResolver) -> Principal:
     """Return who makes the request under way."""
     found: Principal = app.context["principal"]
+    return found
+
+
+def refused_in_part(app: ConcurrentHttpResolver) -> list[ForbiddenError]:
+    """Return the list of what was refused in the request under way though the whole is answered well."""
+    found: list[ForbiddenError] = app.context["refused"]
     return found
 
 

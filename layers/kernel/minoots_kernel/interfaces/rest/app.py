@@ -24,14 +24,16 @@ from minoots_kernel.domain.errors import (
     UnauthenticatedError,
 )
 from minoots_kernel.domain.tenancy import Principal
-from minoots_kernel.interfaces.rest.bodies import parse_json, read_text
+from minoots_kernel.interfaces.rest.batches import LARGER_BODIES
+from minoots_kernel.interfaces.rest.bodies import MAX_BODY_BYTES, MEDIA_TYPES, parse_json, read_text
 from minoots_kernel.interfaces.rest.errands import errand
 from minoots_kernel.interfaces.rest.problems import (
     challenge,
     field_problems,
-    fields_of,
+    problem_from,
     problem_of,
     problem_response,
+    summary,
 )
 from minoots_kernel.interfaces.rest.rate_limits import rate_limit_fields, rate_limit_left, rate_limit_met
 from minoots_kernel.interfaces.rest.resolver import ConcurrentHttpResolver
@@ -124,15 +126,18 @@ class ControlPlane:
         route = self._route(method, path)
         event = {**event, "headers": headers}
         if principal is None:
-            return self._resolve(event, context, route, None)
+            return self._resolve(event, context, route, None, [])
         wanted = _errand(event, route, path)
+        refused: list[ForbiddenError] = []
         try:
             principal = self._authorise(principal, wanted)
-            response = self._resolve(event, context, route, principal)
+            response = self._resolve(event, context, route, principal, refused)
             principal.authority.finish()
         except ForbiddenError as error:
             self._note(principal, wanted, error)
             raise
+        for one in refused:
+            self._note(principal, wanted, one)
         return response
 
     def _known(self, headers: Mapping[str, str]) -> Principal:
@@ -149,45 +154,61 @@ class ControlPlane:
             self._note_refusal(principal, wanted.via(principal), error, wanted.thing, wanted.user_agent)
 
     def _resolve(
-        self, event: Mapping[str, Any], context: object, route: Route, principal: Principal | None
+        self,
+        event: Mapping[str, Any],
+        context: object,
+        route: Route,
+        principal: Principal | None,
+        refused: list[ForbiddenError],
     ) -> dict[str, Any]:
         _refuse_unknown_parameters(route, event.get("queryStringParameters") or {})
-        text = read_text(event) if route.dependant.body_params else ""
+        most = LARGER_BODIES.get(route.path, MAX_BODY_BYTES)
+        media_types = MEDIA_TYPES.get(str(route.method), ("application/json",))
+        text = read_text(event, most, media_types) if route.dependant.body_params else ""
         clean = {**event, "body": text, "isBase64Encoded": False}
         clean["headers"] = {**event["headers"], "content-type": "application/json"}
         ip = event["requestContext"]["http"].get("sourceIp")
-        response: dict[str, Any] = self._app.resolve(clean, context, principal=principal, ip=ip)
+        response: dict[str, Any] = self._app.resolve(clean, context, principal=principal, ip=ip, refused=refused)
         response["headers"] = {name.lower(): value for name, value in response["headers"].items()}
         return response
 
-    def _route(self, method: str, path: str) -> Route:
+    def methods_at(self, path: str) -> list[str]:
+        """Return which methods a path takes, `HEAD` and `OPTIONS` with them; none if there is nothing."""
+        methods = set(self._routes_at(path))
+        return sorted({*methods, "OPTIONS", *({"HEAD"} if "GET" in methods else ())}) if methods else []
+
+    def _routes_at(self, path: str) -> dict[str, Route]:
         routes = [*self._app._static_routes, *self._app._dynamic_routes]
-        matching = {route.method: route for route in routes if route.rule.match(path)}
+        return {str(route.method): route for route in routes if route.rule.match(path)}
+
+    def _route(self, method: str, path: str) -> Route:
+        matching = self._routes_at(path)
         if not matching:
             raise _RouteNotFoundError(f"There is nothing at {path[:200]}.")
         if method not in matching:
-            raise _MethodNotAllowedError(sorted(matching))
+            raise _MethodNotAllowedError(self.methods_at(path))
         return matching[method]
 
     def _problem(self, event: Mapping[str, Any], request_id: str, error: MinootsError) -> dict[str, Any]:
-        headers, problem = {}, self._describe(error.code, error.detail, event, request_id, fields_of(error))
+        headers = {}
         if isinstance(error, QuotaExceededError):
             headers["retry-after"] = str(error.retry_after_s)
-            violated = None if error.policy is None else [error.policy]
-            problem = problem.model_copy(update={"violated_policies": violated})
         if isinstance(error, _MethodNotAllowedError):
             headers["allow"] = ", ".join(error.allowed)  # RFC 9110, 15.5.6
         if isinstance(error, UnauthenticatedError):
             headers["www-authenticate"] = challenge(error)
+        if error.code is ErrorCode.UNSUPPORTED_MEDIA_TYPE:
+            media_types = MEDIA_TYPES.get(str(event["requestContext"]["http"]["method"]).upper(), ())
+            headers |= {"accept-patch": ", ".join(media_types)} if media_types else {}  # RFC 5789, 3.1
         if error.code is ErrorCode.DEPENDENCY_UNAVAILABLE:
             reason = str(error.__cause__ or error)
             logger.warning("request refused", extra={"requestId": request_id, "detail": error.detail, "reason": reason})
-        return problem_response(problem, headers)
+        instance = str(event.get("rawPath", "")) or None
+        return problem_response(problem_from(error, instance=instance, request_id=request_id or None), headers)
 
     def _invalid(self, event: Mapping[str, Any], request_id: str, error: RequestValidationError) -> dict[str, Any]:
         errors = field_problems(error.errors())
-        detail = "; ".join(f"{one.field}: {one.message}" for one in errors[:3])
-        problem = self._describe(ErrorCode.INVALID_REQUEST, detail, event, request_id, errors)
+        problem = self._describe(ErrorCode.INVALID_REQUEST, summary(errors), event, request_id, errors)
         return problem_response(problem)
 
     @staticmethod

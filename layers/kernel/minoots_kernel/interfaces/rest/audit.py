@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from hashlib import blake2b
 from typing import Annotated, Any, Final
-from urllib.parse import urlencode
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Query
@@ -14,7 +13,7 @@ from minoots_contract.audit import AuditedCaller, AuditedResource, AuditEntryRep
 from minoots_contract.model import Line, RequestedInstant
 from minoots_kernel.domain.audit import AuditEntry, AuditFilter
 from minoots_kernel.interfaces.rest.answers import Cursor, Limit, json_answer, principal
-from minoots_kernel.interfaces.rest.cursors import decode_cursor, encode_cursor
+from minoots_kernel.interfaces.rest.cursors import next_link
 from minoots_kernel.interfaces.rest.openapi import described
 from minoots_kernel.interfaces.rest.resolver import ConcurrentHttpResolver
 from minoots_kernel.interfaces.rest.use_cases import UseCases
@@ -44,7 +43,6 @@ def add_audit(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
 
 
 def _add_listing(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
-
     @app.get("/audit", **described("listAudit", "List who did what, latest first", AuditPage))
     def list_audit(  # noqa: PLR0913, PLR0917  each is a query parameter
         limit: Limit = 50,
@@ -60,9 +58,10 @@ def _add_listing(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
     ) -> Response[Any]:
         wanted = AuditFilter(subject, key_id, action, resource, outcome, request_id, since, until)
         listing = _listing(wanted)
-        page = use_cases.read_audit(principal(app), wanted=wanted, limit=limit, position=decode_cursor(listing, cursor))
+        position = use_cases.cursors.decode(principal(app), listing, cursor)
+        page = use_cases.read_audit(principal(app), wanted=wanted, limit=limit, position=position)
         entries = [_entry_reply(one) for one in page.items]
-        cursor_after = encode_cursor(listing, page.next_position)
+        cursor_after = use_cases.cursors.encode(principal(app), listing, page.next_position)
         return json_answer(200, AuditPage.model_construct(entries=entries, next_cursor=cursor_after))
 
 
@@ -82,11 +81,11 @@ def _add_export(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
     ) -> Response[Any]:
         wanted = AuditFilter(subject, key_id, action, resource, outcome, request_id, since, until)
         listing = _listing(wanted)
-        position = decode_cursor(listing, cursor)
+        position = use_cases.cursors.decode(principal(app), listing, cursor)
         page = use_cases.read_audit.export(principal(app), wanted=wanted, limit=limit, position=position)
-        cursor_after = encode_cursor(listing, page.next_position)
-        asked = app.current_event.query_string_parameters
-        return _ndjson([_entry_reply(one) for one in page.items], asked, cursor_after)
+        cursor_after = use_cases.cursors.encode(principal(app), listing, page.next_position)
+        link = next_link(app.current_event.raw_query_string, cursor_after)
+        return _ndjson([_entry_reply(one) for one in page.items], link)
 
 
 def _exported(operation: str, summary: str) -> dict[str, Any]:
@@ -101,12 +100,9 @@ def _exported(operation: str, summary: str) -> dict[str, Any]:
     return made
 
 
-def _ndjson(entries: list[AuditEntryReply], asked: dict[str, str], cursor: str | None) -> Response[Any]:
+def _ndjson(entries: list[AuditEntryReply], link: dict[str, str | list[str]]) -> Response[Any]:
     body = "".join(f"{one.model_dump_json(by_alias=True, exclude_none=True)}\n" for one in entries)
-    # A query alone is resolved against the URL that was asked, whatever stage or domain that has before its path.
-    link = {} if cursor is None else {"link": f'<?{urlencode({**asked, "cursor": cursor})}>; rel="next"'}
-    headers: dict[str, str | list[str]] = {"cache-control": "no-store", **link}
-    return Response(status_code=200, content_type=NDJSON, body=body, headers=headers)
+    return Response(status_code=200, content_type=NDJSON, body=body, headers={"cache-control": "no-store", **link})
 
 
 def _listing(wanted: AuditFilter) -> str:

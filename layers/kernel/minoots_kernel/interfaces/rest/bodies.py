@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final
 
 from minoots_contract.problems import ErrorCode
@@ -18,6 +18,9 @@ MAX_BODY_BYTES: Final = 256 * 1024
 
 MAX_DEPTH: Final = 32
 """Deepest nesting of arrays and objects."""
+
+MEDIA_TYPES: Final = {"PATCH": ("application/merge-patch+json", "application/json")}
+"""What bodies may be declared to be, by method, where that is not JSON alone."""
 
 _SURROGATES: Final = range(0xD800, 0xE000)
 
@@ -40,8 +43,15 @@ class MediaTypeError(MinootsError):
     code: ClassVar[ErrorCode] = ErrorCode.UNSUPPORTED_MEDIA_TYPE
 
 
-def read_text(event: Mapping[str, Any]) -> str:
+def read_text(
+    event: Mapping[str, Any], most: int = MAX_BODY_BYTES, media_types: Sequence[str] = ("application/json",)
+) -> str:
     """Return the body of an HTTP API event as text.
+
+    Args:
+        event: The event, its headers' names in lower case.
+        most: Largest body, bytes.
+        media_types: What it may be declared to be; the first is the one to recommend.
 
     Raises:
         BodyTooLargeError: If it is over the limit.
@@ -52,17 +62,17 @@ def read_text(event: Mapping[str, Any]) -> str:
     if not body:
         return ""
     media_type = str(event.get("headers", {}).get("content-type", "application/json")).split(";")[0].strip().lower()
-    if media_type != "application/json":
-        raise MediaTypeError(f"The body came as '{media_type}': send JSON with Content-Type: application/json.")
-    if len(body) > MAX_BODY_BYTES * 2:  # before any copy is made; base64 makes four bytes of three
-        raise BodyTooLargeError(f"The body is larger than {MAX_BODY_BYTES} bytes.")
+    if media_type not in media_types:
+        raise MediaTypeError(f"The body came as '{media_type[:64]}': send JSON with Content-Type: {media_types[0]}.")
+    if len(body) > most * 2:  # before any copy is made; base64 makes four bytes of three
+        raise BodyTooLargeError(f"The body is larger than {most} bytes.")
     try:
         raw = base64.b64decode(body, validate=True) if event.get("isBase64Encoded") else body.encode()
         text = raw.decode()
     except (binascii.Error, UnicodeError) as error:
         raise MalformedBodyError("The body is not UTF-8 text.") from error
-    if len(raw) > MAX_BODY_BYTES:
-        raise BodyTooLargeError(f"The body is larger than {MAX_BODY_BYTES} bytes.")
+    if len(raw) > most:
+        raise BodyTooLargeError(f"The body is larger than {most} bytes.")
     return text
 
 

@@ -20,13 +20,13 @@ from minoots_contract.changes import (
     SnoozeTimerRequest,
 )
 from minoots_contract.timers import TimerReply
-from minoots_kernel.interfaces.rest.answers import TimerId, in_wire_names, principal, timer_answer
+from minoots_kernel.interfaces.rest.answers import KeyText, TimerId, in_wire_names, principal, timer_answer
 from minoots_kernel.interfaces.rest.openapi import described
 from minoots_kernel.interfaces.rest.preconditions import MAX_IF_MATCH, versions_of
 from minoots_kernel.interfaces.rest.resolver import ConcurrentHttpResolver
 from minoots_kernel.interfaces.rest.use_cases import UseCases
 
-__all__ = ["add_changes"]
+__all__ = ["IdempotencyKey", "IfMatch", "add_changes"]
 
 _CHANGES: tuple[tuple[str, type[ChangeRequest], str], ...] = (
     ("cancel", CancelTimerRequest, "Cancel a timer that has not fired"),
@@ -43,7 +43,7 @@ IfMatch = Annotated[
     Header(alias="If-Match", description="Change nothing unless the timer has this `ETag`."),
 ]
 IdempotencyKey = Annotated[
-    Annotated[str, StringConstraints(pattern=r"^[\x20-\x7e]{1,255}$")] | None,
+    KeyText | None,
     Header(
         alias="Idempotency-Key",
         description="1 to 255 printable ASCII characters. Sent again with the same key, a change is made once; a timer "

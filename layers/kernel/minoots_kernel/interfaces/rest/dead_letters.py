@@ -32,7 +32,6 @@ from minoots_kernel.domain.guards import remembered
 from minoots_kernel.domain.tenancy import Principal
 from minoots_kernel.domain.views import dead_letter_reply
 from minoots_kernel.interfaces.rest.answers import Cursor, Limit, in_wire_names, json_answer, principal
-from minoots_kernel.interfaces.rest.cursors import decode_cursor, encode_cursor
 from minoots_kernel.interfaces.rest.openapi import described
 from minoots_kernel.interfaces.rest.resolver import ConcurrentHttpResolver
 from minoots_kernel.interfaces.rest.use_cases import UseCases
@@ -92,10 +91,13 @@ def _add_listing(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
         )
         listing = _listing("list", wanted)
         page = use_cases.list_dead_letters(
-            principal(app), wanted=_filter(wanted), limit=limit, position=decode_cursor(listing, cursor)
+            principal(app),
+            wanted=_filter(wanted),
+            limit=limit,
+            position=use_cases.cursors.decode(principal(app), listing, cursor),
         )
         letters = [dead_letter_reply(letter) for letter in page.items]
-        cursor_after = encode_cursor(listing, page.next_position)
+        cursor_after = use_cases.cursors.encode(principal(app), listing, page.next_position)
         return json_answer(200, DeadLetterPage.model_construct(dead_letters=letters, next_cursor=cursor_after))
 
 
@@ -144,9 +146,10 @@ def _add_many(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
             _filter(request.filter),
             wanted,
             limit=request.limit,
-            position=decode_cursor(listing, request.cursor),
+            position=use_cases.cursors.decode(principal(app), listing, request.cursor),
         )
-        return json_answer(200, RedrivenReply.model_construct(redriven=report.done, **_rest(listing, report)))
+        cursor_after = use_cases.cursors.encode(principal(app), listing, report.next_position)
+        return json_answer(200, RedrivenReply.model_construct(redriven=report.done, **_rest(cursor_after, report)))
 
     @app.post(
         "/dead-letters:discard",
@@ -160,16 +163,17 @@ def _add_many(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
             _filter(request.filter),
             wanted,
             limit=request.limit,
-            position=decode_cursor(listing, request.cursor),
+            position=use_cases.cursors.decode(principal(app), listing, request.cursor),
         )
-        return json_answer(200, DiscardedReply.model_construct(discarded=report.done, **_rest(listing, report)))
+        cursor_after = use_cases.cursors.encode(principal(app), listing, report.next_position)
+        return json_answer(200, DiscardedReply.model_construct(discarded=report.done, **_rest(cursor_after, report)))
 
 
-def _rest(listing: str, report: LetterReport) -> dict[str, Any]:
+def _rest(cursor_after: str | None, report: LetterReport) -> dict[str, Any]:
     return {
         "skipped": report.skipped,
         "refused": [RefusedLetter.model_construct(id=letter_id, reason=why) for letter_id, why in report.refused],
-        "next_cursor": encode_cursor(listing, report.next_position),
+        "next_cursor": cursor_after,
     }
 
 

@@ -19,7 +19,6 @@ from minoots_kernel.application.destinations import DestinationUseCases
 from minoots_kernel.application.put_destination import MadeSecret
 from minoots_kernel.domain.destinations import destination_reply
 from minoots_kernel.interfaces.rest.answers import Cursor, Limit, in_wire_names, json_answer, principal
-from minoots_kernel.interfaces.rest.cursors import decode_cursor, encode_cursor
 from minoots_kernel.interfaces.rest.openapi import described
 from minoots_kernel.interfaces.rest.resolver import ConcurrentHttpResolver
 from minoots_kernel.interfaces.rest.use_cases import UseCases
@@ -47,10 +46,11 @@ def _add_reading(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
     @app.get("/destinations", **described("listDestinations", "List destinations by name", DestinationPage))
     def list_destinations(limit: Limit = 50, cursor: Cursor = None) -> Response[Any]:
         calls = use_cases.destinations
-        page = calls.list(principal(app), limit=limit, position=decode_cursor(_LISTING, cursor))
+        position = use_cases.cursors.decode(principal(app), _LISTING, cursor)
+        page = calls.list(principal(app), limit=limit, position=position)
         now_ms = calls.clock.now_ms()
         found: list[DestinationReply] = [destination_reply(one, now_ms) for one in page.items]
-        cursor_after = encode_cursor(_LISTING, page.next_position)
+        cursor_after = use_cases.cursors.encode(principal(app), _LISTING, page.next_position)
         return json_answer(200, DestinationPage.model_construct(destinations=found, next_cursor=cursor_after))
 
     @app.get("/destinations/<name>", **described("getDestination", "Read a destination", DestinationReply, 404))

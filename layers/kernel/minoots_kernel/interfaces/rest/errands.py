@@ -15,8 +15,10 @@ MAX_NAME: Final = 256
 
 ABOUT: Final[dict[str, ThingType | None]] = {
     "createTimer": "Timer",
+    "createTimers": "Tenant",
     "listTimers": "Tenant",
     "getTimer": "Timer",
+    "updateTimer": "Timer",
     "cancelTimer": "Timer",
     "extendTimer": "Timer",
     "rescheduleTimer": "Timer",
@@ -77,6 +79,7 @@ ABOUT: Final[dict[str, ThingType | None]] = {
 once it has been read. None where a tenant's policies have no say: what everybody may know, and what operators do."""
 
 EACH_BY: Final[dict[str, str]] = {
+    "createTimers": "createTimer",
     "listTimers": "getTimer",
     "listDeadLetters": "getDeadLetter",
     "redriveDeadLetters": "redriveDeadLetter",

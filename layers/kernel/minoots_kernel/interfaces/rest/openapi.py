@@ -95,6 +95,10 @@ def document(app: ConcurrentHttpResolver) -> dict[str, Any]:
         for operation in path.values():
             if PROBLEM_JSON not in operation["responses"].get("422", {}).get("content", {}):
                 operation["responses"].pop("422", None)
+    patch = document["paths"]["/timers/{timer_id}"]["patch"]["requestBody"]["content"]
+    patch["application/merge-patch+json"] = patch["application/json"]
+    read = document["paths"]["/timers/{timer_id}"]["get"]["responses"]
+    read["304"] = {"description": "The timer still has the ETag of If-None-Match"}
     for unused in ("HTTPValidationError", "ValidationError", "ResponseValidationError"):
         document["components"]["schemas"].pop(unused, None)
     return document

@@ -18,7 +18,6 @@ from minoots_contract.policies import (
 )
 from minoots_kernel.domain.policies import PolicyVersion
 from minoots_kernel.interfaces.rest.answers import Cursor, Limit, in_wire_names, json_answer, principal
-from minoots_kernel.interfaces.rest.cursors import decode_cursor, encode_cursor
 from minoots_kernel.interfaces.rest.openapi import described
 from minoots_kernel.interfaces.rest.preconditions import MAX_IF_MATCH, versions_of
 from minoots_kernel.interfaces.rest.resolver import ConcurrentHttpResolver
@@ -53,10 +52,10 @@ def _add_reading(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
 
     @app.get("/policies/versions", **described("listPolicyVersions", "List versions of policies", PolicyVersionPage))
     def list_versions(limit: Limit = 50, cursor: Cursor = None) -> Response[Any]:
-        position = decode_cursor(_LISTING, cursor)
+        position = use_cases.cursors.decode(principal(app), _LISTING, cursor)
         page = use_cases.policies.page(principal(app), limit=limit, position=position)
         found = [_shown(use_cases, one, PolicyVersionReply) for one in page.items]
-        cursor_after = encode_cursor(_LISTING, page.next_position)
+        cursor_after = use_cases.cursors.encode(principal(app), _LISTING, page.next_position)
         return json_answer(200, PolicyVersionPage.model_construct(versions=found, next_cursor=cursor_after))
 
     @app.get(

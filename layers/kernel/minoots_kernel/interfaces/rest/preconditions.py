@@ -8,19 +8,31 @@ from typing import Final
 from minoots_kernel.domain.errors import InvalidTimerError
 from minoots_kernel.domain.timer import Timer
 
-__all__ = ["MAX_IF_MATCH", "etag", "versions_of"]
+__all__ = ["MAX_IF_MATCH", "etag", "is_known", "versions_of"]
 
 MAX_IF_MATCH: Final = 1024
 """Longest `If-Match` that is read, characters."""
 
 _TAG: Final = r'(?:W/)?"[\x21\x23-\x7e]*"'
 _TAGS: Final = re.compile(rf"{_TAG}(?:[ \t]*,[ \t]*{_TAG})*")
+_QUOTED: Final = re.compile(r'"[\x21\x23-\x7e]*"')
 _VERSION: Final = re.compile(r'(?<!W/)"(0|[1-9][0-9]{0,17})"')
 
 
 def etag(timer: Timer) -> str:
     """Return the entity tag of a timer as it stands."""
     return f'"{timer.version}"'
+
+
+def is_known(timer: Timer, if_none_match: str | None) -> bool:
+    """Tell whether an `If-None-Match` says that the caller has the timer as it stands (RFC 9110, 13.1.2).
+
+    Tags are compared weakly, as that has it; a header that is not well formed lets the timer be shown.
+    """
+    if if_none_match is None:
+        return False
+    told = if_none_match.strip()
+    return told == "*" or (_TAGS.fullmatch(told) is not None and f'"{timer.version}"' in _QUOTED.findall(told))
 
 
 def versions_of(if_match: str | None) -> frozenset[int] | None:

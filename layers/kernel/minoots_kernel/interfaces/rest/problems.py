@@ -6,9 +6,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from minoots_contract.problems import ERRORS, PROBLEM_TYPE_PREFIX, ErrorCode, FieldProblem, Problem
-from minoots_kernel.domain.errors import MinootsError, UnauthenticatedError
+from minoots_kernel.domain.errors import MinootsError, QuotaExceededError, UnauthenticatedError
 
-__all__ = ["PROBLEM_JSON", "STATUS", "challenge", "field_problems", "fields_of", "problem_of", "problem_response"]
+__all__ = [
+    "PROBLEM_JSON",
+    "STATUS",
+    "challenge",
+    "field_problems",
+    "fields_of",
+    "problem_from",
+    "problem_of",
+    "problem_response",
+    "summary",
+]
 
 PROBLEM_JSON: Final = "application/problem+json"
 
@@ -34,6 +44,7 @@ STATUS: Final[dict[ErrorCode, int]] = {
     ErrorCode.BODY_TOO_LARGE: 413,
     ErrorCode.UNSUPPORTED_MEDIA_TYPE: 415,
     ErrorCode.IDEMPOTENCY_MISMATCH: 422,
+    ErrorCode.FIELD_NOT_CHANGEABLE: 422,
     ErrorCode.TARGET_NOT_ALLOWED: 422,
     ErrorCode.INVALID_POLICY: 422,
     ErrorCode.BEYOND_TIER: 422,
@@ -85,12 +96,25 @@ def fields_of(error: MinootsError) -> list[FieldProblem]:
     return [FieldProblem(field=field, message=message) for field, message in error.fields]
 
 
+def problem_from(error: MinootsError, *, instance: str | None = None, request_id: str | None = None) -> Problem:
+    """Make the problem document of an error."""
+    problem = problem_of(error.code, error.detail, instance=instance, request_id=request_id, errors=fields_of(error))
+    if isinstance(error, QuotaExceededError) and error.policy is not None:
+        problem = problem.model_copy(update={"violated_policies": [error.policy]})
+    return problem
+
+
 def field_problems(errors: Sequence[Mapping[str, Any]]) -> list[FieldProblem]:
     """Turn validation errors into fields in wire names, such as `actionBundle.actions[0].id`.
 
     What the caller sent is never repeated: it may be a secret.
     """
     return [FieldProblem(field=_path(error), message=_message(error)) for error in errors[:MAX_FIELDS]]
+
+
+def summary(errors: Sequence[FieldProblem]) -> str:
+    """Return one line about what is wrong, for people."""
+    return "; ".join(f"{one.field}: {one.message}" for one in errors[:3])
 
 
 def _path(error: Mapping[str, Any]) -> str:

@@ -10,6 +10,8 @@ __all__ = ["REQUIRED_ROLES"]
 
 REQUIRED_ROLES: Final[dict[str, RoleName | None]] = {
     "createTimer": "timer.write",
+    "createTimers": "timer.write",
+    "updateTimer": "timer.write",
     "listTimers": "timer.read",
     "getTimer": "timer.read",
     "cancelTimer": "timer.cancel",

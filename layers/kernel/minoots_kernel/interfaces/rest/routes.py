@@ -5,22 +5,18 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.openapi.params import Body, Query
+from aws_lambda_powertools.event_handler.openapi.params import Body, Header
+from pydantic import StringConstraints
 
 from minoots_contract.timers import (
     CreateTimerRequest,
     HealthReply,
-    TimerPage,
     TimerReply,
-    TimerStatus,
 )
-from minoots_kernel.domain.timer import Status
-from minoots_kernel.domain.views import timer_reply
 from minoots_kernel.interfaces.rest.acknowledgement_routes import add_acknowledgements
 from minoots_kernel.interfaces.rest.agent_routes import add_command_templates, add_inbox
 from minoots_kernel.interfaces.rest.answers import (
-    Cursor,
-    Limit,
+    KeyText,
     TimerId,
     in_wire_names,
     json_answer,
@@ -28,16 +24,19 @@ from minoots_kernel.interfaces.rest.answers import (
     timer_answer,
 )
 from minoots_kernel.interfaces.rest.audit import add_audit
+from minoots_kernel.interfaces.rest.batches import add_batches
 from minoots_kernel.interfaces.rest.changes import add_changes
-from minoots_kernel.interfaces.rest.cursors import decode_cursor, encode_cursor
 from minoots_kernel.interfaces.rest.dead_letters import add_dead_letters
 from minoots_kernel.interfaces.rest.destinations import add_destinations
 from minoots_kernel.interfaces.rest.identity import add_keys, add_whoami
 from minoots_kernel.interfaces.rest.openapi import described
 from minoots_kernel.interfaces.rest.policies import add_policies
+from minoots_kernel.interfaces.rest.preconditions import MAX_IF_MATCH, etag, is_known
 from minoots_kernel.interfaces.rest.resolver import ConcurrentHttpResolver
 from minoots_kernel.interfaces.rest.settings import add_settings
 from minoots_kernel.interfaces.rest.tenants import add_tenants, add_usage
+from minoots_kernel.interfaces.rest.timer_listing import add_timer_listing
+from minoots_kernel.interfaces.rest.updates import add_updates
 from minoots_kernel.interfaces.rest.use_cases import UseCases
 
 __all__ = ["PUBLIC_PATHS", "add_routes", "needs_no_key"]
@@ -48,14 +47,29 @@ PUBLIC_PATHS = frozenset({"/healthz"})
 CAPABILITIES = "/acknowledgements/"
 """Under here the path itself has what lets the caller in."""
 
+IfNoneMatch = Annotated[
+    Annotated[str, StringConstraints(max_length=MAX_IF_MATCH)] | None,
+    Header(alias="If-None-Match", description="Answer with 304 and no body while the timer has this `ETag`."),
+]
 CreateBody = Annotated[CreateTimerRequest, in_wire_names(CreateTimerRequest), Body()]
+CreateKey = Annotated[
+    KeyText | None,
+    Header(
+        alias="Idempotency-Key",
+        description="1 to 255 printable ASCII characters; best a UUIDv7, by which the timer is listed among those of "
+        "its age. Sent again with the same key, a timer is created once, for as long as it is kept.",
+    ),
+]
 
 
 def add_routes(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
     """Register every route on the resolver."""
     _add_health(app)
     _add_timers(app, use_cases)
+    add_batches(app, use_cases)
+    add_timer_listing(app, use_cases)
     add_changes(app, use_cases)
+    add_updates(app, use_cases)
     add_dead_letters(app, use_cases)
     add_inbox(app, use_cases)
     add_command_templates(app, use_cases)
@@ -86,25 +100,13 @@ def _add_timers(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
         "/timers",
         **described("createTimer", "Create a timer", TimerReply, 403, 422, status=201, body=True, etag=True),
     )
-    def create_timer(request: CreateBody) -> Response[Any]:
-        timer = use_cases.create_timer(principal(app), request)
+    def create_timer(request: CreateBody, idempotency_key: CreateKey = None) -> Response[Any]:
+        timer = use_cases.create_timer(principal(app), request, idempotency_key=idempotency_key)
         return timer_answer(timer, 201, {"location": f"/timers/{timer.id}"})
 
-    @app.get("/timers", **described("listTimers", "List timers, newest first", TimerPage))
-    def list_timers(
-        status: Annotated[list[TimerStatus] | None, Query(description="Only timers in one of these.")] = None,
-        limit: Limit = 50,
-        cursor: Cursor = None,
-    ) -> Response[Any]:
-        statuses = frozenset(Status(name) for name in status or ())
-        listing = "timers:" + ",".join(sorted(statuses))
-        page = use_cases.list_timers(
-            principal(app), statuses=statuses, limit=limit, position=decode_cursor(listing, cursor)
-        )
-        timers = [timer_reply(timer) for timer in page.items]
-        cursor_after = encode_cursor(listing, page.next_position)
-        return json_answer(200, TimerPage.model_construct(timers=timers, next_cursor=cursor_after))
-
     @app.get("/timers/<timer_id>", **described("getTimer", "Read a timer", TimerReply, 404, etag=True))
-    def get_timer(timer_id: TimerId) -> Response[Any]:
-        return timer_answer(use_cases.get_timer(principal(app), timer_id))
+    def get_timer(timer_id: TimerId, if_none_match: IfNoneMatch = None) -> Response[Any]:
+        timer = use_cases.get_timer(principal(app), timer_id)
+        if is_known(timer, if_none_match):
+            return Response(status_code=304, body="", headers={"etag": etag(timer)})
+        return timer_answer(timer)

@@ -19,7 +19,6 @@ from minoots_contract.tenants import (
 )
 from minoots_kernel.domain.tenants import tenant_reply
 from minoots_kernel.interfaces.rest.answers import Cursor, Limit, in_wire_names, json_answer, principal
-from minoots_kernel.interfaces.rest.cursors import decode_cursor, encode_cursor
 from minoots_kernel.interfaces.rest.identity import made_key_answer
 from minoots_kernel.interfaces.rest.openapi import described
 from minoots_kernel.interfaces.rest.resolver import ConcurrentHttpResolver
@@ -54,9 +53,9 @@ def add_tenants(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
 def _add_reading(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
     @app.get("/tenants", **described("listTenants", "List tenants", TenantPage))
     def list_tenants(limit: Limit = 50, cursor: Cursor = None) -> Response[Any]:
-        page = use_cases.tenants.page(limit=limit, position=decode_cursor(_LISTING, cursor))
+        page = use_cases.tenants.page(limit=limit, position=use_cases.cursors.decode(principal(app), _LISTING, cursor))
         found = [tenant_reply(tenant) for tenant in page.items]
-        cursor_after = encode_cursor(_LISTING, page.next_position)
+        cursor_after = use_cases.cursors.encode(principal(app), _LISTING, page.next_position)
         return json_answer(200, TenantPage.model_construct(tenants=found, next_cursor=cursor_after))
 
     @app.get("/tenants/<tenant_id>", **described("getTenant", "Read a tenant", TenantReply, 404))
