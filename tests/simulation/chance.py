@@ -1,14 +1,18 @@
 """Choices that depend on the seed and on what is chosen about, not on the order in which choices are made.
 
-So a history can be shrunk: without one of its timers, or one of its faults, everything else meets the same fate.
+So a history can be shrunk: without one of its timers, or one of its faults, everything else meets the same fate. And
+plans can grow: what is drawn for one concern, and which of many a history is about, do not move when there is one more.
 """
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
+from collections.abc import Mapping
+from random import Random
 from zlib import crc32
 
-__all__ = ["Chance"]
+__all__ = ["Chance", "choose", "source"]
 
 MASK = (1 << 64) - 1
 ODD = 0x9E3779B97F4A7C15
@@ -53,3 +57,23 @@ class Chance:
     def between(self, low: int, high: int, site: str, subject: str) -> int:
         """Return a whole number from low to high, both possible."""
         return low + self.below(high - low + 1, site, subject)
+
+
+def source(seed: int, concern: str) -> Random:
+    """Return a source of a seed's chances for one concern: what it gives depends on no other concern's draws."""
+    return Random(f"{seed}: {concern}")
+
+
+def choose(seed: int, concern: str, weights: Mapping[str, float]) -> str:
+    """Return one of the names, each as likely as its weight says.
+
+    Each name has a number of its own for the seed, and the highest wins (weighted rendezvous hashing). So a name more
+    is chosen by the seeds that it wins, and all others choose as before.
+    """
+    chance = Chance(seed)
+
+    def rank(name: str) -> float:
+        part = ((chance.word(concern, name) >> 11) + 1) / (1 << 53)
+        return math.log(part) / weights[name]
+
+    return max(weights, key=rank)

@@ -45,7 +45,7 @@ LETTERS: Final = (
 CHANGE: Final = ("TimerStore.get", "TimerStore.replace")
 CALLS: Final[Mapping[str, tuple[str, ...]]] = {
     "authenticate": ("KeyStore.find",),
-    "create_timer": ("TimerStore.create", "WakeQueue.send"),
+    "create_timer": ("TimerStore.create", "TimerStore.get", "WakeQueue.send"),
     "cancel_timer": CHANGE,
     "extend_timer": (*CHANGE, "WakeQueue.send"),
     "reschedule_timer": (*CHANGE, "WakeQueue.send"),

@@ -6,15 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any, Final
+from uuid import UUID
 
 from tests.simulation.bundles import enriched
+from tests.simulation.chance import choose, source
 from tests.simulation.faults import AT_CALLS, ELSEWHERE, Fault, Outage, Rates
 from tests.simulation.focus import Lead, draw_focus
 from tests.simulation.letter_focus import draw_letter_focus
 from tests.simulation.matrix import CALLS, KINDS
+from tests.simulation.shield import PutOffs
 from tests.simulation.wishes import beats_of, changes_of, late_policy_of, letters_of
 
-__all__ = ["BEGIN_MS", "TENANTS", "Order", "Plan", "draw_plan"]
+__all__ = ["BEGIN_MS", "TENANTS", "Order", "Plan", "draw_plan", "timer_id_of"]
 
 BEGIN_MS: Final = 1_790_000_000_000
 TENANTS: Final = ("acme", "bolt", "crew")
@@ -29,6 +32,9 @@ DURATIONS_MS: Final = (
     (HOUR, 4 * HOUR),
 )
 """Timers whose wake-up the request sends itself, others by the queue, around the reach of the queue, by Scheduler."""
+CANCELS: Final = (("first",), ("first",), ("first", "second"), (), (), ())
+"""Why a timer is cancelled, if it is."""
+
 STRANGERS_VERBS: Final = ("cancel", "pause", "heartbeat", "get", "list", "list dead letters")
 BACKOFFS_MS: Final = (100, SECOND, 20 * SECOND, 10 * MINUTE, 25 * MINUTE)
 
@@ -54,6 +60,11 @@ class Order:
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
+def timer_id_of(order: int, attempt: int = 1) -> str:
+    """Return the id of the timer that an order makes at an attempt, and the key under which some orders are given."""
+    return str(UUID(int=((order + 1) * 8 + attempt << 80) | (7 << 76) | (0b10 << 62)))
+
+
 @dataclass(frozen=True)
 class Plan:
     """A history before it happens.
@@ -63,7 +74,7 @@ class Plan:
         skew_ms: Most that a function's clock is off, either way.
         latency_ms: Longest ordinary port call.
         moods: How often receivers answer what, 0 to 1 by mood.
-        put_offs: How often an attempt is put off, 0 to 1.
+        put_offs: How attempts are put off, and how often.
         spared: Faults, by name, that do not strike.
     """
 
@@ -74,7 +85,7 @@ class Plan:
     latency_ms: int
     moods: Mapping[str, float]
     orders: tuple[Order, ...]
-    put_offs: float = 0.0
+    put_offs: PutOffs = field(default_factory=PutOffs)
     spared: frozenset[str] = frozenset()
 
     def keeping(self, orders: tuple[Order, ...]) -> Plan:
@@ -84,59 +95,65 @@ class Plan:
 
 
 def draw_plan(seed: int) -> Plan:
-    """Draw the plan of a seed."""
-    rng = Random(seed)
-    rates, lead = _rates(rng)
-    length = rng.choice((4 * MINUTE, 20 * MINUTE, HOUR, 3 * HOUR))
-    orders = _orders(rng, length, lead)
-    lasts_ms = max(order.at_ms + order.details.get("duration", 0) for order in orders)
-    # Mostly faults go on past the last firing; else all is well again before.
-    heal_ms = lasts_ms + rng.randint(2 * MINUTE, 30 * MINUTE) if rng.random() < 0.8 else BEGIN_MS + length
+    """Draw the plan of a seed; each concern from a source of its own, so that none moves when another asks for more."""
+    rates, lead = _rates(seed)
+    length = source(seed, "length").choice((4 * MINUTE, 20 * MINUTE, HOUR, 3 * HOUR))
+    orders = _orders(seed, length, lead)
     return Plan(
         seed=seed,
         rates=rates,
-        heal_ms=heal_ms,
-        skew_ms=rng.choice((0, 100)) if rates.calm else rng.choice((0, 0, 100, 1_500)),
-        latency_ms=rng.choice((3, 20)) if rates.calm else rng.choice((3, 20, 200)),
-        moods=lead.moods or _moods(rng),
+        heal_ms=_heal_ms(source(seed, "healing"), orders, length, lead),
+        skew_ms=source(seed, "clocks").choice((0, 100) if rates.calm else (0, 0, 100, 1_500)),
+        latency_ms=source(seed, "latency").choice((3, 20) if rates.calm else (3, 20, 200)),
+        moods=lead.moods or _moods(source(seed, "moods")),
         orders=orders,
-        put_offs=lead.put_offs or _put_offs(seed),
+        put_offs=lead.put_offs or _put_offs(source(seed, "put-offs")),
     )
 
 
-def _put_offs(seed: int) -> float:
-    """Draw how often attempts are put off: in most histories never."""
-    rng = Random(f"{seed}: put off")
-    return rng.choice((0.2, 0.5, 0.9)) if rng.random() < 0.25 else 0.0
+def _heal_ms(rng: Random, orders: tuple[Order, ...], length: int, lead: Lead) -> int:
+    """Draw when faults are over: mostly after the last firing; else all is well again before."""
+    lasts_ms = max(order.at_ms + order.details.get("duration", 0) for order in orders)
+    heals_late, more_ms = rng.random() < 0.8, rng.randint(2 * MINUTE, 30 * MINUTE)
+    return lasts_ms + more_ms + lead.faulty_ms if heals_late or lead.faulty_ms else BEGIN_MS + length
 
 
-def _rates(rng: Random) -> tuple[Rates, Lead]:
+def _put_offs(rng: Random) -> PutOffs:
+    """Draw how attempts are put off: in most histories never."""
+    return PutOffs(rng.choice((0.2, 0.5, 0.9))) if rng.random() < 0.25 else PutOffs()
+
+
+def _rates(seed: int) -> tuple[Rates, Lead]:
     """Draw how often what goes wrong: nothing, a cell of the matrix, an outage, a kind of fault, a few, or all.
 
-    One in twelve is about dead letters.
+    One in nine is about dead letters.
     """
     at_calls = sorted({fault for faults in AT_CALLS.values() for fault in faults})
+    rng = source(seed, "what goes wrong")
     profile = rng.random()
-    if profile < 0.12:
+    if profile < 0.10:
         return Rates({}), Lead()
-    if profile < 0.57 or profile >= 0.92:
-        lead = draw_focus(rng) if profile < 0.57 else draw_letter_focus(rng)
+    if profile < 0.57 or profile >= 0.89:
+        lead = draw_focus(seed) if profile < 0.57 else draw_letter_focus(seed)
         noise = rng.choice((0.0, 0.0, 0.01))
         rates = {fault: noise for fault in (*at_calls, *ELSEWHERE) if noise} | dict(lead.faults)
         return Rates(rates, lead.cells), lead
     if profile < 0.61:
-        return Rates({}, {}, tuple(_outage(rng) for _ in range(rng.randint(1, 2)))), Lead()
-    if profile < 0.69:
+        return Rates({}, {}, tuple(_outage(seed, number) for number in range(rng.randint(1, 2)))), Lead()
+    if profile < 0.68:
         return Rates(_drawn(rng, [rng.choice((*at_calls, *ELSEWHERE))])), Lead()
-    if profile < 0.84:
+    if profile < 0.82:
         return Rates(_drawn(rng, rng.sample((*at_calls, *ELSEWHERE), rng.randint(2, 5)))), Lead()
     return Rates(_drawn(rng, [*at_calls, *ELSEWHERE])), Lead()
 
 
-def _outage(rng: Random) -> Outage:
+def _outage(seed: int, number: int) -> Outage:
     """Draw a function that fails, or a port that does not answer, for a minute or an hour."""
+    rng, where = source(seed, f"outage {number}"), f"outage {number}"
     begin_ms = BEGIN_MS + rng.randrange(HOUR)
-    use_case, port = (rng.choice(sorted(CALLS)), "") if rng.random() < 0.5 else ("", rng.choice(PORTS))
+    of_function = rng.random() < 0.5
+    use_case = choose(seed, where, dict.fromkeys(CALLS, 1)) if of_function else ""
+    port = "" if of_function else choose(seed, where, dict.fromkeys(PORTS, 1))
     fault = rng.choice((Fault.REFUSED, Fault.ANSWER_LOST, Fault.CRASH_BEFORE, Fault.CRASH_AFTER))
     return Outage(use_case, port, fault, begin_ms, begin_ms + rng.randint(MINUTE, rng.choice((10 * MINUTE, 2 * HOUR))))
 
@@ -157,58 +174,78 @@ def _moods(rng: Random) -> Mapping[str, float]:
     return {kind: share * weight / sum(weights) for kind, weight in zip(kinds, weights, strict=True)}
 
 
-def _orders(rng: Random, length: int, lead: Lead) -> tuple[Order, ...]:
-    orders: list[Order] = []
-    for _ in range(rng.choice((1, 1, 2, 2, 3, 4, 6))):
-        tenant_id = rng.choice(TENANTS[:2])
-        at_ms = BEGIN_MS + rng.randrange(max(1, length // 3))
-        create = Order(len(orders), at_ms, tenant_id, "create", None, _wanted(rng, len(orders), lead))
-        orders.append(create)
-        orders += _about(rng, create, len(orders), lead)
+def _orders(seed: int, length: int, lead: Lead) -> tuple[Order, ...]:
+    rng = source(seed, "timers")
+    # Creates are numbered first, so that their timers keep their ids when more is asked about them.
+    creates = [
+        Order(
+            number,
+            BEGIN_MS + rng.randrange(max(1, length // 3)),
+            rng.choice(TENANTS[:2]),
+            "create",
+            None,
+            _wanted(seed, number, lead),
+        )
+        for number in range(rng.choice((1, 1, 2, 2, 3, 4, 6)))
+    ]
+    orders = list(creates)
+    for create in creates:
+        orders += _about(seed, create, len(orders), lead)
+    rng = source(seed, "disaster")
     if rng.random() < (0.04 if lead.disaster is None else 1):
-        first = next(order for order in orders if order.verb == "create")
+        first = creates[0]
         when = rng.uniform(0, 1.2) if lead.disaster is None else rng.uniform(*lead.disaster)
         at_ms = first.at_ms + int(when * first.details["duration"])
         orders.append(Order(len(orders), at_ms, "operator", "rebuild"))
-    # From a source of their own: what else a seed draws does not depend on them.
-    orders += letters_of(Random(orders[0].at_ms), orders, lead, TENANTS)
+    orders += letters_of(source(seed, "letters"), orders, lead, TENANTS)
     return tuple(orders)
 
 
-def _wanted(rng: Random, number: int, lead: Lead) -> dict[str, Any]:
+def _wanted(seed: int, number: int, lead: Lead) -> dict[str, Any]:
+    """Draw the timer of a create."""
+    rng = source(seed, f"time of {number}")
     duration = rng.choice(lead.durations_ms) if lead.durations_ms else rng.randint(*rng.choice(DURATIONS_MS))
     wanted: dict[str, Any] = {"requestedBy": "caller", "name": f"order-{number}", "duration": duration}
-    late_policy_of(rng, wanted, lead)
+    if lead.keyed or source(seed, f"key of {number}").random() < 0.25:
+        wanted["keyed"] = True
+    late_policy_of(source(seed, f"late policy of {number}"), wanted, lead)
     if lead.beats or (not lead.durations_ms and rng.random() < 0.12):
         wanted["heartbeat"] = True
     elif rng.random() < 0.15:
         # An instant instead of a duration; at times it has passed before the request arrives.
         wanted |= {"fixed": True, "duration": duration if rng.random() < 0.8 else rng.randint(-SECOND, 10)}
+    rng = source(seed, f"actions of {number}")
     actions = 3 if lead.concurrency else 1 if lead.moods else rng.choice((0, 1, 1, 1, 2, 3))
     if actions:
-        bundle = {
-            "actions": [
-                {"id": chr(ord("a") + index), "kind": "webhook", "parameters": {"url": "https://hooks.example/x"}}
-                for index in range(actions)
-            ],
-            "concurrency": lead.concurrency or rng.randint(1, actions),
-            "retryPolicy": {
-                "maxAttempts": rng.choice((1, 2, 3, 4)),
-                "backoffInitialMs": rng.choice(lead.backoffs_ms or BACKOFFS_MS),
-                "backoffMultiplier": rng.choice((1, 2)),
-            },
-        }
-        wanted["actionBundle"] = enriched(bundle)
+        wanted["actionBundle"] = enriched(_bundle(rng, actions, lead))
     return wanted
 
 
-def _about(rng: Random, create: Order, number: int, lead: Lead) -> list[Order]:
+def _bundle(rng: Random, actions: int, lead: Lead) -> dict[str, Any]:
+    return {
+        "actions": [
+            {"id": chr(ord("a") + index), "kind": "webhook", "parameters": {"url": "https://hooks.example/x"}}
+            for index in range(actions)
+        ],
+        "concurrency": lead.concurrency or rng.randint(1, actions),
+        "retryPolicy": {
+            "maxAttempts": rng.choice((1, 2, 3, 4)),
+            "backoffInitialMs": rng.choice(lead.backoffs_ms or BACKOFFS_MS),
+            "backoffMultiplier": rng.choice((1, 2)),
+        },
+    }
+
+
+def _about(seed: int, create: Order, number: int, lead: Lead) -> list[Order]:
     """Draw what callers ask about a timer, mostly near its due time."""
     duration = max(1, int(create.details["duration"]))
     stranger = next(tenant for tenant in TENANTS if tenant != create.tenant_id)
     about: list[Order] = []
 
-    def ask(verb: str, tenant_id: str, **details: Any) -> None:
+    def about_it(concern: str) -> Random:
+        return source(seed, f"{concern} of {create.number}")
+
+    def ask(rng: Random, verb: str, tenant_id: str, **details: Any) -> None:
         near = rng.choice((0, 0, 50, SECOND, 5 * SECOND))
         moment = duration + rng.randint(-near, near) if near else rng.randrange(2 * duration + 1)
         at_ms = create.at_ms + max(0, moment)
@@ -216,15 +253,21 @@ def _about(rng: Random, create: Order, number: int, lead: Lead) -> list[Order]:
 
     if lead.cancels:
         about.append(Order(number, create.at_ms + duration // 2, create.tenant_id, "cancel", create.number))
-    else:
-        for reason in rng.choice((("first",), ("first",), ("first", "second"), (), (), ())):
-            ask("cancel", create.tenant_id, reason=reason)
-    for verb, after_ms, details in (*beats_of(rng, create.details, lead), *changes_of(rng, create, lead)):
-        at_ms = create.at_ms + max(0, after_ms)
-        about.append(Order(number + len(about), at_ms, create.tenant_id, verb, create.number, details))
+    rng = about_it("cancels")
+    for reason in rng.choice(CANCELS) if not lead.cancels and not lead.undisturbed else ():
+        ask(rng, "cancel", create.tenant_id, reason=reason)
+    wishes = (*beats_of(about_it("beats"), create.details, lead), *changes_of(about_it("changes"), create, lead))
+    about += [
+        Order(
+            len(about) + number + place, create.at_ms + max(0, after_ms), create.tenant_id, verb, create.number, details
+        )
+        for place, (verb, after_ms, details) in enumerate(wishes)
+    ]
     for verb in ("get", "list", "list dead letters"):
+        rng = about_it(verb)
         if rng.random() < (0.9 if verb in lead.verbs else 0.15):
-            ask(verb, create.tenant_id)
+            ask(rng, verb, create.tenant_id)
+    rng = about_it("strangers")
     if rng.random() < 0.1:
-        ask(rng.choice(STRANGERS_VERBS), stranger)
+        ask(rng, rng.choice(STRANGERS_VERBS), stranger)
     return about

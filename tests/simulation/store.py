@@ -11,6 +11,7 @@ from minoots_kernel.domain.dead_letters import ANY_LETTER, DeadLetter, LetterFil
 from minoots_kernel.domain.events import TimerChange
 from minoots_kernel.domain.heartbeats import beaten
 from minoots_kernel.domain.timer import Status, Timer
+from minoots_kernel.domain.timer_filter import EVERY, TimerFilter
 from tests.simulation.crossing import Crossing
 from tests.simulation.faults import Fault
 from tests.simulation.journal import Wrote
@@ -91,13 +92,27 @@ class SimulatedStore:
         return found
 
     def page(
-        self, tenant_id: str, *, statuses: frozenset[Status], limit: int, position: str | None = None
+        self,
+        tenant_id: str,
+        *,
+        statuses: frozenset[Status],
+        limit: int,
+        position: str | None = None,
+        wanted: TimerFilter = EVERY,
+        oldest_first: bool = False,
     ) -> Page[Timer]:
         """List a tenant's timers as they are shown."""
         return self._cross(
             "TimerStore.page",
             tenant_id,
-            lambda: self.shown.page(tenant_id, statuses=statuses, limit=limit, position=position),
+            lambda: self.shown.page(
+                tenant_id,
+                statuses=statuses,
+                limit=limit,
+                position=position,
+                wanted=wanted,
+                oldest_first=oldest_first,
+            ),
         )
 
     def due_for_check(

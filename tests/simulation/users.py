@@ -30,7 +30,7 @@ from tests.simulation.faults import Fault
 from tests.simulation.functions import Functions
 from tests.simulation.journal import Answered, Asked
 from tests.simulation.loop import Task
-from tests.simulation.plan import TENANTS, Order
+from tests.simulation.plan import TENANTS, Order, timer_id_of
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -59,8 +59,9 @@ def _create(functions: Functions, order: Order, *_: Any) -> Ask:
     wanted = dict(order.details)
     if wanted.pop("fixed", False):
         wanted["fireAt"] = format_instant(order.at_ms + wanted.pop("duration"))
+    key = timer_id_of(order.number) if wanted.pop("keyed", False) else None
     request = CreateTimerRequest.model_validate(wanted)
-    return lambda principal: functions.create(principal, request)
+    return lambda principal: functions.create(principal, request, idempotency_key=key)
 
 
 def _change(model: type[ChangeRequest]) -> Callable[[Functions, Order, str, int | None], Ask]:

@@ -56,7 +56,7 @@ def changes_of(rng: Random, create: Order, lead: Lead) -> list[Wish]:
     """Change a timer's mind: at any time, near its due time, many at one moment."""
     if lead.changes:
         verbs = list(lead.changes)
-    elif not lead.cancels and rng.random() < (0.45 if lead == Lead() else 0.1):
+    elif not lead.cancels and not lead.undisturbed and rng.random() < (0.45 if lead == Lead() else 0.1):
         verbs = rng.choices(list(WEIGHTS), list(WEIGHTS.values()), k=rng.choice((1, 1, 2, 3, 6)))
     else:
         return []

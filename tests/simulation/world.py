@@ -10,13 +10,14 @@ from functools import cache
 from typing import Final
 from uuid import UUID
 
+from minoots_kernel.domain.keyed_creates import derived_id
 from tests.simulation.chance import Chance
 from tests.simulation.crossing import Crossing
 from tests.simulation.faults import Cell, Fates, Fault
 from tests.simulation.functions import FIRE_BATCH, RUN_BATCH, Functions, Ports
 from tests.simulation.journal import Journal, Struck
 from tests.simulation.loop import Loop, StormError
-from tests.simulation.plan import BEGIN_MS, Order, Plan
+from tests.simulation.plan import BEGIN_MS, Order, Plan, timer_id_of
 from tests.simulation.ports import (
     SimulatedBus,
     SimulatedKeys,
@@ -31,7 +32,7 @@ from tests.simulation.store import SimulatedDeadLetters, SimulatedStore
 from tests.simulation.streams import SimulatedStream, all_but_beats, what_arming_reads
 from tests.simulation.users import Callers
 
-__all__ = ["History", "World", "run"]
+__all__ = ["History", "World", "made_by", "name_of", "run", "timer_id_of"]
 
 WAKE_VISIBILITY_MS, ACTION_VISIBILITY_MS = 120_000, 360_000
 MINUTE_MS: Final = 60_000
@@ -54,11 +55,6 @@ class PlannedIds:
         return timer_id_of(order.number, attempt)
 
 
-def timer_id_of(order: int, attempt: int = 1) -> str:
-    """Return the id of the timer that an order makes at an attempt."""
-    return str(UUID(int=((order + 1) * 8 + attempt << 80) | (7 << 76) | (0b10 << 62)))
-
-
 @cache
 def name_of(timer_id: str) -> str:
     """Return what people call a timer: `t3` is that of order 3, `t3'` of its second attempt."""
@@ -67,6 +63,13 @@ def name_of(timer_id: str) -> str:
     except ValueError:
         return timer_id
     return f"t{number // 8 - 1}{chr(39) * (number % 8 - 1)}"
+
+
+def made_by(order: Order, attempt: int = 1) -> str:
+    """Return the id of the timer that a create makes: under a key it is the same at every attempt."""
+    if order.details.get("keyed"):
+        return derived_id(order.tenant_id, timer_id_of(order.number))
+    return timer_id_of(order.number, attempt)
 
 
 class World:
@@ -187,9 +190,8 @@ class World:
 
     def _timer_to_come(self) -> str:
         """Return the id of a timer that is not there, perhaps not yet."""
-        creates = [order.number for order in self.plan.orders if order.verb == "create"]
-        unborn = [number for number in creates if timer_id_of(number) not in self.ports.store.by_id]
-        return timer_id_of(unborn[0] if unborn else 500)
+        creates = [made_by(order) for order in self.plan.orders if order.verb == "create"]
+        return next((made for made in creates if made not in self.ports.store.by_id), timer_id_of(500))
 
 
 @dataclass

@@ -42,6 +42,7 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
     bundles.bundles_run_as_asked,
     outside.events_are_published_once_stored,
     outside.callers_are_told_the_truth,
+    outside.a_key_makes_one_timer,
     changes.changes_are_made_as_asked,
     changes.a_beaten_timer_lives,
     lateness.late_timers_keep_to_their_policy,

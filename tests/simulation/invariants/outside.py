@@ -10,9 +10,10 @@ from minoots_kernel.domain.timer import Timer
 from tests.simulation.invariants import changes, letters
 from tests.simulation.invariants.facts import Facts
 from tests.simulation.journal import Answered, Wrote
-from tests.simulation.world import name_of, timer_id_of
+from tests.simulation.world import made_by, name_of
 
 __all__ = [
+    "a_key_makes_one_timer",
     "acknowledged_means_durable",
     "callers_are_told_the_truth",
     "events_are_published_once_stored",
@@ -69,11 +70,22 @@ def callers_are_told_the_truth(facts: Facts) -> Iterator[str]:
 
 
 def _create(facts: Facts, answer: Answered) -> Iterator[str]:
-    made = timer_id_of(answer.order.number, answer.asked.attempt)
-    if answer.outcome == "error" and made in facts.ends:
+    made = made_by(answer.order, answer.asked.attempt)
+    # Under a key an earlier attempt, given up for lost, may come true when this one has been refused.
+    if answer.outcome == "error" and made in facts.ends and facts.writes[made][0].number < answer.asked.number:
+        yield f"the create of {name_of(made)} was refused with {answer.value!r}, and had been made under its key"
+    elif answer.outcome == "error" and made in facts.ends and not answer.order.details.get("keyed"):
         yield f"the create of {name_of(made)} was refused, and it exists"
     if answer.outcome == "ok" and (answer.value.id != made or answer.value.name != answer.order.details["name"]):
         yield f"the create of {name_of(made)} was answered with another timer"
+
+
+def a_key_makes_one_timer(facts: Facts) -> Iterator[str]:
+    """However often a create is sent under a key, it makes one timer, and every answer is that one."""
+    for order in facts.history.plan.orders:
+        made = [timer for timer in facts.ends.values() if timer.name == order.details.get("name")]
+        if order.verb == "create" and order.details.get("keyed") and len(made) > 1:
+            yield f"order {order.number} was made {len(made)} times under one key"
 
 
 def _get(facts: Facts, answer: Answered) -> Iterator[str]:

@@ -150,7 +150,7 @@ MUTANTS: Final = (
             edit(
                 CREATE.__call__,
                 "self._store_charged(principal, timer)\n",
-                "wake_directly(timer, self.wake_queue, self.clock)\n    self._store_charged(principal, timer)\n",
+                "wake_directly(timer, self.wake_queue, self.clock)\n        self._store_charged(principal, timer)\n",
             ),
         ),
     ),
@@ -162,9 +162,20 @@ MUTANTS: Final = (
                 CREATE.__call__,
                 "self._store_charged(principal, timer)\n",
                 "from minoots_kernel.domain.errors import MinootsError\n"
-                "    try:\n        self._store_charged(principal, timer)\n    except MinootsError:\n        pass\n",
+                "        try:\n            self._store_charged(principal, timer)\n        except MinootsError:\n"
+                "            pass\n",
             ),
         ),
+    ),
+    Mutant(
+        "a repeated create makes another timer",
+        (outside.a_key_makes_one_timer, outside.callers_are_told_the_truth),
+        (edit(CREATE.once, "self.drafted(principal, request, timer_id, permit)", "self.drafted(principal, request)"),),
+    ),
+    Mutant(
+        "a repeated create is refused",
+        (outside.callers_are_told_the_truth,),
+        (edit(CREATE.once, "if stored.request != digest:", "if stored.request == digest:"),),
     ),
     Mutant(
         "the loser of a cancel is not told",
