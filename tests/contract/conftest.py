@@ -166,7 +166,7 @@ def new_tenant() -> str:
 
 
 def _memory() -> Stores:
-    timers = MemoryTimerStore()
+    timers, clock = MemoryTimerStore(), VirtualClock(NOW_MS)
     return Stores(
         timers=timers,
         dead_letters=MemoryDeadLetterStore(),
@@ -180,8 +180,8 @@ def _memory() -> Stores:
         templates=MemoryCommandTemplateStore(),
         policies=MemoryPolicyStore(),
         settings=MemorySettingsStore(),
-        audit=MemoryAuditStore(),
-        clock=VirtualClock(NOW_MS),
+        audit=MemoryAuditStore(clock, kept_days=AUDIT_DAYS),
+        clock=clock,
         table=None,
         new_tenant=new_tenant,
     )
@@ -202,7 +202,7 @@ def _dynamo(table: Table) -> Stores:
         templates=DynamoCommandTemplateStore(table.client, table.name),
         policies=DynamoPolicyStore(table.client, table.name),
         settings=DynamoSettingsStore(table.client, table.name),
-        audit=DynamoAuditStore(table.client, table.name, kept_days=AUDIT_DAYS),
+        audit=DynamoAuditStore(table.client, table.name, kept_days=AUDIT_DAYS, clock=clock),
         clock=clock,
         table=table,
         new_tenant=new_tenant,

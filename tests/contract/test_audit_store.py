@@ -109,6 +109,22 @@ def test_an_entry_of_a_tenant_that_says_so_goes_earlier_or_later(dynamo: Stores)
         assert listed(dynamo, entry.tenant_id) == [entry]
 
 
+@pytest.mark.parametrize("days", [None, 1, 3_650])
+def test_an_entry_is_shown_until_its_time_is_over_whenever_the_table_deletes_it(
+    stores: Stores, days: int | None
+) -> None:
+    tenant = stores.new_tenant()
+    entries = [an_entry(tenant, number, replace(BARE, kept_days=days)) for number in range(2)]
+    stores.audit.add(entries)
+    stores.clock.advance_to(NOW_MS + (days or AUDIT_DAYS) * 86_400_000 - 1_000)
+    assert listed(stores, tenant) == entries[::-1]
+    stores.clock.advance(1_000)
+    assert listed(stores, tenant) == [entries[1]]
+    assert listed(stores, tenant, 1) == [entries[1]]
+    stores.clock.advance(1_000)
+    assert listed(stores, tenant) == []
+
+
 def test_a_write_whose_answer_was_lost_is_done(dynamo: Stores) -> None:
     assert dynamo.table is not None
     tenant = dynamo.new_tenant()

@@ -112,6 +112,23 @@ def test_a_hundred_at_once_are_counted_up_to_the_limit(stores: Stores) -> None:
     assert usage.timers(tenant) == TimersUsed(DAY, 30, 30, NOW_MS)
 
 
+def test_creates_that_fail_at_once_with_others_leave_what_was_made(stores: Stores) -> None:
+    tenant, usage = stores.new_tenant(), stores.usage
+    usage.charge_first(tenant, DAY, NOW_MS, active=99)
+
+    def create(number: int) -> bool:
+        if not usage.charge(tenant, DAY, NOW_MS, creates=30, active=99):
+            return False
+        if number % 2:
+            usage.refund(tenant, DAY)
+        return number % 2 == 0
+
+    with ThreadPoolExecutor(10) as pool:
+        made = 1 + sum(pool.map(create, range(120)))
+    assert usage.timers(tenant) == TimersUsed(DAY, made, made, NOW_MS)
+    assert 1 < made <= 30
+
+
 def test_a_refund_takes_back_what_it_can(stores: Stores) -> None:
     tenant, usage = stores.new_tenant(), stores.usage
     usage.refund(tenant, DAY)

@@ -17,7 +17,7 @@ import pytest
 from minoots_kernel.domain.tiers import TIERS, Tier
 from minoots_local.local_stack import LocalStack
 from minoots_local.settings import LocalSettings
-from tests.support.issuer import AUDIENCE, Issuer, bad_tokens
+from tests.support.issuer import AUDIENCE, Issuer, bad_tokens, rsa_key, signed
 from tests.support.stack_process import HEADERS, KEYS
 
 pytestmark = pytest.mark.stack
@@ -52,7 +52,8 @@ def issuer() -> Iterator[Issuer]:
     class Published(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             found.asked.append(self.path)
-            document = found.documents().get(f"{found.url}{self.path.removeprefix('/realm')}")
+            documents = {} if found.down else found.documents()
+            document = documents.get(f"{found.url}{self.path.removeprefix('/realm')}")
             self.send_response(404 if document is None else 200)
             self.end_headers()
             self.wfile.write(json.dumps(document).encode())
@@ -117,6 +118,30 @@ def test_keys_and_tokens_live_and_end_as_they_should(running: Stack) -> None:
     assert running.issuer.asked == ["/realm/.well-known/openid-configuration", "/realm/keys"]
     running.advance("11m")
     assert running.call("GET", "/timers", token).status_code == 401
+
+    _rotates_its_keys(running)
+
+
+def _rotates_its_keys(running: Stack) -> None:
+    """The issuer's new key is good at once, the one before no longer than keys are kept; then the issuer is down."""
+
+    def status(kid: str) -> int:
+        claims = running.issuer.claims(running.now_ms)
+        token = signed({"alg": "RS256", "kid": kid}, claims, rsa_key(kid))
+        return running.call("GET", "/timers", token).status_code
+
+    assert status("rsa-1") == 200
+    running.issuer.published[:] = [rsa_key("rsa-2").as_dict(private=False)]
+    running.advance("1m")
+    looks = len(running.issuer.asked)
+    assert [status("rsa-2"), status("rsa-1")] == [200, 401]
+    assert [status(f"invented-{number}") for number in range(20)] == [401] * 20
+    assert len(running.issuer.asked) == looks + 2
+    running.issuer.down = True
+    running.advance("12h")
+    assert status("rsa-2") == 200
+    running.advance("13h")
+    assert status("rsa-2") == 503
 
 
 def test_of_two_hundred_creates_at_once_a_limit_of_fifty_leaves_fifty_timers(monkeypatch: pytest.MonkeyPatch) -> None:

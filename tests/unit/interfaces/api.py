@@ -104,7 +104,7 @@ class Api(World):
         for key, tenant in ((KEY, "demo"), (OTHER_KEY, "other")):
             self.keys.put(key_from_file(key, tenant))
         self.policies, engine = MemoryPolicyStore(), CedarEngine()
-        self.audit = MemoryAuditStore()
+        self.audit = MemoryAuditStore(self.clock)
         self.known = KnownPolicies(self.policies, engine, self.clock, CACHE_MS)
         drawn = count(1)
 

@@ -11,8 +11,10 @@ from urllib.parse import parse_qsl
 import pytest
 
 from minoots_contract.identity import RoleName
+from minoots_contract.instants import format_instant
 from minoots_kernel.adapters.memory import MemoryAuditStore
 from minoots_kernel.application.audit_changes import AuditChanges
+from minoots_kernel.application.limits import DAY_MS
 from minoots_kernel.domain.api_keys import key_from_file
 from minoots_kernel.domain.audit import AuditEntry
 from minoots_kernel.domain.errors import DependencyUnavailableError
@@ -198,6 +200,11 @@ def test_entries_are_kept_as_long_as_the_tenants_record_says(api: Api) -> None:
     assert kept_days() == [3_650, 3_650, 3_650]
     assert "auditDays" not in api.call("PATCH", "/tenants/demo", key=ops, body={"auditDays": None}).json
     assert kept_days() == [None, None, None]
+    seen = {entry["at"] for entry in listing(api, limit="200")["entries"]}
+    api.clock.advance(400 * DAY_MS)
+    still = {entry["at"] for entry in listing(api, limit="200")["entries"]}
+    longest = {format_instant(one.at_ms) for one in api.audit._entries.values() if one.via.kept_days == 3_650}
+    assert still & seen == longest
     for days in (0, 3_651, "30", 1.5):
         refused = api.call("PATCH", "/tenants/demo", key=ops, body={"auditDays": days})
         assert (refused.status, refused.fields) == (400, ["auditDays"]), days
@@ -443,7 +450,7 @@ def test_each_tenant_has_its_own_audit_and_only_its_admins_read_it(api: Api) -> 
 
 def test_changes_whose_entries_cannot_be_written_come_again(api: Api) -> None:
     api.post(duration="1h")
-    down: Any = crashing(MemoryAuditStore(), "add", error=DependencyUnavailableError("slow"))
+    down: Any = crashing(MemoryAuditStore(api.clock), "add", error=DependencyUnavailableError("slow"))
     done: list[object] = []
     audit = AuditChanges(down, lambda changes: done.extend(changes) or set())
     with pytest.raises(DependencyUnavailableError):

@@ -184,6 +184,34 @@ def test_what_a_tier_never_allows_is_422_and_names_the_field(
     assert (moved.status, moved.json["code"], moved.fields) == (422, "beyond-tier", ["by"])
 
 
+WEBHOOK = {"kind": "webhook", "parameters": {"url": "https://hooks.example.com/x"}}
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"duration": "367d"}, "duration"),
+        ({"fireAt": "2027-12-01T00:00:00Z"}, "fireAt"),
+        ({"duration": "1h", "metadata": {"text": "x" * 16_384}}, "metadata"),
+        (
+            {"duration": "1h", "actionBundle": {"actions": [{"id": f"a{n}", **WEBHOOK} for n in range(6)]}},
+            "actionBundle.actions",
+        ),
+    ],
+    ids=["duration", "due time", "size", "actions"],
+)
+def test_a_create_beyond_its_tier_is_422_and_not_charged_and_a_bad_one_is_bad_first(
+    body: dict[str, Any], field: str
+) -> None:
+    api = Operated(limited=True)
+    answer = api.post(**body)
+    assert (answer.status, answer.json["code"], answer.fields) == (422, "beyond-tier", [field])
+    bad = api.post(**body, colour="red")
+    assert (bad.status, bad.fields) == (400, ["colour"])
+    assert api.call("GET", "/usage").json["creates"]["used"] == 0
+    assert Operated().post(**body).status == 201
+
+
 def test_where_nobody_is_held_there_are_no_fields_and_no_counts(api: Operated) -> None:
     answer = api.post(duration="1h")
     assert not [name for name in answer.headers if name.startswith("ratelimit")]

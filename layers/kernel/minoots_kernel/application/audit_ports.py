@@ -12,7 +12,7 @@ __all__ = ["AuditStore"]
 
 
 class AuditStore(Protocol):
-    """The audit of tenants. What was written is never changed, and goes when its time is over."""
+    """The audit of tenants. What was written is never changed, and is not there any more when its time is over."""
 
     def add(self, entries: Sequence[AuditEntry]) -> None:
         """Write entries, any number; those that were written before are left as they are, or written again the same."""

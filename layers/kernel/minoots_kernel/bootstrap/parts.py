@@ -84,7 +84,9 @@ def timer_store(settings: Settings, env: Mapping[str, str]) -> DynamoTimerStore:
 
 def audit(settings: Settings, env: Mapping[str, str]) -> DynamoAuditStore:
     """Make the audit."""
-    return DynamoAuditStore(client("dynamodb", env), settings.table, kept_days=settings.audit_days)
+    return DynamoAuditStore(
+        client("dynamodb", env), settings.table, kept_days=settings.audit_days, clock=surroundings.clock()
+    )
 
 
 def destinations(settings: Settings, env: Mapping[str, str]) -> DynamoDestinationStore:

@@ -14,6 +14,8 @@ __all__ = ["ANY_ENTRY", "AuditEntry", "AuditFilter", "Outcome", "entry_id", "ent
 
 Outcome = Literal["allowed", "refused"]
 
+DAY_S: Final = 86_400
+
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
@@ -44,6 +46,14 @@ class AuditEntry:
     reason: str | None = None
     user_agent: str | None = None
     count: int = 1
+
+    def ends_at_s(self, kept_days: int) -> int:
+        """Return when its time is over, epoch seconds.
+
+        Args:
+            kept_days: How long entries are kept of a tenant that says nothing else.
+        """
+        return self.at_ms // 1000 + (self.via.kept_days or kept_days) * DAY_S
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
 
-from minoots_kernel.adapters.dynamodb.keys import DAY_S, Item, item_key, shard_of, tenant_of
+from minoots_kernel.adapters.dynamodb.keys import Item, item_key, shard_of, tenant_of
 from minoots_kernel.adapters.dynamodb.listing import MergedListing
 from minoots_kernel.adapters.dynamodb.table import ConditionFailedError, Table
-from minoots_kernel.application.ports import Page
+from minoots_kernel.application.ports import Clock, Page
 from minoots_kernel.domain.audit import ANY_ENTRY, AuditEntry, AuditFilter
 from minoots_kernel.domain.timer import Via
 
@@ -35,9 +35,11 @@ class DynamoAuditStore:
         client: Client of DynamoDB.
         table: The table's name.
         kept_days: How long an entry is kept of a tenant that says nothing else.
+        clock: What time it is: the table takes its time to delete what has ended.
     """
 
-    def __init__(self, client: DynamoDBClient, table: str, *, kept_days: int) -> None:
+    def __init__(self, client: DynamoDBClient, table: str, *, kept_days: int, clock: Clock) -> None:
+        self._clock = clock
         self._table = Table(client, table)
         self._entries = MergedListing(self._table, "A")
         self._kept_days = kept_days
@@ -55,11 +57,12 @@ class DynamoAuditStore:
         self, tenant_id: str, *, wanted: AuditFilter = ANY_ENTRY, limit: int, position: str | None = None
     ) -> Page[AuditEntry]:
         """List a tenant's entries, the latest first; see the port."""
+        now_s = self._clock.now_ms() // 1000
         items, following = self._entries.page(
             tenant_id,
             limit,
             position or wanted.position,
-            wanted=lambda item: wanted.matches(_from_item(item)),
+            wanted=lambda item: now_s < int(item["expiresAt"]["N"]) and wanted.matches(_from_item(item)),
             few=wanted != ANY_ENTRY,
         )
         if following is not None and wanted.ends_before(following):
@@ -83,14 +86,13 @@ class DynamoAuditStore:
             "count": entry.count if entry.count > 1 else None,
             "keptDays": via.kept_days,
         }
-        kept_s = (self._kept_days if via.kept_days is None else via.kept_days) * DAY_S
         return {
             **item_key(f"A#{entry.tenant_id}#{shard_of(entry.id)}", entry.id),
             "kind": {"S": "audit"},
             "at": {"N": str(entry.at_ms)},
             "outcome": {"S": entry.outcome},
             "thing": {"S": entry.thing_type},
-            "expiresAt": {"N": str(entry.at_ms // 1000 + kept_s)},
+            "expiresAt": {"N": str(entry.ends_at_s(self._kept_days))},
             **{name: {"S": text} for name, text in texts.items() if text},
             **{name: {"N": str(number)} for name, number in numbers.items() if number is not None},
         }
