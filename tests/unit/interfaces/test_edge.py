@@ -56,7 +56,9 @@ def test_a_page_of_an_allowed_origin_may_call_and_read() -> None:
     for path in ("/timers", "/nothing"):
         answer = api.call("GET", path, headers={"origin": OURS})
         assert answer.headers["access-control-allow-origin"] == OURS
-        assert {"etag", "link", "x-request-id"} <= set(answer.headers["access-control-expose-headers"].split(", "))
+        assert {"etag", "link", "ratelimit", "ratelimit-policy", "x-request-id"} <= set(
+            answer.headers["access-control-expose-headers"].split(", ")
+        )
         assert answer.headers["vary"] == "origin"
         assert "access-control-allow-credentials" not in answer.headers
 

@@ -19,7 +19,10 @@ SAFE: Final = {
 """Headers of every answer that has none of the name: what a tenant is told is nobody else's to keep or to guess at."""
 
 ALLOWED_HEADERS: Final = "authorization, content-type, idempotency-key, if-match, if-none-match, traceparent, x-api-key"
-EXPOSED_HEADERS: Final = "accept-patch, allow, etag, link, location, retry-after, www-authenticate, x-request-id"
+EXPOSED_HEADERS: Final = (
+    "accept-patch, allow, etag, link, location, ratelimit, ratelimit-policy, retry-after, "
+    "www-authenticate, x-request-id"
+)
 PREFLIGHT_S: Final = 600
 """How long a browser may remember what it was told of a path, seconds."""
 
