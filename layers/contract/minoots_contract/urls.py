@@ -29,6 +29,10 @@ _AUTHORITY: Final = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^\[\]:]+)(?::[0-9]*)?")
 _PLAIN_ORIGIN: Final = re.compile(r"https?://[^/?{}]+[/?]", re.IGNORECASE)
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
+# What ends a step of a path for one server or another: a parameter (`..;`) and a backslash are none by RFC 3986.
+_ENDS_OF_STEPS: Final = re.compile(r"[/\\;]")
+_MAX_ENCODINGS: Final = 8
+
 # The "bad ports" of the Fetch standard (2.9): other protocols listen there, and some take a request for commands.
 _PORTS_OF_OTHERS: Final = frozenset(
     {
@@ -55,9 +59,24 @@ def _web_address(url: str) -> str:
     _check_port(parts.port)  # which itself raises ValueError when it is no number up to 65535
     if not _AUTHORITY.fullmatch(parts.netloc):
         raise ValueError("the URL's host is not well formed")
-    if any(unquote(step) in {".", ".."} for step in parts.path.split("/")):
+    if _climbs(parts.path):
         raise ValueError("the URL's path must not have '.' or '..' for a step: write the path that is meant")
     return url
+
+
+def _climbs(path: str) -> bool:
+    """Say whether some server may take a step of a path for `.` or `..`.
+
+    Whoever stands in front of a receiver may decode a path before it splits it, or more than once (`..%2f`,
+    `%252e%252e/`), and take what is left for the path that is meant.
+    """
+    for _ in range(_MAX_ENCODINGS):
+        if any(step.strip() in {".", ".."} for step in _ENDS_OF_STEPS.split(path)):
+            return True
+        before, path = path, unquote(path)
+        if path == before:
+            return False
+    return True  # still encoded: nobody means that
 
 
 def _check_port(port: int | None) -> None:
@@ -110,7 +129,8 @@ def lies_under(url: str, prefix: str) -> bool:
     """Say whether a URL is the prefix, or continues it after a step of its path.
 
     Scheme, host and port must be the same, letter for letter but for their case: what two spellings of a host have in
-    common is not for a comparison of texts to say. Both are as `WebhookUrl` takes them.
+    common is not for a comparison of texts to say. Both are as `WebhookUrl` takes them; a path with dot steps, which
+    may lead out again, lies under nothing.
     """
     ours, above = urlsplit(url), urlsplit(prefix)
     if (ours.scheme, ours.hostname, ours.port or _DEFAULT_PORTS[ours.scheme]) != (
@@ -120,4 +140,6 @@ def lies_under(url: str, prefix: str) -> bool:
     ):
         return False
     path, base = ours.path or "/", above.path or "/"
+    if _climbs(path):
+        return False
     return path == base or path.startswith(base if base.endswith("/") else base + "/")

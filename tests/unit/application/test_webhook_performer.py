@@ -181,7 +181,7 @@ def test_a_trace_that_the_caller_began_goes_on(
 
 def test_placeholders_are_filled_in_everywhere_each_in_its_own_way(shop: Shop) -> None:
     timer = shop.webhook(
-        {"ticket": 7, "who": "Zo\u00eb & Ann/..", "tags": ["x"], "method": "PUT"},
+        {"ticket": 7, "who": "Zo\u00eb & Ann/7", "tags": ["x"], "method": "PUT"},
         url="https://example.org/t/{{ timer.metadata.who }}?n={{ timer.metadata.ticket }}&id={{ timer.id }}",
         method="{{ timer.metadata.method }}",
         headers={"X-Delivery": "{{ deliveryId }}/{{ attempt }}"},
@@ -195,7 +195,7 @@ def test_placeholders_are_filled_in_everywhere_each_in_its_own_way(shop: Shop) -
     )
     request = shop.sent(timer)
     assert request.method == "PUT"
-    assert request.url == f"https://example.org/t/Zo%C3%AB%20%26%20Ann%2F..?n=7&id={timer.id}"
+    assert request.url == f"https://example.org/t/Zo%C3%AB%20%26%20Ann%2F7?n=7&id={timer.id}"
     assert request.headers["X-Delivery"] == f"{timer.id}.a/1"
     assert json.loads(request.body or b"") == {
         "ticket": 7,
@@ -216,6 +216,10 @@ def test_placeholders_are_filled_in_everywhere_each_in_its_own_way(shop: Shop) -
         ({"method": "{{ timer.metadata.x }}"}, {"x": "TRACE"}, "method", "once filled in"),
         ({"url": URL + "/{{ timer.metadata.x }}/y"}, {"x": ".."}, "url", "'.' or '..'"),
         ({"url": URL + "/.{{ timer.metadata.x }}"}, {"x": "."}, "url", "'.' or '..'"),
+        ({"url": URL + "/{{ timer.metadata.x }}"}, {"x": "../admin"}, "url", "'.' or '..'"),
+        ({"url": URL + "/{{ timer.metadata.x }}"}, {"x": "a\\..\\admin"}, "url", "'.' or '..'"),
+        ({"url": URL + "/{{ timer.metadata.x }}"}, {"x": "%2e%2e"}, "url", "'.' or '..'"),
+        ({"url": URL + "/..{{ timer.metadata.x }}"}, {"x": ";/admin"}, "url", "'.' or '..'"),
         ({"url": URL + "/{{ timer.metadata.x }}"}, {"x": "y" * 2_048}, "url", "at most 2048"),
         ({"body": ["{{ timer.metadata.x }}"] * 500}, {"x": "y" * 1_000}, "body[200]", "more text than fits"),
         ({"destination": "billing"}, {}, "destination", "PUT /destinations/billing"),
@@ -239,6 +243,22 @@ def test_a_webhook_that_could_not_be_sent_is_refused_at_once_and_its_field_named
     assert named == f"actionBundle.actions[0].parameters.{field}"
     assert says in message
     assert shop.store.page("demo", statuses=frozenset(), limit=1).items == ()
+
+
+def test_a_path_that_leads_out_of_its_destination_by_what_came_of_others_is_not_sent(shop: Shop) -> None:
+    shop.put("billing", url=URL, authHeaders={"Authorization": "Bearer key"})
+    told = {"destination": "billing", "url": URL + "/{{ actions.a.error }}"}
+    bundle = {
+        "actions": [{"id": "a", "kind": "webhook", "parameters": {"url": URL}}],
+        "onFailure": {"id": "f", "kind": "webhook", "parameters": told},
+    }
+    timer = shop.create(DEMO, request(actionBundle=bundle))
+    shop.receiver.answers.append(PermanentActionError("../admin"))
+    shop.play(timer.fire_at_ms + 5_000)
+    state = shop.now(timer).action("f")
+    assert state is not None
+    assert "'.' or '..'" in (state.error or "")
+    assert len(shop.receiver.requests) == 1
 
 
 def test_every_webhook_at_fault_is_named(shop: Shop) -> None:

@@ -79,6 +79,40 @@ def test_what_is_not_well_formed_is_named(parameters: dict[str, Any], field: str
     assert says in found[field]
 
 
+CLIMBING = [
+    "..%2fadmin",
+    "..%2Fadmin",
+    "..%5cadmin",
+    "..;/admin",
+    "..;x=1/admin",
+    ";x/..;",
+    "a;..",
+    "%2e%2e%3b/admin",
+    "a%2f..%2f..%2fadmin",
+    "%252e%252e/admin",
+    "..%252fadmin",
+    "..%25252525252fadmin",
+    ".%2e%20/admin",
+    "..%09/admin",
+    "%2525252525252525252525252e",
+]
+"""Paths that some server in front of a receiver takes for one that leads elsewhere."""
+
+
+@pytest.mark.parametrize("step", CLIMBING)
+def test_a_path_that_any_server_could_read_as_one_that_leads_out_again_is_refused(step: str) -> None:
+    assert "'.' or '..'" in faults(url=f"https://example.org/hooks/{step}")["url"]
+    assert not lies_under(f"https://example.org/hooks/{step}", "https://example.org/hooks")
+
+
+@pytest.mark.parametrize(
+    "step", ["...", "..a", "a..b", "a%2fb", "a%5Cb", "a;v=1.5", "100%25", "%252F", "v1..2", ".well-known", "%ff"]
+)
+def test_dots_slashes_and_parameters_that_lead_nowhere_else_are_taken(step: str) -> None:
+    assert faults(url=f"https://example.org/hooks/{step}?q=../x") == {}
+    assert lies_under(f"https://example.org/hooks/{step}", "https://example.org/hooks")
+
+
 def test_a_webhook_with_a_destination_needs_no_url() -> None:
     assert WebhookParameters.model_validate({"destination": "billing"}).url is None
     with pytest.raises(ValidationError, match="give the URL, or name a destination"):
