@@ -54,7 +54,8 @@ class PutDestinationRequest(WireModel):
     )
     auth_headers: CallersHeaders | None = Field(
         default=None,
-        description="Added to every request, such as Authorization. Left out: as they were; {}: none any more.",
+        description="Added to every request, such as Authorization. Left out: as they were; {}: none any more. "
+        "Must not be left out, if there are any, when `url` gets another scheme, host or port.",
     )
     signing_secret: _SigningSecret | None = Field(
         default=None, description="`whsec_` and base64, for a new destination; made here without it."

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 
 from minoots_contract.templates import blanked, placeholders
 
-__all__ = ["CallersHeaders", "WebhookUrl", "WebhookUrlTemplate", "lies_under"]
+__all__ = ["CallersHeaders", "WebhookUrl", "WebhookUrlTemplate", "lies_under", "same_origin"]
 
 _HEADER_NAME = r"^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$"
 # RFC 9110, 5.5: blanks and tabs stand between visible characters only, or the request could not be sent.
@@ -125,6 +125,16 @@ CallersHeaders = Annotated[
 """Header fields of a request, none of which the service writes itself."""
 
 
+def same_origin(url: str, other: str) -> bool:
+    """Say whether two URLs, as `WebhookUrl` takes them, have the same scheme, host and port."""
+    return _origin(url) == _origin(other)
+
+
+def _origin(url: str) -> tuple[str, str | None, int]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or _DEFAULT_PORTS[parts.scheme]
+
+
 def lies_under(url: str, prefix: str) -> bool:
     """Say whether a URL is the prefix, or continues it after a step of its path.
 
@@ -132,14 +142,9 @@ def lies_under(url: str, prefix: str) -> bool:
     common is not for a comparison of texts to say. Both are as `WebhookUrl` takes them; a path with dot steps, which
     may lead out again, lies under nothing.
     """
-    ours, above = urlsplit(url), urlsplit(prefix)
-    if (ours.scheme, ours.hostname, ours.port or _DEFAULT_PORTS[ours.scheme]) != (
-        above.scheme,
-        above.hostname,
-        above.port or _DEFAULT_PORTS[above.scheme],
-    ):
+    if not same_origin(url, prefix):
         return False
-    path, base = ours.path or "/", above.path or "/"
+    path, base = urlsplit(url).path or "/", urlsplit(prefix).path or "/"
     if _climbs(path):
         return False
     return path == base or path.startswith(base if base.endswith("/") else base + "/")

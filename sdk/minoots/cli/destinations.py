@@ -54,7 +54,10 @@ def put(  # noqa: PLR0913, PLR0917 - the options of a command are its parameters
     max_in_flight: Annotated[str | None, typer.Option(metavar="N", help="Attempts under way at once; or none.")] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Make a destination, or change one. Headers and limits that are not named stay as they are."""
+    """Make a destination, or change one. Headers and limits that are not named stay as they are.
+
+    Headers do not go along to another scheme, host or port: name them again, or say --no-headers.
+    """
     if header and no_headers:
         raise typer.BadParameter("give --header or --no-headers, not both", param_hint="--no-headers")
     limits: dict[str, Any] = {}

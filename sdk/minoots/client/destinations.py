@@ -46,7 +46,8 @@ class Destinations:
         Args:
             name: Its name; ``default`` signs the webhooks that name no other.
             url: Where its webhooks go, or what they go below; none for ``default`` only.
-            auth_headers: Added to every request. None leaves them as they are, an empty mapping takes them away.
+            auth_headers: Added to every request. None leaves them as they are, an empty mapping takes them away. Those
+                that a destination has do not go along to a URL of another scheme, host or port: give them anew.
             signing_secret: For a new one only; the service makes one without it, and the reply shows it this once.
             rate_limit: Attempts that may begin in a second, or these and how many at once after a pause. None takes the
                 limit away; left out it stays as it is.

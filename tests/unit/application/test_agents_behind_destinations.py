@@ -144,7 +144,7 @@ def test_the_rate_of_a_destination_holds_for_its_agents(shop: Shop) -> None:
 def test_a_destination_that_is_gone_or_moved_when_the_timer_fires_is_sent_nothing(shop: Shop, moved: bool) -> None:
     timer = wake(shop, attempts=3, target=f"{URL}/x")
     if moved:
-        shop.put("agents", url="https://moved.example/")
+        shop.put("agents", url="https://moved.example/", authHeaders={})
     else:
         DeleteDestination(shop.destinations)(DEMO, "agents")
     (attempt,) = shop.attempts(timer)
@@ -155,7 +155,7 @@ def test_a_destination_that_is_gone_or_moved_when_the_timer_fires_is_sent_nothin
 
 def test_an_agent_without_a_target_follows_its_destination(shop: Shop) -> None:
     timer = wake(shop)
-    shop.put("agents", url="https://moved.example/")
+    shop.put("agents", url="https://moved.example/", authHeaders={"Authorization": "Bearer t0ken"})
     assert shop.sent(timer).url == "https://moved.example/"
 
 

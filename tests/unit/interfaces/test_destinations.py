@@ -80,13 +80,48 @@ def test_the_callers_own_secret_is_taken_and_not_shown_back(api: Api) -> None:
 def test_changing_a_destination_keeps_its_secrets_and_its_headers_unless_they_are_given(api: Api) -> None:
     made = put(api, authHeaders={"Authorization": "x"}).json
     api.clock.advance(5_000)
-    moved = put(api, url="https://moved.example/")
-    assert (moved.status, moved.json["url"]) == (200, "https://moved.example/")
+    moved = put(api, url=URL + "/moved")
+    assert (moved.status, moved.json["url"]) == (200, URL + "/moved")
     assert moved.json["signingSecrets"] == made["signingSecrets"]
     assert moved.json["authHeaders"] == ["Authorization"]
     assert moved.json["createdAt"] != moved.json["updatedAt"]
     assert put(api, authHeaders={"X-Key": "y"}).json["authHeaders"] == ["X-Key"]
     assert put(api, authHeaders={}).json["authHeaders"] == []
+
+
+OTHER_RECEIVERS = [
+    "https://evil.example/hooks",
+    URL.replace("https", "http"),
+    URL.replace("example.org", "example.org:8443"),
+    URL.replace("example.org", "example.org.evil.example"),
+    URL.replace("example.org", "example.org."),
+]
+
+
+@pytest.mark.parametrize("url", OTHER_RECEIVERS)
+def test_auth_headers_do_not_go_along_to_another_receiver(api: Api, url: str) -> None:
+    made = put(api, authHeaders={"Authorization": "Bearer t0ken"}).json
+    refused = put(api, url=url)
+    assert (refused.status, refused.json["errors"][0]["field"]) == (400, "authHeaders")
+    assert "give them anew, or {} for none" in refused.json["errors"][0]["message"]
+    shown = {name: value for name, value in made.items() if name != "signingSecret"}
+    assert get(api).json == shown
+    moved = put(api, url=url, authHeaders={"X-Key": "k"}).json
+    assert (moved["url"], moved["authHeaders"]) == (url, ["X-Key"])
+    assert moved["signingSecrets"] == made["signingSecrets"]
+
+
+@pytest.mark.parametrize("url", OTHER_RECEIVERS)
+def test_without_auth_headers_a_destination_may_go_anywhere(api: Api, url: str) -> None:
+    put(api, authHeaders={"Authorization": "Bearer t0ken"})
+    assert put(api, url=url, authHeaders={}).json["authHeaders"] == []
+    assert put(api).json["url"] == URL
+
+
+def test_another_spelling_of_the_same_receiver_keeps_its_auth_headers(api: Api) -> None:
+    put(api, authHeaders={"Authorization": "Bearer t0ken"})
+    moved = put(api, url=URL.replace("example.org", "EXAMPLE.org:443"))
+    assert moved.json["authHeaders"] == ["Authorization"]
 
 
 def test_limits_stay_as_they_were_unless_they_are_given_and_null_takes_one_away(api: Api) -> None:

@@ -56,7 +56,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "redriveDeadLetters": {"filter": {}},
     "discardDeadLetters": {"filter": {}},
     "putCommandTemplate": {"body": {"do": "it"}},
-    "putDestination": {"url": "https://example.com/hooks"},
+    "putDestination": {"url": "https://example.com/hooks", "authHeaders": {}},
     "createKey": {"name": "eve", "roles": ["timer.read"]},
     "putPolicies": {"policies": '@id("all") permit (principal, action, resource);'},
     "testPolicies": {"principal": {"subject": "eve"}, "action": "listTimers"},

@@ -11,7 +11,14 @@ from minoots_contract.signatures import format_secret
 from minoots_kernel.application.change_destination import change_destination
 from minoots_kernel.application.ports import Clock, DestinationStore, SecretBox
 from minoots_kernel.domain.circuits import NO_LIMITS, Limits
-from minoots_kernel.domain.destinations import Destination, SigningSecret, check_limits, check_url, with_limits
+from minoots_kernel.domain.destinations import (
+    Destination,
+    SigningSecret,
+    check_limits,
+    check_move,
+    check_url,
+    with_limits,
+)
 from minoots_kernel.domain.errors import AlreadyExistsError
 from minoots_kernel.domain.tenancy import Principal
 
@@ -60,7 +67,8 @@ class PutDestination:
         """Make the destination of that name, or change it.
 
         Raises:
-            InvalidTimerError: If it cannot have that URL or those headers.
+            InvalidTimerError: If it cannot have that URL or those headers, or keeps headers that were given for another
+                scheme, host or port.
             AlreadyExistsError: If it exists and the request brings a signing secret: those are rotated.
             DependencyUnavailableError: If the store or the secret box does not answer.
         """
@@ -87,6 +95,8 @@ class PutDestination:
         now_ms = self.clock.now_ms()
 
         def change(before: Destination) -> Destination:
+            if request.auth_headers is None:
+                check_move(before, request.url)
             moved = replace(before, url=request.url, updated_at_ms=now_ms, version=before.version + 1)
             moved = replace(moved, limits=_limited(before.limits, request))
             return self._with_auth(moved, request.auth_headers)

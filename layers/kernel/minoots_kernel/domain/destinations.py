@@ -15,6 +15,7 @@ from minoots_contract.destinations import (
     SigningSecretReply,
 )
 from minoots_contract.limits import RateLimit
+from minoots_contract.urls import same_origin
 from minoots_kernel.domain.circuits import NO_LIMITS, Limits, Pace
 from minoots_kernel.domain.errors import InvalidTimerError, NotFoundError, StateConflictError
 
@@ -23,6 +24,7 @@ __all__ = [
     "Destination",
     "SigningSecret",
     "check_limits",
+    "check_move",
     "check_url",
     "destination_reply",
     "disabled",
@@ -102,6 +104,20 @@ def check_url(name: str, url: str | None, auth_names: tuple[str, ...]) -> None:
         raise _refused("url", f"'{DEFAULT_DESTINATION}' is for webhooks to any URL: leave it out")
     if auth_names:
         raise _refused("authHeaders", f"they would go to any URL: give them to another destination than '{name}'")
+
+
+def check_move(before: Destination, url: str | None) -> None:
+    """Let a destination that keeps its auth headers move within its scheme, host and port only.
+
+    Who may change a destination need not know them, and would learn them from the first request to a host of theirs.
+    Secrets that sign are no such matter: a signature gives nothing away.
+
+    Raises:
+        InvalidTimerError: If the headers would go to another receiver than the one that they were given for.
+    """
+    if before.auth_names and (before.url is None or url is None or not same_origin(before.url, url)):
+        message = "they were given for another scheme, host or port than that of 'url': give them anew, or {} for none"
+        raise _refused("authHeaders", message)
 
 
 def check_limits(name: str, limits: Limits) -> None:
