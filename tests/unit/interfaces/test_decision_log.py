@@ -10,12 +10,12 @@ import pytest
 
 from minoots_contract.identity import RoleName
 from minoots_kernel.application.decision_log import DEFAULT_POLICIES
-from minoots_kernel.domain.api_keys import key_from_file
+from minoots_kernel.domain.api_keys import digest_key, key_from_file
 from minoots_kernel.domain.policies import PolicyVersion
 from minoots_kernel.interfaces.rest.errands import ABOUT
 from minoots_kernel.interfaces.rest.roles import REQUIRED_ROLES
 from tests.unit.domain.builders import NOW_MS
-from tests.unit.interfaces.api import Api, event
+from tests.unit.interfaces.api import KEY, Api, event
 from tests.unit.interfaces.test_policies import DEFAULTS, GOVERNED, attempted, force, in_force, key_of
 from tests.unit.interfaces.test_tenants_apart import OPERATIONS, Apart, Operation
 
@@ -53,6 +53,9 @@ def test_a_decision_by_role_is_logged_as_that_of_the_default_policies(
     assert [one["policyVersion"] for one in by_role] == [0]
     assert {one["policyVersion"] for one in by_policies} == {3}
     (policies_by_role,) = (one["policies"] for one in by_role)
+    assert {one["keyId"] for one in by_role + by_policies} == {digest_key(KEY)[:16]}
+    if ABOUT[operation.id] == "Tenant":
+        assert {one["resource"] for one in by_role} == {"Tenant::demo"}
     assert all(one["policies"] == policies_by_role for one in by_policies)
     assert {one["action"] for one in by_role + by_policies} == {operation.id}
     about_the_whole = [one for one in by_role + by_policies if "each" not in one]

@@ -96,7 +96,7 @@ class DecisionLog:
             "tenantId": self.principal.tenant_id,
             "subject": self.principal.subject,
             "authenticatedBy": self.principal.authenticated_by,
-            "keyId": self.principal.key_id,
+            "keyId": self.errand.via(self.principal).key_id,
             "issuer": self.principal.issuer,
             "roles": sorted(self.principal.roles),
             "action": self.errand.action,
@@ -113,4 +113,6 @@ def decided_by_role(log: DecisionLog, *, allowed: bool) -> None:
     role = log.errand.role
     if role is not None:
         policy = DEFAULT_POLICIES.get(role)  # what operators do is no policy's to decide
-        log.decided(log.errand.thing, Decision(allowed, (policy,) if allowed and policy else ()))
+        whole = log.errand.about == "Tenant"
+        thing = Thing("Tenant", log.principal.tenant_id) if whole else log.errand.thing
+        log.decided(thing, Decision(allowed, (policy,) if allowed and policy else ()))
