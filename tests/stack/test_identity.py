@@ -120,6 +120,7 @@ def test_keys_and_tokens_live_and_end_as_they_should(running: Stack) -> None:
     assert running.call("GET", "/timers", token).status_code == 401
 
     _rotates_its_keys(running)
+    _forgets_what_a_tenant_wants_forgotten(running)
 
 
 def _rotates_its_keys(running: Stack) -> None:
@@ -142,6 +143,27 @@ def _rotates_its_keys(running: Stack) -> None:
     assert status("rsa-2") == 200
     running.advance("13h")
     assert status("rsa-2") == 503
+
+
+def _forgets_what_a_tenant_wants_forgotten(running: Stack) -> None:
+    """The audit is kept for a day where an operator has said so, and for longer where nobody has."""
+    made = running.call("POST", "/tenants", "mnt_ops", json={"id": "demo", "auditDays": 1})
+    assert made.status_code == 201
+    running.advance("1m")
+
+    def told() -> int:
+        """How many refused creates of tenants the audit tells of."""
+        entries = running.call("GET", "/audit", params={"action": "createTenant", "outcome": "refused"}).json()
+        return len(entries["entries"])
+
+    assert running.call("POST", "/tenants", json={"id": "mine"}).status_code == 403
+    assert running.call("POST", "/tenants", "mnt_other", json={"id": "mine"}).status_code == 403
+    running.advance("23h")
+    assert told() == 1
+    running.advance("1h")
+    assert told() == 0
+    theirs = running.call("GET", "/audit", "mnt_other", params={"outcome": "refused"}).json()["entries"]
+    assert [one["action"] for one in theirs] == ["createTenant"]
 
 
 def test_of_two_hundred_creates_at_once_a_limit_of_fifty_leaves_fifty_timers(monkeypatch: pytest.MonkeyPatch) -> None:
