@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from minoots_contract.identity import ROLES, TENANT_ROLES, RoleName
+from minoots_contract.instants import format_instant
 from minoots_kernel.domain.api_keys import key_from_file
 from minoots_kernel.domain.roles import held_roles
 from minoots_kernel.interfaces.rest.openapi import document
@@ -126,6 +127,23 @@ def test_a_rotated_key_works_in_both_forms_for_a_while(api: Api) -> None:
     api.clock.advance(300_000)
     assert api.call("GET", "/timers", key=made["key"]).status == 401
     assert api.call("GET", "/timers", key=rotated["key"]).status == 200
+
+
+def test_a_key_tells_when_it_was_last_used_to_within_an_hour(api: Api) -> None:
+    made = make(api, "timer.read")
+
+    def last_used() -> str | None:
+        told: str | None = api.call("GET", f"/keys/{made['id']}").json.get("lastUsedAt")
+        return told
+
+    assert last_used() is None
+    seen = []
+    for minutes in (0, 30, 29, 1):
+        api.clock.advance(minutes * 60_000)
+        assert api.call("GET", "/timers", key=made["key"]).status == 200
+        seen.append(last_used())
+    first = format_instant(NOW_MS)
+    assert seen == [first, first, first, format_instant(NOW_MS + 3_600_000)]
 
 
 def test_a_revoked_key_is_refused_at_the_latest_when_the_answer_said(api: Api) -> None:
