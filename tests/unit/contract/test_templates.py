@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextlib
+import time
 from typing import Any
 from urllib.parse import quote
 
@@ -8,6 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minoots_contract.templates import (
+    MAX_LOOK_UPS,
+    MAX_PATH,
+    MAX_STEPS,
+    PLACEHOLDER_COST,
+    Budget,
+    LookUpsSpentError,
     MalformedTemplateError,
     RenderedTooLargeError,
     TemplateError,
@@ -140,6 +148,90 @@ def test_what_fits_exactly_passes() -> None:
     assert render("{{ a }}", {"a": "x" * 10}, limit=10) == "x" * 10
     with pytest.raises(RenderedTooLargeError):
         render("{{ a }}", {"a": "x" * 11}, limit=10)
+
+
+def crossing(depth: int) -> dict[str, Any]:
+    """Names with dots that can be taken for two steps wherever one is meant: `a.a.a` leads three ways, and so on."""
+    return {"a": crossing(depth - 1), "a.a": crossing(depth - 2)} if depth > 0 else {}
+
+
+def led_astray(depth: int) -> tuple[str, dict[str, Any]]:
+    """A path of which the last way that is tried leads somewhere, and what it is looked up in."""
+    values = last = crossing(depth)
+    for _ in range(depth):
+        last = last["a"]
+    last["z"] = 1
+    return ".".join(["a"] * depth) + ".z", values
+
+
+def cpu_s(template: Any, context: dict[str, Any]) -> float:
+    begun = time.process_time()
+    with contextlib.suppress(TemplateError):
+        render(template, context)
+    return time.process_time() - begun
+
+
+@pytest.mark.parametrize("long", [".".join("a" * 20_000), "x" * 40_000, " ".join("a" * 20_000)])
+def test_a_long_path_is_refused_at_once(long: str) -> None:
+    template, context = [f"{{{{ timer.metadata.{long} }}}}"], {"timer": {"metadata": {long: 1}}}
+    for refusing in (lambda: render(template, context), lambda: placeholders(template)):
+        with pytest.raises(MalformedTemplateError, match="1024 characters and 64 steps at most") as refused:
+            refusing()
+        assert refused.value.where == (0,)
+    assert cpu_s(template, context) < 0.2
+
+
+def test_the_longest_path_and_the_most_steps_are_taken() -> None:
+    long, steps = "x" * MAX_PATH, ".".join("a" * MAX_STEPS)
+    assert render(f"{{{{ {long} }}}}", {long: 1}) == 1
+    assert render(f"{{{{ {steps} }}}}", {steps: 1}) == 1
+    for beyond in (long + "x", steps + ".a"):
+        with pytest.raises(MalformedTemplateError):
+            render(f"{{{{ {beyond} }}}}", {beyond: 1})
+
+
+def test_what_leads_nowhere_is_gone_back_on() -> None:
+    path, values = led_astray(10)
+    assert render([f"{{{{ {path} }}}}"] * 300, values) == [1] * 300
+
+
+def test_names_with_dots_cannot_keep_anybody_busy() -> None:
+    path, values = led_astray(18)
+    with pytest.raises(LookUpsSpentError, match="too many look-ups") as refused:
+        render([f"{{{{ {path} }}}}"] * 300, values)
+    assert refused.value.where == (0,)
+    distinct = [f"{{{{ {path}{' ' * number}}}}}{{{{ {path}{number} }}}}" for number in range(300)]
+    assert cpu_s(distinct, values) < 0.2
+
+
+def test_a_path_that_is_named_again_is_not_looked_up_again() -> None:
+    path, values = led_astray(12)
+    once, often = Budget(), Budget()
+    render(f"{{{{ {path} }}}}", values, budget=once)
+    render(f"{{{{ {path} }}}}" * 100, values, budget=often)
+    assert once.look_ups - often.look_ups == 99 * PLACEHOLDER_COST
+
+
+def test_renderings_that_share_a_budget_spend_it_together() -> None:
+    whole = Budget(100)
+    render("{{ a }}", {"a": 1}, budget=Budget(whole=whole))
+    assert whole.look_ups == 100 - PLACEHOLDER_COST - 1
+    with pytest.raises(LookUpsSpentError):
+        render(["{{ a }}"] * 30, {"a": 1}, budget=Budget(whole=whole))
+
+
+def test_thousands_of_plain_placeholders_fit() -> None:
+    values = {f"value{number}": number for number in range(1_500)}
+    template = [f"{{{{ timer.metadata.value{number} }}}}" for number in range(1_500)]
+    assert render(template, {"timer": {"metadata": values}}) == list(range(1_500))
+    assert render("{{ a }}" * (MAX_LOOK_UPS // PLACEHOLDER_COST - 1), {"a": "b"})
+
+
+def test_a_text_that_does_not_fit_is_not_escaped_first() -> None:
+    escaped: list[str] = []
+    with pytest.raises(RenderedTooLargeError):
+        render_text("{{ a }}", {"a": "x" * 11}, escape=lambda text: escaped.append(text) or text, limit=10)
+    assert escaped == []
 
 
 @given(

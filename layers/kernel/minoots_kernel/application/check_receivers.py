@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from minoots_contract.actions import Action
 from minoots_contract.agents import AGENT_KINDS, AgentBinding
 from minoots_contract.destinations import DEFAULT_DESTINATION
+from minoots_contract.templates import Budget
 from minoots_contract.urls import lies_under
 from minoots_contract.webhooks import WebhookParameters
 from minoots_kernel.application.ports import DestinationStore
+from minoots_kernel.domain.action_context import timer_budget
 from minoots_kernel.domain.chains import Asking, Step, chain_of, example_asking
 from minoots_kernel.domain.destinations import Destination
 from minoots_kernel.domain.errors import InvalidTimerError
@@ -37,7 +39,8 @@ class CheckReceivers:
         receivers = [*_receivers(timer)]
         names = {one.destination for one in receivers if one.destination not in {None, DEFAULT_DESTINATION}}
         found = self.destinations.get_many(timer.tenant_id, sorted(map(str, names))) if names else {}
-        faults = [fault for one in receivers if (fault := one.fault(timer, found))]
+        whole = timer_budget()
+        faults = [fault for one in receivers if (fault := one.fault(timer, found, whole))]
         if faults:
             raise InvalidTimerError("A receiver of the timer could not be called.", tuple(faults))
 
@@ -53,9 +56,9 @@ class _Webhook:
     def destination(self) -> str | None:
         return self.parameters.destination
 
-    def fault(self, timer: Timer, found: Mapping[str, Destination]) -> tuple[str, str] | None:
+    def fault(self, timer: Timer, found: Mapping[str, Destination], whole: Budget) -> tuple[str, str] | None:
         try:
-            rendered = render_webhook(timer, self.action_id, self.parameters, self.asking)
+            rendered = render_webhook(timer, self.action_id, self.parameters, self.asking, whole=whole)
         except UnrenderableError as error:
             return f"{self.field}.{error.field}", str(error)
         return _misdirection(self.destination, rendered.url, f"{self.field}.url", found)
@@ -70,7 +73,7 @@ class _Agent:
     def destination(self) -> str | None:
         return self.binding.destination
 
-    def fault(self, _timer: Timer, found: Mapping[str, Destination]) -> tuple[str, str] | None:
+    def fault(self, _timer: Timer, found: Mapping[str, Destination], _whole: Budget) -> tuple[str, str] | None:
         return _misdirection(self.destination, self.binding.target, f"{self.field}.target", found)
 
 

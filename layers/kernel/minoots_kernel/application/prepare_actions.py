@@ -10,9 +10,9 @@ from pydantic import JsonValue
 from minoots_contract.actions import Action
 from minoots_contract.agents import AGENT_KINDS, AgentBinding
 from minoots_contract.targets import QueueTarget, TopicTarget
-from minoots_contract.templates import TemplateError, field_path, render
+from minoots_contract.templates import Budget, TemplateError, field_path, render
 from minoots_kernel.application.agent_ports import CommandTemplateStore
-from minoots_kernel.domain.action_context import MAX_CONTENT, action_context
+from minoots_kernel.domain.action_context import MAX_CONTENT, action_context, timer_budget
 from minoots_kernel.domain.agents import receiver_of
 from minoots_kernel.domain.chains import chain_of, example_asking
 from minoots_kernel.domain.errors import InvalidTimerError, TargetNotAllowedError
@@ -44,7 +44,10 @@ class PrepareActions:
         bundle = timer.spec.bundle
         if bundle is None:
             return timer
-        prepared = {place: self._prepared(timer, action, place) for place, action in bundle.placed()}
+        whole = timer_budget()
+        prepared = {
+            place: self._prepared(timer, action, place, Budget(whole=whole)) for place, action in bundle.placed()
+        }
         if all(prepared[place] is action for place, action in bundle.placed()):
             return timer
         update: dict[str, Any] = {
@@ -54,47 +57,48 @@ class PrepareActions:
         }
         return replace(timer, spec=replace(timer.spec, bundle=bundle.model_copy(update=update)))
 
-    def _prepared(self, timer: Timer, action: Action, place: str) -> Action:
+    def _prepared(self, timer: Timer, action: Action, place: str, budget: Budget) -> Action:
         field = f"actionBundle.{place}.parameters"
         if action.kind == "workflow_event":
-            self._check_event(timer, action, field)
+            self._check_event(timer, action, field, budget)
         elif action.kind in AGENT_KINDS:
-            return self._for_agent(timer, action, field)
+            return self._for_agent(timer, action, field, budget)
         return action
 
-    def _check_event(self, timer: Timer, action: Action, field: str) -> None:
+    def _check_event(self, timer: Timer, action: Action, field: str, budget: Budget) -> None:
         target = action.workflow_event()
         refusal = self.allowed.refusal(target)
         if refusal is not None:
             raise TargetNotAllowedError("A timer may not call that.", ((f"{field}.arn", refusal),))
         context = action_context(timer, action.id, 1)
-        _try(target.content, context, f"{field}.{'detail' if target.target == 'bus' else 'payload'}")
+        _try(target.content, context, f"{field}.{'detail' if target.target == 'bus' else 'payload'}", budget)
         if isinstance(target, QueueTarget | TopicTarget):
-            _try(dict(target.attributes), context, f"{field}.attributes")
+            _try(dict(target.attributes), context, f"{field}.attributes", budget)
 
-    def _for_agent(self, timer: Timer, action: Action, field: str) -> Action:
+    def _for_agent(self, timer: Timer, action: Action, field: str, budget: Budget) -> Action:
         chain = chain_of(timer, action.id)
         more: dict[str, JsonValue] = {"acknowledgement": example_asking(chain.steps[0]).context()} if chain else {}
         said: dict[str, JsonValue] = {}
         if action.kind == "command":
-            given, action, said = self._command(timer, action, field)
+            given, action, said = self._command(timer, action, field, budget)
         else:
             prompt = action.agent_prompt()
             given = prompt.binding
             if prompt.prompt is not None:
-                said["prompt"] = _try(prompt.prompt, action_context(timer, action.id, 1, **more), f"{field}.prompt")
-        binding = receiver_of(timer, given)
+                context = action_context(timer, action.id, 1, **more)
+                said["prompt"] = _try(prompt.prompt, context, f"{field}.prompt", budget)
+        context, binding = action_context(timer, action.id, 1, **said, **more), receiver_of(timer, given)
         if binding is not None:
             where = "agentBinding.payloadTemplate" if given is None else f"{field}.binding.payloadTemplate"
-            _try(binding.payload_template, action_context(timer, action.id, 1, **said, **more), where)
+            _try(binding.payload_template, context, where, budget)
         for step in chain.steps[1:] if chain else ():
             where = f"{field}.requiresAcknowledgement.escalation[{step.number - 1}].binding.payloadTemplate"
             if step.binding is not None:
-                _try(step.binding.payload_template, action_context(timer, action.id, 1, **said, **more), where)
+                _try(step.binding.payload_template, context, where, budget)
         return action
 
     def _command(
-        self, timer: Timer, action: Action, field: str
+        self, timer: Timer, action: Action, field: str, budget: Budget
     ) -> tuple[AgentBinding | None, Action, dict[str, JsonValue]]:
         command = action.command()
         template = self.templates.latest(timer.tenant_id, command.template)
@@ -113,23 +117,26 @@ class PrepareActions:
         said: dict[str, JsonValue] = {"arguments": command.arguments}
         # Its faults are the arguments': the template itself was in order when it was stored.
         said["command"] = _try(
-            template.body, action_context(timer, action.id, 1, **said), f"{field}.arguments", exactly=True
+            template.body, action_context(timer, action.id, 1, **said), f"{field}.arguments", budget, exactly=True
         )
         settled = action.model_copy(update={"parameters": {**action.parameters, "version": template.version}})
         return command.binding, settled, said
 
 
-def _try(template: JsonValue, context: dict[str, Any], field: str, *, exactly: bool = False) -> JsonValue:
+def _try(
+    template: JsonValue, context: dict[str, Any], field: str, budget: Budget, *, exactly: bool = False
+) -> JsonValue:
     """Fill a template in, or say which field is at fault.
 
     Args:
         template: The template.
         context: What is known when the timer is made.
         field: Where the template stands in the request.
+        budget: What the action's templates may spend on look-ups.
         exactly: Whether to name that field and not the place within it.
     """
     try:
-        return render(template, context, limit=MAX_CONTENT)
+        return render(template, context, limit=MAX_CONTENT, budget=budget)
     except TemplateError as error:
         where = field if exactly else field_path(field, error.where)
         raise InvalidTimerError("A template cannot be filled in.", ((where, str(error)),)) from error

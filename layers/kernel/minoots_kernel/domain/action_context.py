@@ -8,15 +8,31 @@ from typing import Any, Final
 from pydantic import JsonValue
 
 from minoots_contract.instants import format_instant
-from minoots_contract.templates import TemplateError, render, render_text
+from minoots_contract.templates import MAX_LOOK_UPS, Budget, TemplateError, render, render_text
 from minoots_kernel.domain.bundles import failure_reason, own_states
 from minoots_kernel.domain.errors import PermanentActionError
 from minoots_kernel.domain.timer import Timer, delivery_id
 
-__all__ = ["MAX_CONTENT", "action_context", "default_payload", "ending", "filled_in", "filled_in_text", "written"]
+__all__ = [
+    "MAX_CONTENT",
+    "action_context",
+    "default_payload",
+    "ending",
+    "filled_in",
+    "filled_in_text",
+    "timer_budget",
+    "written",
+]
 
 MAX_CONTENT: Final = 200_000
 """Most characters that placeholders may bring into what an action sends: 256 KB is what most receivers take."""
+
+_ACTIONS_AT_THE_FULL: Final = 5
+
+
+def timer_budget() -> Budget:
+    """Return what trying all templates of a new timer may spend: as much as a few attempts, whatever there are."""
+    return Budget(_ACTIONS_AT_THE_FULL * MAX_LOOK_UPS)
 
 
 def action_context(timer: Timer, action_id: str, attempt: int, **more: JsonValue) -> dict[str, Any]:
@@ -87,26 +103,36 @@ def default_payload(context: dict[str, Any]) -> dict[str, Any]:
     return {"type": "io.minoots.timer.fired.v1", **context}
 
 
-def filled_in(template: JsonValue, context: dict[str, Any]) -> JsonValue:
+def filled_in(template: JsonValue, context: dict[str, Any], budget: Budget | None = None) -> JsonValue:
     """Return a template with its values in place, for an attempt.
+
+    Args:
+        template: The template.
+        context: What its placeholders name.
+        budget: What the attempt may spend on look-ups.
 
     Raises:
         PermanentActionError: If it cannot be: it was stored under other rules, or its values are too large together.
     """
     try:
-        return render(template, context, limit=MAX_CONTENT)
+        return render(template, context, limit=MAX_CONTENT, budget=budget)
     except TemplateError as error:
         raise PermanentActionError(f"the template cannot be filled in: {error}") from error
 
 
-def filled_in_text(template: str, context: dict[str, Any]) -> str:
+def filled_in_text(template: str, context: dict[str, Any], budget: Budget | None = None) -> str:
     """Return a template of text with its values in place; text even if it is one placeholder and nothing else.
+
+    Args:
+        template: The template.
+        context: What its placeholders name.
+        budget: What the attempt may spend on look-ups.
 
     Raises:
         PermanentActionError: As `filled_in`.
     """
     try:
-        return render_text(template, context, limit=MAX_CONTENT)
+        return render_text(template, context, limit=MAX_CONTENT, budget=budget)
     except TemplateError as error:
         raise PermanentActionError(f"the template cannot be filled in: {error}") from error
 

@@ -10,6 +10,7 @@ from pydantic import JsonValue
 
 from minoots_contract.actions import Action
 from minoots_contract.agents import AgentBinding
+from minoots_contract.templates import Budget
 from minoots_kernel.domain.action_context import action_context, default_payload, filled_in, filled_in_text, written
 from minoots_kernel.domain.chains import Asking
 from minoots_kernel.domain.timer import Timer, delivery_id
@@ -94,11 +95,11 @@ def agent_delivery(
     """
     more = {"acknowledgement": asking.context()} if asking else {}
     context = action_context(timer, action.id, attempt, **said, **more)
-    prompt = said.get("prompt")
+    prompt, budget = said.get("prompt"), Budget()
     if isinstance(prompt, str):
-        context["prompt"] = filled_in_text(prompt, context)
+        context["prompt"] = filled_in_text(prompt, context, budget)
     template = binding.payload_template
-    payload: Any = filled_in(template, context) if template else default_payload(context)
+    payload: Any = filled_in(template, context, budget) if template else default_payload(context)
     return AgentDelivery(
         timer=timer,
         action_id=action.id,

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from pydantic import ValidationError
 
-from minoots_contract.templates import TemplateError, field_path, render, render_text
+from minoots_contract.templates import Budget, TemplateError, field_path, render, render_text
 from minoots_contract.webhooks import RenderedWebhook, WebhookParameters
 from minoots_kernel.domain.action_context import MAX_CONTENT, action_context
 from minoots_kernel.domain.chains import Asking
@@ -29,7 +29,12 @@ class UnrenderableError(ValueError):
 
 
 def render_webhook(
-    timer: Timer, action_id: str, parameters: WebhookParameters, asking: Asking | None = None
+    timer: Timer,
+    action_id: str,
+    parameters: WebhookParameters,
+    asking: Asking | None = None,
+    *,
+    whole: Budget | None = None,
 ) -> RenderedWebhook:
     """Fill in the placeholders of a webhook for its next attempt.
 
@@ -40,6 +45,7 @@ def render_webhook(
         action_id: Which of its actions.
         parameters: The action's parameters.
         asking: By what token it asks for an acknowledgement, if it does.
+        whole: A budget for look-ups that this one shares with others, beside its own.
 
     Raises:
         UnrenderableError: If a placeholder leads nowhere, or what comes of it cannot be sent.
@@ -47,16 +53,19 @@ def render_webhook(
     state = timer.action(action_id)
     more = {"acknowledgement": asking.context()} if asking else {}
     context = action_context(timer, action_id, state.next_attempt if state else 1, **more)
+    budget = Budget(whole=whole)
     rendered: dict[str, Any] = {"timeout_ms": parameters.timeout_ms}
     name = "url"
     try:
-        rendered[name] = parameters.url and render_text(parameters.url, context, escape=_percent_encoded)
+        rendered[name] = parameters.url and render_text(parameters.url, context, escape=_percent_encoded, budget=budget)
         name = "method"
-        rendered[name] = render_text(parameters.method, context)
+        rendered[name] = render_text(parameters.method, context, budget=budget)
         name = "headers"
-        rendered[name] = {field: render_text(value, context) for field, value in parameters.headers.items()}
+        rendered[name] = {
+            field: render_text(value, context, budget=budget) for field, value in parameters.headers.items()
+        }
         name = "body"
-        rendered[name] = render(parameters.body, context, limit=MAX_CONTENT)
+        rendered[name] = render(parameters.body, context, limit=MAX_CONTENT, budget=budget)
     except TemplateError as error:
         raise UnrenderableError(field_path(name, error.where), str(error)) from error
     try:

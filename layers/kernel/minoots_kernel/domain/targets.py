@@ -11,6 +11,7 @@ from pydantic import JsonValue
 
 from minoots_contract.instants import format_instant
 from minoots_contract.targets import BusTarget, QueueTarget, TopicTarget, WorkflowTarget
+from minoots_contract.templates import Budget
 from minoots_kernel.domain.action_context import action_context, default_payload, filled_in, filled_in_text, written
 from minoots_kernel.domain.timer import Timer, delivery_id
 
@@ -83,8 +84,8 @@ def target_message(timer: Timer, action_id: str, attempt: int, target: WorkflowT
     Raises:
         PermanentActionError: If a template cannot be filled in.
     """
-    context = action_context(timer, action_id, attempt)
-    content = default_payload(context) if target.content is None else filled_in(target.content, context)
+    context, budget = action_context(timer, action_id, attempt), Budget()
+    content = default_payload(context) if target.content is None else filled_in(target.content, context, budget)
     message = TargetMessage(
         target=target.target,
         arn=target.arn,
@@ -94,7 +95,7 @@ def target_message(timer: Timer, action_id: str, attempt: int, target: WorkflowT
         detail_type=target.detail_type if isinstance(target, BusTarget) else EVENT_TYPE,
     )
     if isinstance(target, QueueTarget | TopicTarget):
-        attributes = tuple((name, filled_in_text(text, context)) for name, text in target.attributes.items())
+        attributes = tuple((name, filled_in_text(text, context, budget)) for name, text in target.attributes.items())
         group_id = (target.group_id or timer.id) if target.arn.endswith(".fifo") else None
         body = content if isinstance(content, str) else message.body
         return replace(message, body=body, attributes=attributes, group_id=group_id)
