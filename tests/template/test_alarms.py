@@ -102,6 +102,7 @@ TROUBLES: Mapping[str, Trouble] = {
     "AcknowledgementFailuresAlarm": Trouble(EXECUTIONS_FAILED, 1),
     "SweepRepairsAlarm": Trouble(own("SweepRepairs"), 1),
     "CircuitsOpenedAlarm": Trouble(own("CircuitsOpened"), 1),
+    "DeadLettersAlarm": Trouble(own("DeadLetters"), 1),
     "LatenessAlarm": Trouble(own("Lateness"), 2_001, minutes=10),
     **{
         function.replace("Function", f"{what}Alarm"): Trouble(of_function(what, function), 1)

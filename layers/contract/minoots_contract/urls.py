@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from typing import Annotated, Final
+from unicodedata import normalize
 from urllib.parse import unquote, urlsplit
 
 from pydantic import AfterValidator, Field, StringConstraints
@@ -26,6 +27,9 @@ _RESERVED_PREFIXES: Final = ("webhook-", "minoots-", "proxy-")
 _UNSAFE: Final = re.compile(r"[\x00-\x20\x7f-\x9f\\]")
 # Some versions of Python's reader take the brackets of an IPv6 address for the whole host, whatever stands around them.
 _AUTHORITY: Final = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^\[\]:]+)(?::[0-9]*)?")
+_NUMBER: Final = re.compile(r"[0-9]+|0x[0-9a-f]*", re.IGNORECASE)
+_BYTE: Final = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_IPV4: Final = re.compile(rf"{_BYTE}(?:\.{_BYTE}){{3}}")
 _PLAIN_ORIGIN: Final = re.compile(r"https?://[^/?{}]+[/?]", re.IGNORECASE)
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
@@ -59,6 +63,7 @@ def _web_address(url: str) -> str:
     _check_port(parts.port)  # which itself raises ValueError when it is no number up to 65535
     if not _AUTHORITY.fullmatch(parts.netloc):
         raise ValueError("the URL's host is not well formed")
+    _check_numbers(parts.hostname)
     if _climbs(parts.path):
         raise ValueError("the URL's path must not have '.' or '..' for a step: write the path that is meant")
     return url
@@ -77,6 +82,13 @@ def _climbs(path: str) -> bool:
         if path == before:
             return False
     return True  # still encoded: nobody means that
+
+
+def _check_numbers(host: str) -> None:
+    """Refuse a host that ends in a number and is no IPv4 address as everybody writes it (URL standard, 3.5)."""
+    plain = normalize("NFKC", host).removesuffix(".")
+    if ":" not in plain and _NUMBER.fullmatch(plain.rpartition(".")[2]) and not _IPV4.fullmatch(plain):
+        raise ValueError(f"the URL's host '{host}' is no name, and no IPv4 address: write it as 192.0.2.1")
 
 
 def _check_port(port: int | None) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minoots_kernel.domain.errors import ActionError, InvalidTimerError, UnknownHintError
+from minoots_kernel.domain.errors import ActionError, InvalidTimerError, TransientActionError, UnknownHintError
 from minoots_kernel.domain.messages import ActionMessage
 from minoots_kernel.domain.timer import ActionStatus, Status, Timer
 from tests.unit.application.world import DEMO, World
@@ -193,3 +193,19 @@ def test_a_settled_action_never_runs_again_however_often_its_message_returns(
         world.run(message, again=True)
     assert watched.sent == made
     assert len(set(made)) == len(made), "nothing crashed, so nothing was made twice"
+
+
+def test_a_callback_tells_a_failure_in_a_header_whatever_its_words_are() -> None:
+    world = World()
+    world.receiver.answers.append(TransientActionError("the tool failed: caf\u00e9\nzu", failure="serverError"))
+    wanted = bundle("a", callbacks={"onFailure": "no"})
+    wanted["onFailure"]["parameters"] = {
+        "url": URL,
+        "headers": {"X-Why": "{{ failureReason }}"},
+        "body": "{{ failureReason }}",
+    }
+    timer = world.create(DEMO, request(actionBundle=wanted))
+    world.play(timer.fire_at_ms + HOUR_MS)
+    _, callback = (sent for _, sent in world.receiver.requests)
+    assert callback.headers["X-Why"] == "1 of 1 actions failed; a: the tool failed: caf? zu"
+    assert json.loads(callback.body or b"") == "1 of 1 actions failed; a: the tool failed: caf\u00e9 zu"

@@ -163,6 +163,8 @@ GIVEN = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
         ({"traceparent": GIVEN, "tracestate": "a=1"}, {}, GIVEN, "a=1"),
         ({"traceparent": GIVEN}, {"Traceparent": "mine"}, "mine", None),
         ({"traceparent": GIVEN, "tracestate": "a\n"}, {}, GIVEN, None),
+        ({"traceparent": GIVEN, "tracestate": "a=1 "}, {}, GIVEN, None),
+        ({"traceparent": GIVEN, "tracestate": " "}, {}, GIVEN, None),
         ({"traceparent": GIVEN.upper(), "tracestate": "a=1"}, {}, None, None),
         ({"traceparent": "00-" + "0" * 32 + "-b7ad6b7169203331-00"}, {}, None, None),
         ({"traceparent": "ff" + GIVEN[2:]}, {}, None, None),

@@ -61,3 +61,20 @@ def test_of_a_header_its_credentials_are_secret_on_their_own_too() -> None:
         "plain",
         "v1,sig v1,other",
     }
+
+
+@pytest.mark.parametrize(
+    "echoed",
+    [
+        "Basic dXNlcjpw\\/YXNz",
+        "Basic%20dXNlcjpw%2FYXNz",
+        "Basic+dXNlcjpw%2fYXNz",
+        'pa\\"ss\\\\<wor\u00eb>',
+        'pa\\"ss\\\\<wor\\u00eb>',
+        "pa&quot;ss\\&lt;wor\u00eb&gt;",
+        "pa%22ss%5C%3Cwor%C3%AB%3E",
+    ],
+)
+def test_secrets_are_masked_however_an_answer_escapes_them(echoed: str) -> None:
+    secrets = maskable(["Basic dXNlcjpw/YXNz", 'pa"ss\\<wor\u00eb>'])
+    assert excerpt_of(f"no: {echoed}.".encode(), secrets) == f"no: {MASK}."

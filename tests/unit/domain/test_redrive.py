@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -14,6 +15,7 @@ from minoots_kernel.domain.releasing import REDISPATCH_AFTER_MS
 from minoots_kernel.domain.repair import repair_of
 from minoots_kernel.domain.timer import ActionStatus, Attempt, Redriven, Status, Timer
 from minoots_kernel.domain.transitions import apply
+from tests.unit.domain.asking import asking, state_of
 from tests.unit.domain.builders import NOW_MS, after, fired, outcome, scheduled
 
 DUE_MS = NOW_MS + 30_000
@@ -189,6 +191,18 @@ def test_a_letter_names_the_agent_that_its_timer_binds() -> None:
     assert (made.target, made.request["binding"]["headers"]) == ("https://ann.example/wake", ["Authorization"])
 
 
+def test_a_dead_letter_has_no_header_values_of_those_who_are_asked_in_somebodys_place() -> None:
+    steps = [
+        {"binding": {"adapter": "custom", "target": "https://b.example/", "headers": {"Authorization": "s3cret"}}},
+        {"webhook": {"url": "https://p.example/", "headers": {"X-Key": "s3cret"}}},
+    ]
+    timer = asking(escalation=steps)
+    request = dead_letter(timer, state_of(timer)).request
+    assert "s3cret" not in json.dumps(request)
+    first, second = request["requiresAcknowledgement"]["escalation"]
+    assert (first["binding"]["headers"], second["webhook"]["headers"]) == (["Authorization"], ["X-Key"])
+
+
 @pytest.mark.parametrize(
     ("wanted", "matches"),
     [
@@ -225,7 +239,7 @@ def test_a_filter_matches_what_it_says(wanted: LetterFilter, matches: bool) -> N
 @pytest.mark.parametrize(
     ("request_", "target"),
     [
-        ({"destination": "billing"}, ""),
+        ({"destination": "billing"}, "destination billing"),
         ({"binding": {"adapter": "inbox", "target": "ann"}}, "ann"),
         (
             {"target": "queue", "arn": "arn:aws:sqs:us-east-1:123456789012:orders"},

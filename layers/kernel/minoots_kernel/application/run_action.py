@@ -151,7 +151,7 @@ class RunAction:
             ended_at_ms=max(self.clock.now_ms(), started_at_ms, (state.dispatched_at_ms or 0) + 1),
             outcome="failed" if failure else "succeeded",
             status_code=performed.status_code,
-            error=failure.reason[:MAX_ERROR_TEXT] if failure else None,
+            error=_one_line(failure.reason)[:MAX_ERROR_TEXT] if failure else None,
             connect_ms=performed.connect_ms,
             first_byte_ms=performed.first_byte_ms,
             excerpt=performed.excerpt,
@@ -243,3 +243,8 @@ class RunAction:
     def _send(self, batch: list[Delayed[ActionMessage]]) -> None:
         if batch and self.action_queue.send(batch):
             raise DependencyUnavailableError("The action queue refused a message.")
+
+
+def _one_line(text: str) -> str:
+    """Return a text as one line; a receiver's words may have come into it."""
+    return "".join(one if one.isprintable() else " " for one in text)

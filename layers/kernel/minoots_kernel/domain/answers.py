@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import quote, quote_plus
 
-__all__ = ["EXCERPT_CHARACTERS", "MASK", "Answer", "excerpt_of", "maskable"]
+__all__ = ["EXCERPT_CHARACTERS", "MASK", "Answer", "echoes", "excerpt_of", "maskable"]
 
 EXCERPT_CHARACTERS: Final = 256
 """Longest excerpt: enough for an error message, little enough not to cost a write unit of its own."""
@@ -16,6 +18,15 @@ MASK: Final = "***"
 
 _SHORTEST_SECRET: Final = 4
 """A shorter text is no secret worth the name, and masking each `1` would leave nothing to read."""
+
+_TAGS: Final = {ord("&"): "&amp;", ord("<"): "&lt;", ord(">"): "&gt;"}
+_ENTITIES: Final = tuple(
+    _TAGS | {ord('"'): '"' if single is None else "&quot;", ord("'"): single or "'"}
+    for single in (None, "'", "&#x27;", "&#39;", "&apos;")
+)
+"""What becomes of a text in HTML: quotes are escaped or not, the single one in three ways."""
+
+_PERCENT: Final = re.compile("%[0-9A-F]{2}")
 
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]* +(\S.*)")
 
@@ -47,12 +58,30 @@ def maskable(values: Iterable[str]) -> frozenset[str]:
     return frozenset(value for value in found if len(value) >= _SHORTEST_SECRET)
 
 
+def echoes(secrets: Iterable[str]) -> frozenset[str]:
+    """Return secrets as an answer may repeat them: as they are, or escaped for JSON, for a URL or for HTML."""
+    return frozenset(form for secret in secrets for form in _echoes(secret))
+
+
+def _echoes(value: str) -> Iterator[str]:
+    yield value
+    for written in (json.dumps(value), json.dumps(value, ensure_ascii=False)):
+        yield written[1:-1]
+        yield written[1:-1].replace("/", "\\/")  # as PHP writes it
+    for safe in ("", "/", ":/"):
+        for quoted in (quote(value, safe=safe), quote_plus(value, safe=safe)):
+            yield quoted
+            yield _PERCENT.sub(lambda match: match[0].lower(), quoted)
+    for entities in _ENTITIES:
+        yield value.translate(entities)
+
+
 def excerpt_of(body: bytes, secrets: Iterable[str]) -> str | None:
     """Return the beginning of a body as one line of text, without the secrets.
 
     Args:
         body: The body's beginning: `EXCERPT_CHARACTERS` and, so that none is cut in half, the longest secret's length
-            more, in bytes of UTF-8.
+            more, escaped, in bytes of UTF-8.
         secrets: What must not be shown, as `maskable` gives it.
 
     Returns:
@@ -60,7 +89,7 @@ def excerpt_of(body: bytes, secrets: Iterable[str]) -> str | None:
     """
     text = body.decode(errors="replace")
     shown, at = [], 0
-    for start, end in _spans(text, secrets):
+    for start, end in _spans(text, echoes(secrets)):
         if start >= EXCERPT_CHARACTERS:
             break
         shown += [text[at:start], MASK]

@@ -54,10 +54,14 @@ class DeadLetter:
 
     @property
     def target(self) -> str:
-        """Where the delivery was to go: a URL, the name of an agent or the ARN of a target, as it was asked for."""
+        """Where the delivery was to go, as it was asked for.
+
+        A URL, the name of an agent or the ARN of a target; `destination <name>` if it goes to that one's own URL.
+        """
         binding = self.request.get("binding")
         named = [self.request.get("url"), binding.get("target") if isinstance(binding, dict) else None]
-        return next((where for where in (*named, self.request.get("arn")) if isinstance(where, str)), "")
+        ours = f"destination {self.destination}" if self.destination else ""
+        return next((where for where in (*named, self.request.get("arn")) if isinstance(where, str)), ours)
 
     @property
     def destination(self) -> str | None:
@@ -171,10 +175,18 @@ def _hosts(url: str) -> set[str]:
 
 
 def _without_header_values(parameters: dict[str, Any]) -> dict[str, Any]:
-    """Return parameters, an agent's binding among them included, with the names of headers alone."""
+    """Return parameters with the names of headers alone: their own, and those of everybody whom they name.
+
+    That is an agent's binding, and the bindings and webhooks of who is asked in its place.
+    """
     shown = dict(parameters)
     if isinstance(shown.get("headers"), dict):
         shown["headers"] = sorted(shown["headers"])
-    if isinstance(shown.get("binding"), dict):
-        shown["binding"] = _without_header_values(shown["binding"])
+    for part in ("binding", "webhook", "requiresAcknowledgement"):
+        if isinstance(shown.get(part), dict):
+            shown[part] = _without_header_values(shown[part])
+    if isinstance(shown.get("escalation"), list):
+        shown["escalation"] = [
+            _without_header_values(step) if isinstance(step, dict) else step for step in shown["escalation"]
+        ]
     return shown

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from minoots_contract.templates import Budget, TemplateError, field_path, render, render_text
 from minoots_contract.webhooks import RenderedWebhook, WebhookParameters
-from minoots_kernel.domain.action_context import MAX_CONTENT, action_context
+from minoots_kernel.domain.action_context import MAX_CONTENT, action_context, ending
 from minoots_kernel.domain.chains import Asking
 from minoots_kernel.domain.timer import Timer
 
@@ -61,8 +61,9 @@ def render_webhook(
         name = "method"
         rendered[name] = render_text(parameters.method, context, budget=budget)
         name = "headers"
+        carried = {**context, **_in_ascii(ending(timer, action_id))}
         rendered[name] = {
-            field: render_text(value, context, budget=budget) for field, value in parameters.headers.items()
+            field: render_text(value, carried, budget=budget) for field, value in parameters.headers.items()
         }
         name = "body"
         rendered[name] = render(parameters.body, context, limit=MAX_CONTENT, budget=budget)
@@ -75,6 +76,15 @@ def render_webhook(
         where = tuple(step for step in first["loc"] if step != "[key]")
         message = str(first["msg"]).removeprefix("Value error, ")
         raise UnrenderableError(field_path("", where).removeprefix("."), f"once filled in: {message}") from error
+
+
+def _in_ascii(told: Any) -> Any:
+    """Return what came of other actions as a header can carry it: nobody could know the words when it was written."""
+    if isinstance(told, dict):
+        return {name: _in_ascii(value) for name, value in told.items()}
+    if not isinstance(told, str):
+        return told
+    return "".join(one if one.isascii() and one.isprintable() else "?" for one in told).strip()
 
 
 def _percent_encoded(text: str) -> str:

@@ -11,7 +11,7 @@ from minoots_kernel.domain.timer import Timer
 __all__ = ["trace_headers"]
 
 _TRACEPARENT: Final = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
-_TRACESTATE: Final = re.compile(r"[\x20-\x7e]{1,512}")
+_TRACESTATE: Final = re.compile(r"(?! )[\x20-\x7e]{1,512}(?<! )")
 
 
 def trace_headers(timer: Timer, delivery: str, attempt: int) -> dict[str, str]:

@@ -299,6 +299,7 @@ def test_an_event_in_several_lines_is_one_message() -> None:
         ([as_json(message(1, result=[]))], "not MCP"),
         ([as_json(message(1, result=HELLO | {"protocolVersion": "2099-01-01"}))], "no revision"),
         ([as_json(message(1, result={}))], "no revision"),
+        ([as_json(message(1, result=HELLO | {"protocolVersion": ["2025-06-18"]}))], "no revision"),
         ([as_json(message(1, error={"code": -32022, "message": "x"}))], "error -32022"),
         ([HELLO_REPLY, ACCEPTED, as_json(message(2, error={"code": -32601, "message": "secret"}))], "error -32601"),
         ([HELLO_REPLY, ACCEPTED, as_json(message(2, error={"code": -32602, "message": "secret"}))], "error -32602"),
@@ -320,6 +321,10 @@ def test_what_will_not_change_fails_for_good(steps: list[bytes], says: str) -> N
         ([HELLO_REPLY, as_json(b"{}", 500)], "answered 500"),
         ([as_json(message(1, result=HELLO), 200, "Mcp-Session-Id: s1"), ACCEPTED, as_json(b"{}", 404)], "forgot"),
         ([HELLO_REPLY, ACCEPTED, as_json(message(2, error={"code": -32603, "message": "x"}))], "error -32603"),
+        ([as_json(message(1, error={"code": "key Bearer secret\nis wrong"}))], "error None"),
+        ([as_json(message(1, error={"code": [1]}))], "error None"),
+        ([as_json(message(1, error={"code": 10**400}))], "error None"),
+        ([as_json(message(1, error="no"))], "error None"),
         ([HELLO_REPLY, ACCEPTED, as_json(message(2, error="x"))], "error None"),
         ([HELLO_REPLY, ACCEPTED, as_json(message(3, result={}))], "did not answer"),
         (

@@ -116,7 +116,7 @@ def test_what_is_connected_to_is_what_was_checked(sender: HttpWebhookSender, nam
     with pytest.raises(TransientActionError, match="refused"):
         sender.send(a_request("http://rebind.example/"))
     assert connects == [("93.184.215.14", 80)]
-    with pytest.raises(PermanentActionError, match=r"^rebind\.example leads to 10\.0\.0\.1, which is not a public"):
+    with pytest.raises(PermanentActionError, match=r"^rebind\.example leads to what is not a public"):
         sender.send(a_request("http://rebind.example/"))
     assert connects == [("93.184.215.14", 80)]
     assert names.asked == ["rebind.example"] * 2
@@ -127,7 +127,7 @@ def test_one_private_address_among_public_ones_refuses_them_all(
 ) -> None:
     public = [(f"93.184.215.{n}", 80) for n in range(6)]
     names.answers["mixed.example"] = lambda: [*public, ("192.168.0.1", 80)]
-    with pytest.raises(PermanentActionError, match=r"192\.168\.0\.1"):
+    with pytest.raises(PermanentActionError, match="not a public"):
         sender.send(a_request("http://mixed.example/"))
     assert connects == []
 

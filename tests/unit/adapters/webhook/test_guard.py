@@ -48,9 +48,23 @@ def test_a_public_address_passes(address: str) -> None:
     AddressGuard().check("example.org", address)
 
 
-def test_the_refusal_names_the_host_and_its_address() -> None:
-    with pytest.raises(BlockedAddressError, match=r"^intra\.example leads to 10\.0\.0\.1, which is not a public"):
+def test_the_refusal_names_the_host_and_not_where_in_somebodys_network_it_leads() -> None:
+    with pytest.raises(BlockedAddressError, match=r"^intra\.example leads to what is not a public address$"):
         AddressGuard().check("intra.example", "10.0.0.1")
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["169.254.169.254", "169.254.170.2", "fe80::1", "fd00:ec2::254", "::ffff:169.254.169.254", "168.63.129.16"],
+)
+def test_a_host_that_is_allowed_by_name_leads_to_no_metadata(address: str) -> None:
+    guard = AddressGuard(["intra.example"])
+    guard.check("intra.example", "10.0.0.1")
+    with pytest.raises(BlockedAddressError, match="not a public"):
+        guard.check("intra.example", address)
+    AddressGuard(["intra.example", "169.254.0.0/16", "fd00::/8", "fe80::/10", "168.63.129.16"]).check(
+        "intra.example", address
+    )
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from minoots_kernel.adapters.webhook.conversation import Answer, Conversation, C
 from minoots_kernel.adapters.webhook.replies import Reply, refusal
 from minoots_kernel.application.ports import Clock, Performed
 from minoots_kernel.domain.agents import AgentDelivery
-from minoots_kernel.domain.answers import MASK
+from minoots_kernel.domain.answers import MASK, echoes
 from minoots_kernel.domain.errors import PermanentActionError, TransientActionError
 from minoots_kernel.domain.webhooks import USER_AGENT, secrets_in
 
@@ -35,6 +35,7 @@ ACKNOWLEDGEMENT_META: Final = "io.minoots/acknowledgement"
 # JSON-RPC 2.0, 5.1: parse error, invalid request, unknown method, invalid parameters; and MCP's unsupported version.
 _LASTING: Final = frozenset({-32700, -32600, -32601, -32602, -32022})
 CALL: Final = "tools/call"
+_LARGEST_CODE: Final = 2**31
 NOT_MCP: Final = "the target's answer is not MCP"
 _SHOWN: Final = 120
 
@@ -77,7 +78,7 @@ class _Session:
         client = {"name": "minoots", "version": "1"}
         result = self._request(1, "initialize", protocolVersion=OFFERED, capabilities={}, clientInfo=client)
         version = result.get("protocolVersion")
-        if version not in SPOKEN:
+        if not isinstance(version, str) or version not in SPOKEN:
             raise PermanentActionError(
                 "the MCP server speaks no revision of the protocol that is known here", failure="invalidResponse"
             )
@@ -188,6 +189,8 @@ def _result(message: dict[str, Any]) -> dict[str, Any]:
     error = message.get("error")
     if error is not None:
         code = error.get("code") if isinstance(error, dict) else None
+        if type(code) is not int or abs(code) > _LARGEST_CODE:
+            code = None  # whatever else is there may be anything, our own secrets too
         said = f"the MCP server answered with error {code}"
         if code in _LASTING:
             raise PermanentActionError(said, failure="clientError")
@@ -207,7 +210,7 @@ def _complaint(result: dict[str, Any], delivery: AgentDelivery) -> str:
     secrets = secrets_in(delivery.binding.headers, ()) | secrets_in(ours.headers, ours.signing_secrets)
     if delivery.asking:
         secrets |= {delivery.asking.token}
-    for secret in sorted(secrets, key=len, reverse=True):  # of two that overlap the longer one first
+    for secret in sorted(echoes(secrets), key=len, reverse=True):  # of two that overlap the longer one first
         text = text.replace(secret, MASK)
     line = "".join(character if character.isprintable() else " " for character in text)[:_SHOWN]
     return f"the tool failed: {line}" if line else "the tool failed"

@@ -9,7 +9,7 @@ import ipaddress
 import re
 from collections.abc import Sequence
 
-from minoots_kernel.adapters.webhook.networks import IPNetwork, is_public, real_address
+from minoots_kernel.adapters.webhook.networks import IPNetwork, is_of_the_host, is_public, real_address
 
 __all__ = ["AddressGuard", "BlockedAddressError"]
 
@@ -54,18 +54,20 @@ class AddressGuard:
 
         Raises:
             BlockedAddressError: If the address is not globally routable unicast, or wraps one that is not, and is not
-                allowed either.
+                allowed either. A host that is allowed by its name may not lead to where metadata services are: who
+                answers for the name is not who allowed it.
         """
-        if _name(host) in self._hosts:
-            return
         try:
             given = ipaddress.ip_address(address.partition("%")[0])
         except ValueError:
-            raise BlockedAddressError(f"{host} leads to {address}, which is not an address") from None
+            raise BlockedAddressError(f"{host} leads to what is not an address") from None
         real = real_address(given)
+        if _name(host) in self._hosts and not is_of_the_host(real):
+            return
         if is_public(real) or any(one in network for network in self._networks for one in (given, real)):
             return
-        raise BlockedAddressError(f"{host} leads to {address}, which is not a public address")
+        # Not which one: what a name stands for within somebody's network is nobody else's business.
+        raise BlockedAddressError(f"{host} leads to what is not a public address")
 
 
 def _network(entry: str) -> IPNetwork | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 from typing import Final, TypeAlias
 
-__all__ = ["IPAddress", "IPNetwork", "is_public", "real_address"]
+__all__ = ["IPAddress", "IPNetwork", "is_of_the_host", "is_public", "real_address"]
 
 IPAddress: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 IPNetwork: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -47,6 +47,24 @@ _SPECIAL: Final = tuple(
         "3fff::/20",  # documentation, RFC 9637
     )
 )
+
+# Where a machine finds its own host's services: credentials, metadata, configuration.
+_OF_THE_HOST: Final = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        "169.254.0.0/16",  # AWS, Azure, Google; task credentials of ECS
+        "fe80::/10",  # link-local, RFC 4291
+        "fd00:ec2::/32",  # AWS by IPv6
+        "168.63.129.16/32",  # Azure
+        "100.100.100.200/32",  # Alibaba
+        "192.0.0.192/32",  # Oracle
+    )
+)
+
+
+def is_of_the_host(address: IPAddress) -> bool:
+    """Say whether an address, as `real_address` gives it, is one at which clouds have their metadata services."""
+    return any(address in network for network in _OF_THE_HOST if network.version == address.version)
 
 
 def real_address(address: IPAddress) -> IPAddress:

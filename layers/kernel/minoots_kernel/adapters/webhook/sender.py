@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 MAX_REPLY_BYTES: Final = 64 * 1024
 # An excerpt and the longest header value, in characters of four bytes: no secret may be cut before it is masked.
-BEGINNING_BYTES: Final = 4 * (EXCERPT_CHARACTERS + 4096)
+BEGINNING_BYTES: Final = 6 * (EXCERPT_CHARACTERS + 4096)
 # Receivers and balancers close idle connections after a minute, some after 15 s or less.
 KEEPALIVE_EXPIRY_S: Final = 15
 UNSENDABLE: Final = "the request cannot be sent: its URL or a header is not valid in HTTP"
