@@ -176,9 +176,10 @@ def test_waits_outlive_the_stack(tmp_path: Path) -> None:
     running = StackProcess(tmp_path / "data")
     with receiver() as agent, receiver() as person:
         running.start()
-        bundle = plain(agent.url, timeoutMs=6_000, escalation=[{"webhook": {"url": person.url}, "timeoutMs": 60_000}])
+        escalation = [{"webhook": {"url": person.url}, "timeoutMs": 60_000}]
+        bundles = [plain(agent.url, timeoutMs=ms, escalation=escalation) for ms in (60_000, 6_000)]
         with Client(running.url, "mnt_example") as client:
-            answered, silent = (client.timers.create(duration=1, action_bundle=bundle) for _ in range(2))
+            answered, silent = (client.timers.create(duration=1, action_bundle=bundle) for bundle in bundles)
             urls = {one.delivery: one.headers["minoots-acknowledgement"] for one in agent.wait_for(2)}
             waits = [client.timers.get(one.id) for one in (answered, silent)]
         running.kill()
