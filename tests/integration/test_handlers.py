@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import time_machine
@@ -229,6 +230,30 @@ def test_with_audit_all_the_fabric_writes_who_asked_and_publishes_nothing_if_it_
     assert entry["resource"] == {"type": "Timer", "id": json.loads(created["body"])["id"]}
     assert (entry["action"], entry["caller"]["subject"], entry["stateVersion"]) == ("createTimer", "demo", 1)
     assert cloud.published == []
+
+
+@pytest.mark.parametrize("audit", ["none", "refusals"])
+def test_without_an_audit_nothing_is_written_and_everything_works(audit: str) -> None:
+    with deployed(Audit=audit, AuditDays="30") as cloud:
+        api = cloud.function("ControlPlaneFunction")
+        ask = event("control_plane", "list") | {"queryStringParameters": {}}
+
+        def asked(method: str, path: str, body: str | None = None) -> Any:
+            http = {**ask["requestContext"]["http"], "method": method, "path": path}
+            made = {**ask, "rawPath": path, "requestContext": {**ask["requestContext"], "http": http}, "body": body}
+            return api.invoke(made)
+
+        put = asked("PUT", "/settings", "{}")
+        refused = asked("GET", "/tenants")
+        listed, exported, usage = (asked("GET", path) for path in ("/audit", "/audit:export", "/usage"))
+        entries = cloud.items("A#")
+
+    answers = [one["statusCode"] for one in (put, refused, listed, exported, usage)]
+    assert answers == [200, 403, 200, 200, 200]
+    found = [one["action"]["S"] for one in entries]
+    assert sorted(found) == ([] if audit == "none" else ["exportAudit", "listTenants", "putSettings"])
+    assert json.loads(usage["body"]).get("auditDays") == (None if audit == "none" else 30)
+    assert len(exported["body"].splitlines()) == len(found)
 
 
 def test_by_default_timers_do_not_carry_who_asked(cloud: Cloud) -> None:

@@ -105,3 +105,6 @@ class UsageReply(WireModel):
     payload_bytes: int | None = Field(default=None, description="Largest request for a timer, bytes of JSON.")
     horizon_ms: int | None = Field(default=None, description="Farthest due time from now, milliseconds.")
     actions: int | None = Field(default=None, description="Most actions in a bundle.")
+    audit_days: int | None = Field(
+        default=None, description="Days that entries of the audit are kept; absent where there is no audit."
+    )

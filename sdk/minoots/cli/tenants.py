@@ -39,6 +39,8 @@ def usage(ctx: typer.Context, as_json: JsonFlag = False) -> None:
         from minoots.cli.identity_tables import usage_table
 
         console.print(usage_table(used, now_ms=run.seams.clock.now_ms()))
+        if used.audit_days is not None:
+            console.print(f"The audit is kept for {used.audit_days} days.", style="dim")
 
     run.show(used.wire(), draw)
 

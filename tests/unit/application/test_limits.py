@@ -327,6 +327,14 @@ def test_usage_is_what_is_counted_and_nothing_where_nobody_is_held(world: Limite
         assert (nobody.requests, nobody.creates, nobody.active_timers, nobody.actions) == (None,) * 4
 
 
+@pytest.mark.parametrize(("kept", "of_its_own", "told"), [(400, None, 400), (400, 30, 30), (None, 30, None)])
+def test_a_tenant_is_told_how_long_its_audit_is_kept(
+    world: Limited, kept: int | None, of_its_own: int | None, told: int | None
+) -> None:
+    read = ReadUsage(world.usage, world.clock, enforced=False, audit_days=kept)
+    assert read(replace(FREE, audit_days=of_its_own)).audit_days == told
+
+
 def test_the_table_of_tiers_is_the_contracts() -> None:
     assert [(TIERS[tier].requests, TIERS[tier].creates) for tier in ("free", "pro", "team")] == [
         (100, 25),

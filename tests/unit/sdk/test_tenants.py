@@ -19,6 +19,7 @@ USAGE = {
     "creates": {"used": 3, "limit": 25, "resetsAt": format_instant(NOW_MS + 3_600_000)},
     "activeTimers": {"used": 2, "limit": 100},
     "actions": 5,
+    "auditDays": 400,
 }
 
 
@@ -78,7 +79,9 @@ def run(*command: str, answer: dict[str, Any]) -> Any:
 
 def test_the_command_line_tells_what_is_used() -> None:
     shown = run("usage", answer=USAGE).stdout
-    assert all(word in shown for word in ("FREE", "requests a minute", "12", "100", "in 30s", "25", "in 1h"))
+    assert all(
+        word in shown for word in ("FREE", "requests a minute", "12", "100", "in 30s", "25", "in 1h", "400 days")
+    )
     assert "nothing is limited" in run("usage", answer={"tier": "unlimited"}).stdout
     assert json.loads(run("usage", "--json", answer=USAGE).stdout) == USAGE
 

@@ -22,11 +22,13 @@ class ReadUsage:
         usage: Where it is counted.
         clock: What time it is.
         enforced: Whether the deployment holds tenants to their tiers.
+        audit_days: How long it keeps the audit of a tenant whose record says nothing else, days; none if it keeps none.
     """
 
     usage: UsageStore
     clock: Clock
     enforced: bool
+    audit_days: int | None = None
 
     def __call__(self, principal: Principal) -> UsageReply:
         """Return what is counted; what is not limited is not counted."""
@@ -53,4 +55,5 @@ class ReadUsage:
             payload_bytes=tier.payload_bytes,
             horizon_ms=tier.horizon_ms,
             actions=tier.actions,
+            audit_days=None if self.audit_days is None else principal.audit_days or self.audit_days,
         )

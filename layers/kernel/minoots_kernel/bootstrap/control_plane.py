@@ -115,7 +115,7 @@ def _control_plane(settings: Settings, env: Mapping[str, str], metrics: Metrics)
         acknowledge_action=acknowledge,
         read_audit=ReadAudit(audit),
         tenants=KeepTenants(tenants, keep_keys, clock),
-        usage=ReadUsage(usage, clock, enforced),
+        usage=ReadUsage(usage, clock, enforced, None if settings.audit == "none" else settings.audit_days),
         cursors=Cursors(DynamoCursorKey(dynamodb, settings.table, token_bytes)),
     )
     authenticate = Authenticate(keys, clock, cache_ms, parts.tokens(settings), tenants)
