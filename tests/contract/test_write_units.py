@@ -225,9 +225,9 @@ def test_the_common_timer_is_below_a_kilobyte_all_its_life(meter: Meter) -> None
 
 
 def asked_for(timer: Timer) -> Timer:
-    """As the audit has it that wants everything: with the longest address, and ids as long as they are on AWS."""
-    longest = "2001:0db8:85a3:0000:0000:8a2e:0370:7334"
-    return replace(timer, via=Via("createTimer", timer.requested_by, "abcdefghijklmnop", longest, "JKJaXmPLvHcESHA="))
+    """As the audit has it that wants everything: the longest address, ids as long as on AWS, and an end of its own."""
+    longest, key, request = "2001:0db8:85a3:0000:0000:8a2e:0370:7334", "abcdefghijklmnop", "JKJaXmPLvHcESHA="
+    return replace(timer, via=Via("createTimer", timer.requested_by, key, longest, request, kept_days=3_650))
 
 
 @pytest.mark.parametrize(("steps", "expected"), LIVES.values(), ids=LIVES.keys())
