@@ -59,8 +59,9 @@ def test_the_layers_leave_out_what_the_runtime_has_and_what_only_developers_need
 
 @both_architectures
 def test_the_artefacts_stay_small(build: Callable[[str], Path], architecture: str) -> None:
-    # Lambda takes 250 MiB; a cold start pays for each one of them.
-    assert size_of(build(architecture) / "KernelLayer") < 25 * MEBIBYTE
+    # Lambda takes 250 MiB. Three quarters of the layer are cryptography, cedarpy and jsonschema_rs, which the control
+    # plane imports when a caller first needs them (tests/template/test_imports.py).
+    assert size_of(build(architecture) / "KernelLayer") < 64 * MEBIBYTE
     assert size_of(build(architecture) / "ContractLayer") < MEBIBYTE
     for function in FUNCTIONS:
         assert size_of(build(architecture) / function) < MEBIBYTE // 4
@@ -72,6 +73,7 @@ def test_every_dependency_loads_from_the_layers_on_lambdas_python(
     built = build(ARCHITECTURE)
     layers = [built / "ContractLayer", built / "KernelLayer"]
     modules = ["minoots_contract", "minoots_kernel", "pydantic_core", "httpx", "aws_lambda_powertools", "uuid_utils"]
+    modules += ["cedarpy", "joserfc", "jsonschema_rs"]
     probe = Path(__file__).parent / "probe"
     with running(runtime, probe, layers, "handler.handler", {}) as function:
         answer = function.invoke({"modules": modules})

@@ -30,6 +30,17 @@ def test_each_store_of_a_name_is_its_next_version_and_the_latest(stores: Stores)
     assert stores.templates.get(tenant, "restart", None) == stored[-1]
 
 
+def test_a_version_has_the_schema_that_it_was_stored_with(stores: Stores) -> None:
+    tenant = stores.new_tenant()
+    schema = {"type": "object", "properties": {"na\u00efve": {"maximum": 1.5, "enum": [None, 10**30, -0.25, "«раз»"]}}}
+    first = stores.templates.put(tenant, "page", "x", description=None, now_ms=NOW_MS, arguments_schema=schema)
+    second = put(stores, tenant, "page", "x")
+
+    assert (first.arguments_schema, second.arguments_schema) == (schema, None)
+    assert [stores.templates.get(tenant, "page", version) for version in (1, 2)] == [first, second]
+    assert stores.templates.page(tenant, limit=10).items == (second,)
+
+
 @pytest.mark.parametrize("name", ["nothing", "x" * 300, "na\u00efve", ""])
 def test_what_was_never_stored_is_not_there(stores: Stores, name: str) -> None:
     tenant = stores.new_tenant()

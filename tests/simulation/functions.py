@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from minoots_kernel.adapters.json_schema import JsonSchemas
 from minoots_kernel.adapters.memory import (
     MemoryCommandTemplateStore,
     MemoryDestinationStore,
@@ -94,7 +95,11 @@ class Functions:
         wake_queue, action_queue, schedules = ports.wake_queue, ports.action_queue, ports.schedules
         self.authenticate = Authenticate(ports.keys, clock, KEY_CACHE_MS)
         self.create = CreateTimer(
-            store, wake_queue, clock, ports.ids, PrepareActions(AllowedTargets(), MemoryCommandTemplateStore())
+            store,
+            wake_queue,
+            clock,
+            ports.ids,
+            PrepareActions(AllowedTargets(), MemoryCommandTemplateStore(), JsonSchemas()),
         )
         self.change = ChangeOfMind(store, wake_queue, clock)
         self.beat = HeartbeatTimer(store, clock)

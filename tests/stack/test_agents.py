@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import standardwebhooks
 
-from minoots import Client, agent_prompt, command
+from minoots import BadRequestError, Client, agent_prompt, command
 from minoots_contract.timers import TimerReply
 from tests.stack.test_destinations import verdicts
 from tests.support.receiver import Receiver, receiver
@@ -139,6 +139,18 @@ def test_an_agent_that_waits_gets_its_command_and_acknowledges_it(client: Client
     inbox.extend(message)
     inbox.ack(message)
     assert inbox.fetch() == []
+
+
+def test_arguments_are_held_to_the_schema_that_a_command_was_stored_with(client: Client) -> None:
+    schema = {"properties": {"severity": {"type": "integer", "maximum": 5}}, "required": ["severity"]}
+    client.command_templates.put("page", {"severity": "{{ arguments.severity }}"}, arguments_schema=schema)
+    binding = {"adapter": "inbox", "target": "oncall"}
+    settled(client, action_bundle=command("page", {"severity": 5}), agent_binding=binding)
+    with pytest.raises(BadRequestError) as refused:
+        client.timers.create(duration=1, action_bundle=command("page", {"severity": 6}), agent_binding=binding)
+    assert (refused.value.status_code, refused.value.problem.code) == (422, "invalid-arguments")
+    (message,) = client.inbox("oncall").fetch()
+    assert message.payload["command"] == {"severity": 5}
 
 
 def test_a_message_outlives_the_stack(tmp_path: Path) -> None:

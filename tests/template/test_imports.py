@@ -30,6 +30,7 @@ NEEDED_BY_NOBODY = {
     "cedarpy",
     "email_validator",
     "joserfc",
+    "jsonschema_rs",
     "minoots_kernel.adapters.oidc",
     "minoots",
     "minoots_kernel.adapters.memory",

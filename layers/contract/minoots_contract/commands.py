@@ -16,6 +16,10 @@ class CommandTemplateRequest(WireModel):
         description="JSON with placeholders: {{ arguments.… }} for what an action gives, {{ timer.… }} for its timer."
     )
     description: Line | None = None
+    arguments_schema: dict[str, JsonValue] | None = Field(
+        default=None,
+        description="JSON Schema 2020-12 that the `arguments` of actions have to fit; any will do without it.",
+    )
 
 
 class CommandTemplateReply(WireModel):
@@ -25,6 +29,7 @@ class CommandTemplateReply(WireModel):
     version: int
     body: JsonValue
     description: str | None = None
+    arguments_schema: dict[str, JsonValue] | None = None
     created_at: Instant
 
 

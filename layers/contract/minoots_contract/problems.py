@@ -37,6 +37,7 @@ class ErrorCode(StrEnum):
     FIELD_NOT_CHANGEABLE = "field-not-changeable"
     TARGET_NOT_ALLOWED = "target-not-allowed"
     INVALID_POLICY = "invalid-policy"
+    INVALID_ARGUMENTS = "invalid-arguments"
     QUOTA_EXCEEDED = "quota-exceeded"
     BEYOND_TIER = "beyond-tier"
     DEPENDENCY_UNAVAILABLE = "dependency-unavailable"
@@ -75,6 +76,7 @@ ERRORS: Final[dict[ErrorCode, ErrorInfo]] = {
     ErrorCode.FIELD_NOT_CHANGEABLE: ErrorInfo("A field cannot be changed in that way"),
     ErrorCode.TARGET_NOT_ALLOWED: ErrorInfo("This deployment does not allow that target"),
     ErrorCode.INVALID_POLICY: ErrorInfo("These policies cannot be used"),
+    ErrorCode.INVALID_ARGUMENTS: ErrorInfo("The arguments do not fit the command"),
     ErrorCode.QUOTA_EXCEEDED: ErrorInfo("A limit was reached", retryable=True),
     ErrorCode.BEYOND_TIER: ErrorInfo("The tier does not allow that"),
     ErrorCode.DEPENDENCY_UNAVAILABLE: ErrorInfo("The service is briefly unavailable", retryable=True),

@@ -29,7 +29,7 @@ def command_table(found: Sequence[CommandTemplateReply], *, now_ms: int) -> Rend
 
 def command_details(one: CommandTemplateReply) -> RenderableType:
     """Draw one version of a command."""
-    about = facts(
+    about: RenderableType = facts(
         [
             ("name", one.name),
             ("version", str(one.version)),
@@ -37,7 +37,10 @@ def command_details(one: CommandTemplateReply) -> RenderableType:
             ("stored", format_instant(one.created_at)),
         ]
     )
-    return Group(about, "", _json(one.body))
+    parts: list[RenderableType] = [about, Text(""), _json(one.body)]
+    if one.arguments_schema is not None:
+        parts += [Text(""), Text("arguments", style="dim"), _json(one.arguments_schema)]
+    return Group(*parts)
 
 
 def message_details(message: InboxMessageReply, *, now_ms: int) -> RenderableType:

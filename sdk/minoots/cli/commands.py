@@ -9,7 +9,7 @@ import typer
 
 from minoots.cli.invocation import Invocation, JsonFlag, invocation
 from minoots.cli.listing import Every, Limit, show_listing
-from minoots.cli.values import json_value
+from minoots.cli.values import json_object, json_value
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -62,13 +62,17 @@ def put(
         str, typer.Argument(metavar="JSON", help="Its body, with placeholders; - reads stdin.", show_default=False)
     ],
     description: Annotated[str | None, typer.Option(help="One line for people.")] = None,
+    schema: Annotated[
+        str | None, typer.Option(metavar="JSON", help="JSON Schema (2020-12) that its arguments have to fit.")
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Store the next version of a command. Timers that exist keep theirs."""
     content = json_value(typer.get_text_stream("stdin").read() if body == "-" else body, "JSON")
+    wanted = json_object(schema, "--schema")
     run = invocation(ctx, as_json)
     with run.client() as client:
-        stored = client.command_templates.put(name, content, description=description)
+        stored = client.command_templates.put(name, content, description=description, arguments_schema=wanted)
     _show(run, stored)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from urllib.parse import quote
 
 from pydantic import JsonValue
@@ -20,21 +20,31 @@ class CommandTemplates:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def put(self, name: str, body: JsonValue, *, description: str | None = None) -> CommandTemplateReply:
+    def put(
+        self,
+        name: str,
+        body: JsonValue,
+        *,
+        description: str | None = None,
+        arguments_schema: Mapping[str, JsonValue] | None = None,
+    ) -> CommandTemplateReply:
         """Store the next version of a name.
 
         Args:
             name: The template's name.
             body: JSON with placeholders, such as ``{{ arguments.service }}``.
             description: One line for people.
+            arguments_schema: JSON Schema 2020-12 that the arguments of actions have to fit.
 
         Raises:
-            BadRequestError: If a placeholder is malformed.
+            BadRequestError: If a placeholder is malformed, or the schema is none or not one that is taken.
             MinootsClientError: Any other of the tree in `minoots.client.errors`.
         """
         content: dict[str, JsonValue] = {"body": body}
         if description is not None:
             content["description"] = description
+        if arguments_schema is not None:
+            content["argumentsSchema"] = dict(arguments_schema)
         # Done twice it makes two versions of the same content.
         return self._session.send(Call("PUT", _path(name), body=content, repeatable=False), CommandTemplateReply)
 

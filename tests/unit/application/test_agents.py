@@ -7,7 +7,12 @@ import pytest
 
 from minoots_contract.actions import Action
 from minoots_contract.instants import format_instant
-from minoots_kernel.domain.errors import InvalidTimerError, PermanentActionError, TransientActionError
+from minoots_kernel.domain.errors import (
+    InvalidArgumentsError,
+    InvalidTimerError,
+    PermanentActionError,
+    TransientActionError,
+)
 from minoots_kernel.domain.timer import Status, Timer
 from tests.unit.application.world import DEMO, World, wake_up
 from tests.unit.domain.builders import fired, request
@@ -202,10 +207,12 @@ def test_a_template_that_cannot_be_filled_in_is_refused_when_the_timer_is_made(
     assert world.store.timers == []
 
 
-def keep(world: World, name: str, body: Any) -> int:
-    return world.templates.put("demo", name, body, description=None, now_ms=world.clock.now_ms()).version
+def keep(world: World, name: str, body: Any, schema: dict[str, Any] | None = None) -> int:
+    now_ms = world.clock.now_ms()
+    return world.templates.put("demo", name, body, description=None, now_ms=now_ms, arguments_schema=schema).version
 
 
+TICKET = {"metadata": {"ticket": 7}}
 RESTART = {"run": "restart", "service": "{{ arguments.service }}", "ticket": "{{ timer.metadata.ticket }}"}
 
 
@@ -239,6 +246,66 @@ def test_a_command_keeps_the_version_that_was_the_latest_when_its_timer_was_made
     assert said == ["hello", "goodbye", "hello"]
     assert first.spec.bundle is not None
     assert first.spec.bundle.actions[0].parameters["version"] == 1
+
+
+SERVICE = {"type": "object", "properties": {"service": {"enum": ["api", "web"]}}, "required": ["service"]}
+
+
+def test_arguments_are_held_to_the_schema_of_the_version_that_the_timer_takes() -> None:
+    world = World()
+    keep(world, "restart", RESTART)
+    keep(world, "restart", RESTART, SERVICE)
+    create(world, command(template="restart", version=1, arguments={"service": "db"}), agentBinding=to(), **TICKET)
+    create(world, command(template="restart", arguments={"service": "api"}), agentBinding=to(), **TICKET)
+    with pytest.raises(InvalidArgumentsError) as caught:
+        create(world, command(template="restart", arguments={"service": "db"}), agentBinding=to(), **TICKET)
+    (fault,) = caught.value.fields
+    assert fault == (
+        "actionBundle.actions[0].parameters.arguments.service",
+        'at /service: the value is not one of "api" or "web"',
+    )
+    assert len(world.store.timers) == 2
+
+
+def test_arguments_that_are_missing_are_the_schemas_to_name() -> None:
+    world = World()
+    keep(world, "restart", RESTART, SERVICE)
+    with pytest.raises(InvalidArgumentsError) as caught:
+        create(world, command(template="restart"), agentBinding=to(), **TICKET)
+    field = "actionBundle.actions[0].parameters.arguments"
+    assert caught.value.fields == ((field, '"service" is a required property'),)
+
+
+def test_arguments_that_are_too_long_for_a_schema_are_not_held_to_it() -> None:
+    world = World()
+    keep(world, "say", "{{ arguments.what }}", {"type": "object"})
+    keep(world, "say-anything", "{{ arguments.what }}")
+    long = {"what": "x" * 65_530}
+    with pytest.raises(InvalidArgumentsError) as caught:
+        create(world, command(template="say", arguments=long), agentBinding=to())
+    assert "65536 are left" in caught.value.fields[0][1]
+    create(world, command(template="say-anything", arguments=long), agentBinding=to())
+
+
+def test_the_commands_of_a_timer_have_one_effort_together() -> None:
+    world = World()
+    keep(world, "say", "{{ arguments.what }}", {"properties": {"what": {"pattern": "^a"}}})
+    actions = [
+        {"id": name, "kind": "command", "parameters": {"template": "say", "arguments": {"what": "a" * 20_000}}}
+        for name in ("a", "b")
+    ]
+    create(world, actions[0], agentBinding=to())
+    with pytest.raises(InvalidArgumentsError) as caught:
+        create(world, *actions, agentBinding=to())
+    assert caught.value.fields[0][0] == "actionBundle.actions[1].parameters.arguments"
+
+
+def test_a_timer_that_exists_does_not_mind_a_schema_that_comes_later() -> None:
+    world = World()
+    keep(world, "restart", RESTART)
+    timer = create(world, command(template="restart", arguments={"service": "db"}), agentBinding=to(), **TICKET)
+    keep(world, "restart", RESTART, SERVICE)
+    assert run(world, timer).status is Status.SETTLED
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from typing import Any
 from minoots_contract.changes import CancelTimerRequest
 from minoots_kernel.adapters.agents.http import HttpAgentReceiver
 from minoots_kernel.adapters.agents.inbox import InboxReceiver
+from minoots_kernel.adapters.json_schema import JsonSchemas
 from minoots_kernel.adapters.memory import (
     MemoryAcknowledgementWorkflow,
     MemoryActionQueue,
@@ -250,7 +251,7 @@ class World:
         self.allowed = AllowedTargets(**ALLOWED)
         self.targets = MemoryTargets()
         self.inboxes, self.templates = MemoryInboxStore(), MemoryCommandTemplateStore()
-        prepare_actions = PrepareActions(self.allowed, self.templates)
+        prepare_actions = PrepareActions(self.allowed, self.templates, JsonSchemas())
         self.beat = HeartbeatTimer(store, self.clock)
         self.change = ChangeOfMind(store, wake_queue, self.clock)
         self.circuits, self.watch = MemoryCircuitStore(), Watcher()

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from minoots_kernel.adapters.cedar import CedarEngine
+from minoots_kernel.adapters.json_schema import JsonSchemas
 from minoots_kernel.adapters.memory import (
     MemoryAuditStore,
     MemoryCursorKey,
@@ -128,7 +129,7 @@ class Api(World):
             self.redrive,
             self.discard,
             UseInbox(self.inboxes, self.clock, self.acknowledge),
-            KeepCommandTemplates(self.templates, self.clock),
+            KeepCommandTemplates(self.templates, self.clock, JsonSchemas()),
             DestinationUseCases.over(self.destinations, self.secret_box, self.clock, draw),
             keep_keys,
             KeepPolicies(self.policies, engine, self.known, self.clock),

@@ -189,6 +189,50 @@ def test_a_command_template_that_does_not_fit_is_named_and_not_stored(body: dict
     assert api.call("GET", "/command-templates/restart").status == 404
 
 
+SEVERITY = {"type": "object", "properties": {"severity": {"maximum": 5}}, "required": ["severity"]}
+
+
+def test_a_command_shows_the_schema_of_its_arguments_and_holds_timers_to_it() -> None:
+    api = Api()
+    stored = api.call("PUT", "/command-templates/page", body={"body": "page", "argumentsSchema": SEVERITY})
+    assert stored.json["argumentsSchema"] == SEVERITY
+    assert api.call("GET", "/command-templates/page/versions/1").json == stored.json
+    assert api.call("GET", "/command-templates").json == {"commandTemplates": [stored.json]}
+    binding = {"adapter": "inbox", "target": "ann"}
+    for arguments, status in (({"severity": 5}, 201), ({"severity": 6}, 422), ({}, 422)):
+        action = {"id": "a", "kind": "command", "parameters": {"template": "page", "arguments": arguments}}
+        answer = api.post(duration="1h", agentBinding=binding, actionBundle={"actions": [action]})
+        assert answer.status == status
+        if status == 422:
+            assert answer.json["code"] == "invalid-arguments"
+    assert answer.json["errors"] == [
+        {"field": "actionBundle.actions[0].parameters.arguments", "message": '"severity" is a required property'}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("schema", "field", "says"),
+    [
+        (True, "argumentsSchema", "dictionary"),
+        ({"type": "nonsense"}, "argumentsSchema.type", "at /type: "),
+        (
+            {"properties": {"a/b": {"$ref": "https://example.com/"}}},
+            "argumentsSchema.properties.a/b.$ref",
+            "at /properties/a~1b/$ref: it leads out of the schema",
+        ),
+        ({"allOf": [{"pattern": "(?!a)"}]}, "argumentsSchema.allOf[0].pattern", "look-around"),
+        ({"$comment": "x" * 16_384}, "argumentsSchema", "16384 bytes"),
+        ({"allOf": [{}] * 600}, "argumentsSchema", "too much work"),
+    ],
+)
+def test_a_schema_that_cannot_be_used_is_named_and_not_stored(schema: Any, field: str, says: str) -> None:
+    api = Api()
+    answer = api.call("PUT", "/command-templates/page", body={"body": "x", "argumentsSchema": schema})
+    assert (answer.status, answer.fields) == (400, [field])
+    assert says in answer.json["errors"][0]["message"]
+    assert api.call("GET", "/command-templates/page").status == 404
+
+
 @pytest.mark.parametrize("path", ["a%20b", "-a", "x" * 65, "restart/versions/0", "restart/versions/x"])
 def test_a_name_or_version_that_cannot_be_is_refused(path: str) -> None:
     assert Api().call("GET", f"/command-templates/{path}").status in {400, 404}

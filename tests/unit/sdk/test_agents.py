@@ -122,12 +122,13 @@ def test_command_templates_are_kept_read_listed_and_deleted() -> None:
     script = Script([stored, stored, stored, *pages, {"name": "restart", "deleted": True}])
     with client_on(script) as client:
         templates = client.command_templates
-        assert templates.put("restart", {"run": "x"}, description="again").version == 2
+        schema = {"type": "object"}
+        assert templates.put("restart", {"run": "x"}, description="again", arguments_schema=schema).version == 2
         assert templates.get("restart").body == {"run": "x"}
         assert templates.get("restart", 1).name == "restart"
         assert [one.name for one in templates.list(page_size=1)] == ["restart"]
         templates.delete("restart")
-    assert script.bodies[0] == {"body": {"run": "x"}, "description": "again"}
+    assert script.bodies[0] == {"body": {"run": "x"}, "description": "again", "argumentsSchema": {"type": "object"}}
     assert [f"{request.method} {request.url.path}" for request in script.requests] == [
         "PUT /command-templates/restart",
         "GET /command-templates/restart",

@@ -38,6 +38,16 @@ def test_a_command_is_put_and_shown() -> None:
         assert shown in result.stdout
 
 
+def test_a_command_is_put_and_shown_with_the_schema_of_its_arguments() -> None:
+    schema = {"properties": {"severity": {"maximum": 5}}}
+    script = Script([a_command(argumentsSchema=schema)])
+    result = run(["commands", "put", "page-oncall", '"page"', "--schema", json.dumps(schema)], script)
+    assert result.exit_code == 0, result.stderr
+    assert script.bodies == [{"body": "page", "argumentsSchema": schema}]
+    assert '"maximum": 5' in result.stdout
+    assert run(["commands", "put", "x", "1", "--schema", "[]"], Script([])).exit_code == 2
+
+
 def test_a_command_is_read_from_stdin() -> None:
     script = Script([a_command()])
     seams = Seams(transport=httpx.MockTransport(script), clock=HandClock())

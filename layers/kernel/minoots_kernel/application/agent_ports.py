@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from pydantic import JsonValue
 
 from minoots_kernel.application.ports import Page, Performed
 from minoots_kernel.domain.agents import AgentDelivery
+from minoots_kernel.domain.argument_schemas import Effort, Misfit, Schema
 from minoots_kernel.domain.command_templates import CommandTemplate
 from minoots_kernel.domain.inbox import InboxMessage, LeasedMessage, Receipt
 
-__all__ = ["AgentReceiver", "CommandTemplateStore", "InboxStore"]
+__all__ = ["AgentReceiver", "ArgumentSchemas", "CommandTemplateStore", "InboxStore"]
 
 
 class AgentReceiver(Protocol):
@@ -27,11 +28,36 @@ class AgentReceiver(Protocol):
         ...
 
 
+class ArgumentSchemas(Protocol):
+    """Knows JSON Schema. What it says repeats no value of the arguments: that may be a secret."""
+
+    def faults(self, schema: Schema) -> list[Misfit]:
+        """Return what is wrong with a schema, if anything: it is none, or not one that is taken here."""
+        ...
+
+    def misfits(self, schema: Schema, arguments: dict[str, Any], effort: Effort) -> list[Misfit]:
+        """Return what of arguments does not fit a schema in which there are no faults, some of it if it is much.
+
+        Args:
+            schema: The schema.
+            arguments: What is held to it.
+            effort: What that may take.
+        """
+        ...
+
+
 class CommandTemplateStore(Protocol):
     """Command templates, each version of which is written once."""
 
     def put(
-        self, tenant_id: str, name: str, body: JsonValue, *, description: str | None, now_ms: int
+        self,
+        tenant_id: str,
+        name: str,
+        body: JsonValue,
+        *,
+        description: str | None,
+        now_ms: int,
+        arguments_schema: Schema | None = None,
     ) -> CommandTemplate:
         """Store the next version of a name, and make it the latest. Numbers go on rising when a name is deleted."""
         ...

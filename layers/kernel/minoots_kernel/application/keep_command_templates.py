@@ -7,9 +7,11 @@ from typing import Final
 
 from minoots_contract.commands import CommandTemplateRequest
 from minoots_contract.templates import TemplateError, field_path, placeholders
-from minoots_kernel.application.agent_ports import CommandTemplateStore
+from minoots_kernel.application.agent_ports import ArgumentSchemas, CommandTemplateStore
 from minoots_kernel.application.ports import Clock, Page
 from minoots_kernel.domain.action_context import written
+from minoots_kernel.domain.argument_schemas import MAX_BYTES as MAX_SCHEMA_BYTES
+from minoots_kernel.domain.argument_schemas import Schema, placed
 from minoots_kernel.domain.authority import Thing
 from minoots_kernel.domain.command_templates import CommandTemplate
 from minoots_kernel.domain.errors import InvalidTimerError, NotFoundError
@@ -26,12 +28,14 @@ class KeepCommandTemplates:
 
     store: CommandTemplateStore
     clock: Clock
+    schemas: ArgumentSchemas
 
     def put(self, principal: Principal, name: str, request: CommandTemplateRequest) -> CommandTemplate:
         """Store the next version of a name.
 
         Raises:
-            InvalidTimerError: If the body is too large, or has a `{{` that begins no placeholder.
+            InvalidTimerError: If the body is too large, or has a `{{` that begins no placeholder; or if the schema of
+                its arguments is too large, none, or not one that is taken here.
         """
         principal.check(Thing("CommandTemplate", name))
         if len(written(request.body).encode()) > MAX_BODY_BYTES:
@@ -43,9 +47,25 @@ class KeepCommandTemplates:
         except TemplateError as error:
             where = field_path("body", error.where)
             raise InvalidTimerError("The template is malformed.", ((where, str(error)),)) from error
+        if request.arguments_schema is not None:
+            self._check_schema(request.arguments_schema)
         return self.store.put(
-            principal.tenant_id, name, request.body, description=request.description, now_ms=self.clock.now_ms()
+            principal.tenant_id,
+            name,
+            request.body,
+            description=request.description,
+            now_ms=self.clock.now_ms(),
+            arguments_schema=request.arguments_schema,
         )
+
+    def _check_schema(self, schema: Schema) -> None:
+        if len(written(schema).encode()) > MAX_SCHEMA_BYTES:
+            field = ("argumentsSchema", f"at most {MAX_SCHEMA_BYTES} bytes of JSON")
+            raise InvalidTimerError("The schema of the arguments is too large.", (field,))
+        faults = self.schemas.faults(schema)
+        if faults:
+            fields = tuple((field_path("argumentsSchema", one.place), placed(one)) for one in faults)
+            raise InvalidTimerError("The schema of the arguments cannot be used.", fields)
 
     def get(self, principal: Principal, name: str, version: int | None = None) -> CommandTemplate:
         """Return a version; the latest without a number.

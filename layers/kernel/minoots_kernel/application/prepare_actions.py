@@ -11,11 +11,12 @@ from minoots_contract.actions import Action
 from minoots_contract.agents import AGENT_KINDS, AgentBinding
 from minoots_contract.targets import QueueTarget, TopicTarget
 from minoots_contract.templates import Budget, TemplateError, field_path, render
-from minoots_kernel.application.agent_ports import CommandTemplateStore
+from minoots_kernel.application.agent_ports import ArgumentSchemas, CommandTemplateStore
 from minoots_kernel.domain.action_context import MAX_CONTENT, action_context, timer_budget
 from minoots_kernel.domain.agents import receiver_of
+from minoots_kernel.domain.argument_schemas import Effort, Schema, placed
 from minoots_kernel.domain.chains import chain_of, example_asking
-from minoots_kernel.domain.errors import InvalidTimerError, TargetNotAllowedError
+from minoots_kernel.domain.errors import InvalidArgumentsError, InvalidTimerError, TargetNotAllowedError
 from minoots_kernel.domain.targets import AllowedTargets
 from minoots_kernel.domain.timer import Timer
 
@@ -32,21 +33,24 @@ class PrepareActions:
 
     allowed: AllowedTargets
     templates: CommandTemplateStore
+    schemas: ArgumentSchemas
 
     def __call__(self, timer: Timer) -> Timer:
         """Return the timer with its actions ready to be stored.
 
         Raises:
             InvalidTimerError: If a template names what the timer does not have, or a command is not known.
+            InvalidArgumentsError: If the arguments of a command do not fit its schema.
             TargetNotAllowedError: If an action's target is not one that the deployment allows.
             DependencyUnavailableError: If the command templates cannot be read.
         """
         bundle = timer.spec.bundle
         if bundle is None:
             return timer
-        whole = timer_budget()
+        whole, effort = timer_budget(), Effort()
         prepared = {
-            place: self._prepared(timer, action, place, Budget(whole=whole)) for place, action in bundle.placed()
+            place: self._prepared(timer, action, place, _Means(Budget(whole=whole), effort))
+            for place, action in bundle.placed()
         }
         if all(prepared[place] is action for place, action in bundle.placed()):
             return timer
@@ -57,12 +61,12 @@ class PrepareActions:
         }
         return replace(timer, spec=replace(timer.spec, bundle=bundle.model_copy(update=update)))
 
-    def _prepared(self, timer: Timer, action: Action, place: str, budget: Budget) -> Action:
+    def _prepared(self, timer: Timer, action: Action, place: str, means: _Means) -> Action:
         field = f"actionBundle.{place}.parameters"
         if action.kind == "workflow_event":
-            self._check_event(timer, action, field, budget)
+            self._check_event(timer, action, field, means.budget)
         elif action.kind in AGENT_KINDS:
-            return self._for_agent(timer, action, field, budget)
+            return self._for_agent(timer, action, field, means)
         return action
 
     def _check_event(self, timer: Timer, action: Action, field: str, budget: Budget) -> None:
@@ -75,12 +79,13 @@ class PrepareActions:
         if isinstance(target, QueueTarget | TopicTarget):
             _try(dict(target.attributes), context, f"{field}.attributes", budget)
 
-    def _for_agent(self, timer: Timer, action: Action, field: str, budget: Budget) -> Action:
+    def _for_agent(self, timer: Timer, action: Action, field: str, means: _Means) -> Action:
+        budget = means.budget
         chain = chain_of(timer, action.id)
         more: dict[str, JsonValue] = {"acknowledgement": example_asking(chain.steps[0]).context()} if chain else {}
         said: dict[str, JsonValue] = {}
         if action.kind == "command":
-            given, action, said = self._command(timer, action, field, budget)
+            given, action, said = self._command(timer, action, field, means)
         else:
             prompt = action.agent_prompt()
             given = prompt.binding
@@ -98,7 +103,7 @@ class PrepareActions:
         return action
 
     def _command(
-        self, timer: Timer, action: Action, field: str, budget: Budget
+        self, timer: Timer, action: Action, field: str, means: _Means
     ) -> tuple[AgentBinding | None, Action, dict[str, JsonValue]]:
         command = action.command()
         template = self.templates.latest(timer.tenant_id, command.template)
@@ -114,13 +119,34 @@ class PrepareActions:
                     ),
                 ),
             )
+        if template.arguments_schema is not None:
+            self._check_arguments(template.arguments_schema, command.arguments, f"{field}.arguments", means.effort)
         said: dict[str, JsonValue] = {"arguments": command.arguments}
         # Its faults are the arguments': the template itself was in order when it was stored.
         said["command"] = _try(
-            template.body, action_context(timer, action.id, 1, **said), f"{field}.arguments", budget, exactly=True
+            template.body, action_context(timer, action.id, 1, **said), f"{field}.arguments", means.budget, exactly=True
         )
         settled = action.model_copy(update={"parameters": {**action.parameters, "version": template.version}})
         return command.binding, settled, said
+
+    def _check_arguments(self, schema: Schema, arguments: dict[str, JsonValue], field: str, effort: Effort) -> None:
+        misfits = self.schemas.misfits(schema, arguments, effort)
+        if misfits:
+            fields = tuple((field_path(field, one.place), placed(one)) for one in misfits)
+            raise InvalidArgumentsError("The arguments do not fit the schema of their command.", fields)
+
+
+@dataclass(frozen=True, slots=True)
+class _Means:
+    """What an action's checks may take.
+
+    Attributes:
+        budget: Of look-ups; a part of the timer's.
+        effort: For arguments; the timer's own.
+    """
+
+    budget: Budget
+    effort: Effort
 
 
 def _try(

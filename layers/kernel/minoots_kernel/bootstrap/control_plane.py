@@ -17,6 +17,7 @@ from minoots_kernel.adapters.dynamodb.settings_store import DynamoSettingsStore
 from minoots_kernel.adapters.dynamodb.tenant_store import DynamoTenantStore
 from minoots_kernel.adapters.dynamodb.usage_store import DynamoUsageStore
 from minoots_kernel.adapters.ids import Uuid7Ids
+from minoots_kernel.adapters.json_schema import JsonSchemas
 from minoots_kernel.application.acknowledge_action import AcknowledgeAction
 from minoots_kernel.application.authenticate import Authenticate
 from minoots_kernel.application.authorise import Authorise
@@ -69,7 +70,8 @@ def _control_plane(settings: Settings, env: Mapping[str, str], metrics: Metrics)
     dynamodb, wake_queue = parts.client("dynamodb", env), parts.wake_queue(settings, env)
     templates = DynamoCommandTemplateStore(dynamodb, settings.table)
     letters = DynamoDeadLetterStore(dynamodb, settings.table)
-    prepare_actions = PrepareActions(parts.allowed_targets(settings), templates)
+    schemas = JsonSchemas()
+    prepare_actions = PrepareActions(parts.allowed_targets(settings), templates, schemas)
     destinations = parts.destinations(settings, env)
     checks = (CheckReceivers(destinations),)
     keys, cache_ms = DynamoKeyStore(dynamodb, settings.table), settings.key_cache_s * 1000
@@ -107,7 +109,7 @@ def _control_plane(settings: Settings, env: Mapping[str, str], metrics: Metrics)
         redrive=RedriveDeadLetters(store, letters, wake_queue, clock),
         discard=DiscardDeadLetters(store, letters, clock),
         use_inbox=UseInbox(DynamoInboxStore(dynamodb, settings.table), clock, acknowledge),
-        command_templates=KeepCommandTemplates(templates, clock),
+        command_templates=KeepCommandTemplates(templates, clock, schemas),
         destinations=DestinationUseCases.over(destinations, parts.secret_box(settings, env), clock, token_bytes),
         keys=keep_keys,
         policies=KeepPolicies(policies, engine, known, clock),

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
+from minoots_kernel.domain.argument_schemas import Schema
+
 __all__ = ["CommandTemplate"]
 
 
@@ -19,6 +21,7 @@ class CommandTemplate:
         body: JSON with placeholders; `{{ arguments.… }}` are those that an action gives.
         description: A line for people.
         created_at_ms: When this version was stored, epoch milliseconds.
+        arguments_schema: The JSON Schema that arguments have to fit; none if any will do.
     """
 
     name: str
@@ -26,3 +29,4 @@ class CommandTemplate:
     body: JsonValue
     description: str | None
     created_at_ms: int
+    arguments_schema: Schema | None = None

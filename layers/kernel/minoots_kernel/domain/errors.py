@@ -12,6 +12,7 @@ MinootsError(detail, fields)        what a caller is told about; `code` is one o
 ├── ForbiddenError                  the principal may not do that
 │   └── PolicyRefusedError          a policy of its tenant refuses it, or none allows it
 ├── InvalidPolicyError              policies that cannot be used
+├── InvalidArgumentsError           arguments that do not fit the schema of their command
 ├── TenantSuspendedError            nobody of the tenant gets in
 ├── UnauthenticatedError            no valid credential was shown
 ├── TargetNotAllowedError           the deployment does not let timers call what an action names
@@ -47,6 +48,7 @@ __all__ = [
     "DependencyUnavailableError",
     "ForbiddenError",
     "IdempotencyMismatchError",
+    "InvalidArgumentsError",
     "InvalidPolicyError",
     "InvalidTimerError",
     "LeaseLostError",
@@ -172,6 +174,12 @@ class PolicyRefusedError(ForbiddenError):
         super().__init__(detail)
         self.policies = policies
         self.version = version
+
+
+class InvalidArgumentsError(MinootsError):
+    """The arguments of a command do not fit the schema that it was stored with."""
+
+    code = ErrorCode.INVALID_ARGUMENTS
 
 
 class InvalidPolicyError(MinootsError):

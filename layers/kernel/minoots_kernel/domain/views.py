@@ -146,5 +146,6 @@ def command_template_reply(template: CommandTemplate) -> CommandTemplateReply:
         version=template.version,
         body=template.body,
         description=template.description,
+        arguments_schema=template.arguments_schema,
         created_at=template.created_at_ms,
     )

@@ -16,6 +16,7 @@ from minoots_kernel.adapters.dynamodb.compact_json import compact
 from minoots_kernel.adapters.dynamodb.keys import Item, item_key, storable
 from minoots_kernel.adapters.dynamodb.table import ConditionFailedError, Table
 from minoots_kernel.application.ports import Page
+from minoots_kernel.domain.argument_schemas import Schema
 from minoots_kernel.domain.command_templates import CommandTemplate
 from minoots_kernel.domain.errors import DependencyUnavailableError, InvalidTimerError
 
@@ -34,7 +35,14 @@ class DynamoCommandTemplateStore:
         self._table = Table(client, table)
 
     def put(
-        self, tenant_id: str, name: str, body: JsonValue, *, description: str | None, now_ms: int
+        self,
+        tenant_id: str,
+        name: str,
+        body: JsonValue,
+        *,
+        description: str | None,
+        now_ms: int,
+        arguments_schema: Schema | None = None,
     ) -> CommandTemplate:
         """Store the next version of a name, and make it the latest; see the port.
 
@@ -43,7 +51,7 @@ class DynamoCommandTemplateStore:
         """
         for _ in range(MAX_TRIES):
             latest = self._latest_version(tenant_id, name)
-            template = CommandTemplate(name, latest + 1, body, description, now_ms)
+            template = CommandTemplate(name, latest + 1, body, description, now_ms, arguments_schema)
             try:
                 self._table.put_new(_to_item(tenant_id, template))
             except ConditionFailedError:
@@ -132,13 +140,17 @@ def _version_key(tenant_id: str, name: str, version: int) -> Item:
 
 
 def _to_item(tenant_id: str, template: CommandTemplate) -> Item:
-    described = {} if template.description is None else {"description": {"S": template.description}}
+    more: Item = {}
+    if template.description is not None:
+        more["description"] = {"S": template.description}
+    if template.arguments_schema is not None:
+        more["argumentsSchema"] = {"S": compact(template.arguments_schema)}
     return {
         **_version_key(tenant_id, template.name, template.version),
         "kind": {"S": "commandTemplateVersion"},
         "body": {"S": compact(template.body)},
         "createdAt": {"N": str(template.created_at_ms)},
-        **described,
+        **more,
     }
 
 
@@ -149,4 +161,5 @@ def _from_item(item: Item, name: str) -> CommandTemplate:
         body=json.loads(item["body"]["S"]),
         description=item["description"]["S"] if "description" in item else None,
         created_at_ms=int(item["createdAt"]["N"]),
+        arguments_schema=json.loads(item["argumentsSchema"]["S"]) if "argumentsSchema" in item else None,
     )

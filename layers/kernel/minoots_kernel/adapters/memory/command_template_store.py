@@ -7,6 +7,7 @@ from threading import Lock
 from pydantic import JsonValue
 
 from minoots_kernel.application.ports import Page
+from minoots_kernel.domain.argument_schemas import Schema
 from minoots_kernel.domain.command_templates import CommandTemplate
 
 __all__ = ["MemoryCommandTemplateStore"]
@@ -21,12 +22,19 @@ class MemoryCommandTemplateStore:
         self._lock = Lock()
 
     def put(
-        self, tenant_id: str, name: str, body: JsonValue, *, description: str | None, now_ms: int
+        self,
+        tenant_id: str,
+        name: str,
+        body: JsonValue,
+        *,
+        description: str | None,
+        now_ms: int,
+        arguments_schema: Schema | None = None,
     ) -> CommandTemplate:
         """Store the next version of a name, and make it the latest."""
         with self._lock:
             versions = self._versions.setdefault((tenant_id, name), [])
-            template = CommandTemplate(name, len(versions) + 1, body, description, now_ms)
+            template = CommandTemplate(name, len(versions) + 1, body, description, now_ms, arguments_schema)
             versions.append(template)
             self._deleted.discard((tenant_id, name))
         return template

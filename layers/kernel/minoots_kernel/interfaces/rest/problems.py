@@ -47,6 +47,7 @@ STATUS: Final[dict[ErrorCode, int]] = {
     ErrorCode.FIELD_NOT_CHANGEABLE: 422,
     ErrorCode.TARGET_NOT_ALLOWED: 422,
     ErrorCode.INVALID_POLICY: 422,
+    ErrorCode.INVALID_ARGUMENTS: 422,
     ErrorCode.BEYOND_TIER: 422,
     ErrorCode.QUOTA_EXCEEDED: 429,
     ErrorCode.INTERNAL: 500,
