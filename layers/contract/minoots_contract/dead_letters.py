@@ -66,7 +66,9 @@ class DeadLetterFilter(WireModel):
     url: UrlPrefix | None = Field(
         default=None, description="How the URL begins that they were to go to; or the agent's name, or the ARN."
     )
-    destination: Identifier | None = Field(default=None, description="The destination that their webhooks name.")
+    destination: Identifier | None = Field(
+        default=None, description="The destination that their webhooks or agents' bindings name."
+    )
     kind: ActionKind | None = Field(default=None, description="Their action's kind.")
     reason: Line | None = Field(default=None, description="What their reason contains, in any case of letters.")
     timer_id: LetterTimerId | None = None

@@ -31,12 +31,17 @@ _ADVICE: Final = {
     400: "Mend what is named above; --help shows how each option is written.",
     401: "Set MINOOTS_API_KEY to a valid key, or pass --api-key before the command.",
     403: "`minoots whoami` shows your roles: ask for a key with that one, or of the tenant that owns the timer.",
-    404: "`minoots timers list` shows this tenant's timers; the key decides which tenant that is.",
+    404: "`minoots {} list` shows what your tenant has; the key decides which tenant that is.",
     409: "`minoots timers get ID` shows what the timer has become.",
     410: "Somebody else is asked by now; nothing is left to be answered here.",
     412: "`minoots timers get ID` shows what the timer has become.",
     429: "Wait a little and try again.",
 }
+_LISTED_BY: Final = {name: name for name in ("audit", "dead-letters", "destinations", "keys", "tenants", "timers")} | {
+    "command-templates": "commands"
+}
+"""What lists the things of a path of the API, by the path's first step."""
+
 _ADVICE_ON: Final = {
     "lease-lost": "Somebody else may be at work on it; `minoots inbox next` hands it over again once it is free.",
 }
@@ -109,8 +114,11 @@ def _refused(error: APIStatusError) -> Iterator[str]:
 
 
 def _advice(error: APIStatusError) -> str | None:
-    general = _LOOK_FIRST if error.status_code >= 500 else None
-    return _ADVICE_ON.get(error.problem.code) or _ADVICE.get(error.status_code, general)
+    if error.status_code >= 500:
+        return _LOOK_FIRST
+    advice = _ADVICE_ON.get(error.problem.code) or _ADVICE.get(error.status_code)
+    _, _, path = (error.problem.instance or "").partition("/")
+    return advice and advice.format(_LISTED_BY.get(path.partition("/")[0], "timers"))
 
 
 def _unreachable(error: MinootsClientError) -> Iterator[str]:

@@ -30,7 +30,7 @@ class Which(TypedDict, total=False):
     Attributes:
         host: The host that they were to go to; with a port if it is named.
         url: How the URL begins that they were to go to.
-        destination: The destination that their webhooks name.
+        destination: The destination that their webhooks or agents' bindings name.
         kind: Their action's kind.
         reason_contains: What their reason contains, in any case of letters.
         timer_id: Their timer.

@@ -214,6 +214,20 @@ def test_a_refusal_says_what_to_do(status: int, advice: str) -> None:
     assert advice in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "path", "listing"),
+    [
+        (["destinations", "get", "x"], "/destinations/x", "minoots destinations list"),
+        (["commands", "show", "x"], "/command-templates/x/versions/1", "minoots commands list"),
+        (["timers", "get", "x"], "/timers/x", "minoots timers list"),
+        (["timers", "get", "x"], None, "minoots timers list"),
+    ],
+)
+def test_what_is_not_there_names_the_listing_of_what_is(arguments: list[str], path: str | None, listing: str) -> None:
+    more = {} if path is None else {"instance": path}
+    assert listing in run(arguments, Script([refusal(404, **more)])).stderr
+
+
 def test_a_limit_says_when_to_come_back() -> None:
     result = run(["timers", "list"], Script([refusal(429, headers={"Retry-After": "300"})]))
     assert "Try again in 300 s." in result.stderr
