@@ -9,8 +9,9 @@ from bench.table import table
 TEXT = """## Batches
 
 {timers:,} webhook timers, created one by one and by `POST /timers:batch` in one run, in turn. AWS calls are of the
-control plane; write units are all that the creates cost, index included. On AWS a unit costs the same in a batch:
-what is saved are requests, function time and round trips.
+control plane; write units are those of the new items, index included. On AWS a unit costs the same in a batch: what is
+saved are requests, function time and round trips. Measured while the machine's two cores had other work, too: of the
+seconds only the ratios tell.
 """
 
 
@@ -22,7 +23,7 @@ def batch_section(found: dict[str, Any]) -> str:
         [
             name,
             f"{way['http']:,.0f}",
-            ", ".join(f"{count:,.0f} {call}" for call, count in way["calls"].items()),
+            ", ".join(f"{count:,.0f} {call}" for call, count in way["calls"].items() if count),
             f"{way['units']:,.0f}",
             f"{way['seconds']:.1f}",
             f"{slowest / way['seconds']:.1f}",

@@ -46,8 +46,8 @@ class Probe:
         self._counted = None if self._counted is None else WriteUnits()
         self._recorder.reset()
 
-    def count_as_it_comes(self) -> None:
-        """Count each write when it is made: of thousands, the stream does not keep all."""
+    def count_what_is_new(self) -> None:
+        """Count each new item when it is written, and no change of one: of thousands, the stream does not keep all."""
         path = self._stack.account.gate.durability
         assert isinstance(path, WritePath)
         self._counted = WriteUnits()
@@ -55,7 +55,8 @@ class Probe:
 
     def _count(self, write: TableWrite) -> None:
         assert self._counted is not None
-        self._counted += write_units(write.old, write.new)
+        if write.old is None:
+            self._counted += write_units(write.old, write.new)
 
     def jump(self, seconds: float) -> None:
         """Set the process's clock forward; whoever naps notices within five seconds."""
@@ -105,7 +106,7 @@ def _serve(probe: Probe) -> None:
         "url": probe.url,
         "now_ms": probe.now_ms,
         "reset": probe.reset,
-        "count_as_it_comes": probe.count_as_it_comes,
+        "count_what_is_new": probe.count_what_is_new,
         "jump": probe.jump,
         "wait_until_quiet": probe.wait_until_quiet,
         "report": probe.report,

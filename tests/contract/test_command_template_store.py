@@ -9,6 +9,7 @@ import pytest
 
 from minoots_kernel.adapters.dynamodb import command_template_store
 from minoots_kernel.domain.command_templates import CommandTemplate
+from minoots_kernel.domain.errors import VersionMismatchError
 from tests.contract.conftest import Stores
 from tests.contract.timers import NOW_MS
 
@@ -155,3 +156,25 @@ def test_a_version_whose_writer_died_before_it_was_the_latest_is_made_it_by_the_
     orphan = dynamo.templates.get(tenant, "restart", before + 1)
     assert orphan is not None
     assert orphan.body == "lost"
+
+
+def test_of_many_who_store_upon_one_version_one_does(stores: Stores) -> None:
+    tenant = stores.new_tenant()
+    put(stores, tenant, "restart", "one")
+
+    def upon(version: int, body: str) -> bool:
+        try:
+            stores.templates.put(
+                tenant, "restart", body, description=None, now_ms=NOW_MS, versions=frozenset({version, 99})
+            )
+        except VersionMismatchError:
+            return False
+        return True
+
+    assert not upon(0, "zero")
+    with ThreadPoolExecutor(8) as pool:
+        won = list(pool.map(lambda number: upon(1, f"by {number}"), range(8)))
+    assert sum(won) == 1
+    latest = stores.templates.latest(tenant, "restart")
+    assert latest is not None
+    assert (latest.version, latest.body) == (2, f"by {won.index(True)}")

@@ -93,7 +93,7 @@ class AcknowledgementReply(WireModel):
     action_id: str
     step: int = Field(description="0 is the action's own agent, 1 the first of its escalation.")
     status: Literal["accepted", "progress", "done", "refused", "silent", "unreachable"] | None = Field(
-        description="The answer that stands; `silent` if an acceptance is repeated after its time."
+        default=None, description="The answer that stands; `silent` if an acceptance is repeated after its time."
     )
     state: Literal["waiting", "settled", "escalated", "failed"] = Field(
         description="Whether more is waited for from this receiver, the action is done, somebody else is asked, or "

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from pydantic import Field, JsonValue
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, JsonValue
 
 from minoots_contract.model import Instant, Line, WireModel
 
 __all__ = ["CommandTemplatePage", "CommandTemplateReply", "CommandTemplateRequest", "DeletedReply"]
 
 
+def _something(body: JsonValue) -> JsonValue:
+    if body is None:
+        raise ValueError("null tells an agent nothing: write what it is to do")
+    return body
+
+
 class CommandTemplateRequest(WireModel):
     """Body of `PUT /command-templates/{name}`."""
 
-    body: JsonValue = Field(
-        description="JSON with placeholders: {{ arguments.… }} for what an action gives, {{ timer.… }} for its timer."
+    body: Annotated[JsonValue, AfterValidator(_something)] = Field(
+        description="JSON with placeholders: {{ arguments.… }} for what an action gives, {{ timer.… }} for its timer.",
+        json_schema_extra={"not": {"type": "null"}},
     )
     description: Line | None = None
     arguments_schema: dict[str, JsonValue] | None = Field(

@@ -12,7 +12,7 @@ from minoots_kernel.domain.tenancy import Principal
 from minoots_kernel.domain.timer_filter import EVERY
 from minoots_kernel.interfaces.rest.bodies import MAX_BODY_BYTES, MAX_DEPTH
 from minoots_kernel.interfaces.rest.cursors import Cursors
-from minoots_kernel.interfaces.rest.openapi import document
+from minoots_kernel.interfaces.rest.document import document
 from minoots_kernel.interfaces.rest.problems import STATUS
 from tests.unit.domain.builders import NOW_MS, bundle
 from tests.unit.interfaces.api import OTHER_KEY, Answer, Api

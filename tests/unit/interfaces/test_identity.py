@@ -10,7 +10,7 @@ from minoots_contract.identity import ROLES, TENANT_ROLES, RoleName
 from minoots_contract.instants import format_instant
 from minoots_kernel.domain.api_keys import key_from_file
 from minoots_kernel.domain.roles import held_roles
-from minoots_kernel.interfaces.rest.openapi import document
+from minoots_kernel.interfaces.rest.document import document
 from minoots_kernel.interfaces.rest.roles import REQUIRED_ROLES
 from tests.unit.domain.builders import NOW_MS
 from tests.unit.interfaces.api import CACHE_MS, KEY, OTHER_KEY, Answer, Api

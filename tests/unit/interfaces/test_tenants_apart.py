@@ -20,7 +20,7 @@ from minoots_kernel.domain.errors import PermanentActionError
 from minoots_kernel.domain.inbox import Receipt
 from minoots_kernel.domain.policies import PolicyVersion
 from minoots_kernel.domain.tenants import Tenant
-from minoots_kernel.interfaces.rest.openapi import document
+from minoots_kernel.interfaces.rest.document import document
 from tests.support.issuer import AUDIENCE, ISSUER, Issuer, part
 from tests.unit.application.world import wake_up
 from tests.unit.domain.builders import NOW_MS

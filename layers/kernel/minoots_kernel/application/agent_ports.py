@@ -58,8 +58,22 @@ class CommandTemplateStore(Protocol):
         description: str | None,
         now_ms: int,
         arguments_schema: Schema | None = None,
+        versions: frozenset[int] | None = None,
     ) -> CommandTemplate:
-        """Store the next version of a name, and make it the latest. Numbers go on rising when a name is deleted."""
+        """Store the next version of a name, and make it the latest. Numbers go on rising when a name is deleted.
+
+        Args:
+            tenant_id: Whose.
+            name: Its name.
+            body: The command.
+            description: What it is, for people.
+            now_ms: The service's clock, epoch milliseconds.
+            arguments_schema: What its arguments have to fit; anything without it.
+            versions: Only if the latest is one of these, 0 before the first; any when none.
+
+        Raises:
+            VersionMismatchError: If the latest is another.
+        """
         ...
 
     def latest(self, tenant_id: str, name: str) -> CommandTemplate | None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from minoots_kernel.application.ports import DestinationStore
 from minoots_kernel.domain.destinations import Destination
 from minoots_kernel.domain.errors import DependencyUnavailableError, NotFoundError, VersionMismatchError
+from minoots_kernel.domain.guards import check_version
 
 __all__ = ["change_destination", "find_destination"]
 
@@ -42,16 +43,27 @@ def change_destination(
     name: str,
     change: Callable[[Destination], Destination],
     permit: Permit = anybody,
+    versions: frozenset[int] | None = None,
 ) -> Destination:
     """Change a destination and return it as it stands then.
 
+    Args:
+        store: Where destinations are.
+        tenant_id: Whose.
+        name: Its name.
+        change: Makes of it what it is to be.
+        permit: Lets it pass as it is and as it would be, or raises.
+        versions: The versions upon which that may be done; any when none.
+
     Raises:
+        VersionMismatchError: If it stands at another version.
         MinootsError: As `change`, or if the store does not answer.
         NotFoundError: If the tenant has none of that name.
         ForbiddenError: If `permit` does not let it pass as it is, or as it would be.
     """
     for _ in range(MAX_TRIES):
         before = find_destination(store, tenant_id, name, permit)
+        check_version(before.version, versions)
         after = change(before)
         if after is before:
             return before

@@ -58,16 +58,29 @@ class DisableDestination:
     store: DestinationStore
     clock: Clock
 
-    def __call__(self, principal: Principal, name: str, reason: str | None = None) -> Destination:
+    def __call__(
+        self,
+        principal: Principal,
+        name: str,
+        reason: str | None = None,
+        *,
+        versions: frozenset[int] | None = None,
+    ) -> Destination:
         """Disable a destination; one that is disabled keeps its reason. Actions that name it fail from now on.
 
         Raises:
+            VersionMismatchError: If it stands at none of the versions.
             NotFoundError: If there is none of that name.
         """
         now_ms = self.clock.now_ms()
         why = f"by '{principal.subject}'" + (f": {reason}" if reason else "")
         return change_destination(
-            self.store, principal.tenant_id, name, lambda before: disabled(before, why, now_ms), principal.check
+            self.store,
+            principal.tenant_id,
+            name,
+            lambda before: disabled(before, why, now_ms),
+            principal.check,
+            versions,
         )
 
 
@@ -78,15 +91,16 @@ class EnableDestination:
     store: DestinationStore
     clock: Clock
 
-    def __call__(self, principal: Principal, name: str) -> Destination:
+    def __call__(self, principal: Principal, name: str, *, versions: frozenset[int] | None = None) -> Destination:
         """Enable a destination; one that is enabled stays as it is.
 
         Raises:
+            VersionMismatchError: If it stands at none of the versions.
             NotFoundError: If there is none of that name.
         """
         now_ms = self.clock.now_ms()
         return change_destination(
-            self.store, principal.tenant_id, name, lambda before: enabled(before, now_ms), principal.check
+            self.store, principal.tenant_id, name, lambda before: enabled(before, now_ms), principal.check, versions
         )
 
 

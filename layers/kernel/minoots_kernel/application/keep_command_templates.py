@@ -30,10 +30,18 @@ class KeepCommandTemplates:
     clock: Clock
     schemas: ArgumentSchemas
 
-    def put(self, principal: Principal, name: str, request: CommandTemplateRequest) -> CommandTemplate:
-        """Store the next version of a name.
+    def put(
+        self,
+        principal: Principal,
+        name: str,
+        request: CommandTemplateRequest,
+        *,
+        versions: frozenset[int] | None = None,
+    ) -> CommandTemplate:
+        """Store the next version of a name, if the latest is one of the versions.
 
         Raises:
+            VersionMismatchError: If it is another.
             InvalidTimerError: If the body is too large, or has a `{{` that begins no placeholder; or if the schema of
                 its arguments is too large, none, or not one that is taken here.
         """
@@ -56,6 +64,7 @@ class KeepCommandTemplates:
             description=request.description,
             now_ms=self.clock.now_ms(),
             arguments_schema=request.arguments_schema,
+            versions=versions,
         )
 
     def _check_schema(self, schema: Schema) -> None:

@@ -12,6 +12,7 @@ from minoots_kernel.application.identity_ports import TenantStore
 from minoots_kernel.application.keep_keys import KeepKeys, MadeKey
 from minoots_kernel.application.ports import Clock, Page
 from minoots_kernel.domain.errors import NotFoundError, StateConflictError, VersionMismatchError
+from minoots_kernel.domain.guards import check_version
 from minoots_kernel.domain.tenancy import Principal
 from minoots_kernel.domain.tenants import Tenant, resumed, suspended
 
@@ -54,10 +55,18 @@ class KeepTenants:
         """List the tenants, by id."""
         return self.store.page(limit=limit, position=position)
 
-    def change(self, principal: Principal, tenant_id: str, request: ChangeTenantRequest) -> Tenant:
-        """Give a tenant another name or tier, or its audit another time.
+    def change(
+        self,
+        principal: Principal,
+        tenant_id: str,
+        request: ChangeTenantRequest,
+        *,
+        versions: frozenset[int] | None = None,
+    ) -> Tenant:
+        """Give a tenant another name or tier, or its audit another time, if its record stands at one of the versions.
 
         Raises:
+            VersionMismatchError: If it stands at another.
             NotFoundError: If there is no record of it.
         """
 
@@ -67,26 +76,34 @@ class KeepTenants:
             tier = request.tier or tenant.tier
             return replace(tenant, name=name, tier=tier, audit_days=days, version=tenant.version + 1)
 
-        return self._change(principal, tenant_id, changed)
+        return self._change(principal, tenant_id, changed, versions)
 
-    def suspend(self, principal: Principal, tenant_id: str, reason: str | None) -> Tenant:
+    def suspend(
+        self, principal: Principal, tenant_id: str, reason: str | None, *, versions: frozenset[int] | None = None
+    ) -> Tenant:
         """Shut a tenant's callers out. Its timers fire all the same: they were promised.
 
         Raises:
+            VersionMismatchError: If its record stands at none of the versions.
             NotFoundError: If there is no record of it.
             StateConflictError: If it is the operator's own.
         """
         if tenant_id == principal.tenant_id:
             raise StateConflictError("Nobody suspends their own tenant: they could not take it back.")
-        return self._change(principal, tenant_id, lambda tenant: suspended(tenant, self.clock.now_ms(), reason))
 
-    def resume(self, principal: Principal, tenant_id: str) -> Tenant:
+        def changed(tenant: Tenant) -> Tenant:
+            return suspended(tenant, self.clock.now_ms(), reason)
+
+        return self._change(principal, tenant_id, changed, versions)
+
+    def resume(self, principal: Principal, tenant_id: str, *, versions: frozenset[int] | None = None) -> Tenant:
         """Let a tenant's callers in again.
 
         Raises:
+            VersionMismatchError: If its record stands at none of the versions.
             NotFoundError: If there is no record of it.
         """
-        return self._change(principal, tenant_id, resumed)
+        return self._change(principal, tenant_id, resumed, versions)
 
     def create_key(self, principal: Principal, tenant_id: str, request: CreateKeyRequest) -> MadeKey:
         """Make a key for a tenant, such as its first.
@@ -97,9 +114,16 @@ class KeepTenants:
         """
         return self.keys.create(principal, request, self.get(tenant_id))
 
-    def _change(self, principal: Principal, tenant_id: str, change: Callable[[Tenant], Tenant]) -> Tenant:
+    def _change(
+        self,
+        principal: Principal,
+        tenant_id: str,
+        change: Callable[[Tenant], Tenant],
+        versions: frozenset[int] | None,
+    ) -> Tenant:
         for _ in range(MAX_TRIES):
             before = self.get(tenant_id)
+            check_version(before.version, versions)
             after = change(before)
             if after == before:
                 return before

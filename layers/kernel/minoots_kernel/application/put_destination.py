@@ -20,6 +20,7 @@ from minoots_kernel.domain.destinations import (
     with_limits,
 )
 from minoots_kernel.domain.errors import AlreadyExistsError
+from minoots_kernel.domain.guards import check_version
 from minoots_kernel.domain.tenancy import Principal
 
 __all__ = ["MadeSecret", "PutDestination", "SecretMaker"]
@@ -63,10 +64,24 @@ class PutDestination:
     secrets: SecretMaker
     clock: Clock
 
-    def __call__(self, principal: Principal, name: str, request: PutDestinationRequest) -> MadeSecret:
+    def __call__(
+        self,
+        principal: Principal,
+        name: str,
+        request: PutDestinationRequest,
+        *,
+        versions: frozenset[int] | None = None,
+    ) -> MadeSecret:
         """Make the destination of that name, or change it.
 
+        Args:
+            principal: Who calls.
+            name: Its name.
+            request: What it is to be.
+            versions: The versions upon which that may be done, 0 for one that is not there; any when none.
+
         Raises:
+            VersionMismatchError: If it stands at another version.
             InvalidTimerError: If it cannot have that URL or those headers, or keeps headers that were given for another
                 scheme, host or port.
             AlreadyExistsError: If it exists and the request brings a signing secret: those are rotated.
@@ -77,7 +92,8 @@ class PutDestination:
         limits = _limited(NO_LIMITS, request)
         check_limits(name, limits)
         if self.store.get_many(tenant_id, [name]):
-            return self._change(principal, name, request)
+            return self._change(principal, name, request, versions)
+        check_version(0, versions)
         now_ms = self.clock.now_ms()
         secret, made = self.secrets(tenant_id, name, request.signing_secret, now_ms)
         new = Destination(tenant_id, name, request.url, now_ms, now_ms, secrets=(secret,), limits=limits)
@@ -86,7 +102,9 @@ class PutDestination:
         self.store.create(new)
         return MadeSecret(new, made, created=True)
 
-    def _change(self, principal: Principal, name: str, request: PutDestinationRequest) -> MadeSecret:
+    def _change(
+        self, principal: Principal, name: str, request: PutDestinationRequest, versions: frozenset[int] | None
+    ) -> MadeSecret:
         if request.signing_secret is not None:
             raise AlreadyExistsError(
                 f"There is a destination '{name}' already: add a secret with POST /destinations/{name}/secrets.",
@@ -101,7 +119,8 @@ class PutDestination:
             moved = replace(moved, limits=_limited(before.limits, request))
             return self._with_auth(moved, request.auth_headers)
 
-        return MadeSecret(change_destination(self.store, principal.tenant_id, name, change, principal.check))
+        changed = change_destination(self.store, principal.tenant_id, name, change, principal.check, versions)
+        return MadeSecret(changed)
 
     def _with_auth(self, destination: Destination, headers: dict[str, str] | None) -> Destination:
         if headers is None:

@@ -22,10 +22,13 @@ class AddSecret:
     secrets: SecretMaker
     clock: Clock
 
-    def __call__(self, principal: Principal, name: str, request: AddSecretRequest) -> MadeSecret:
-        """Add a secret.
+    def __call__(
+        self, principal: Principal, name: str, request: AddSecretRequest, *, versions: frozenset[int] | None = None
+    ) -> MadeSecret:
+        """Add a secret, if the destination stands at one of the versions.
 
         Raises:
+            VersionMismatchError: If it stands at another.
             NotFoundError: If there is no such destination.
             StateConflictError: If too many secrets sign already.
             DependencyUnavailableError: If the store or the secret box does not answer.
@@ -37,7 +40,7 @@ class AddSecret:
         def change(before: Destination) -> Destination:
             return with_secret(before, secret, request.overlap, now_ms)
 
-        after = change_destination(self.store, principal.tenant_id, name, change, principal.check)
+        after = change_destination(self.store, principal.tenant_id, name, change, principal.check, versions)
         return MadeSecret(after, made, created=True)
 
 
@@ -48,10 +51,13 @@ class RemoveSecret:
     store: DestinationStore
     clock: Clock
 
-    def __call__(self, principal: Principal, name: str, secret_id: str) -> Destination:
-        """Remove a secret.
+    def __call__(
+        self, principal: Principal, name: str, secret_id: str, *, versions: frozenset[int] | None = None
+    ) -> Destination:
+        """Remove a secret, if the destination stands at one of the versions.
 
         Raises:
+            VersionMismatchError: If it stands at another.
             NotFoundError: If there is no such destination or secret.
             StateConflictError: If it is the only one that signs.
         """
@@ -62,4 +68,5 @@ class RemoveSecret:
             name,
             lambda before: without_secret(before, secret_id, now_ms),
             principal.check,
+            versions,
         )

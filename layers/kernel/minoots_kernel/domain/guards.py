@@ -10,10 +10,24 @@ from typing import Final
 from minoots_kernel.domain.errors import IdempotencyMismatchError, VersionMismatchError
 from minoots_kernel.domain.timer import Remembered, Timer, Via
 
-__all__ = ["MAX_REMEMBERED", "UNGUARDED", "Guard", "remembered"]
+__all__ = ["MAX_REMEMBERED", "UNGUARDED", "Guard", "check_version", "remembered"]
 
 MAX_REMEMBERED: Final = 4
 """How many keyed changes a timer remembers, some thirty bytes each: a lost answer is asked for again within seconds."""
+
+
+def check_version(version: int, expected: frozenset[int] | None) -> None:
+    """Let something be changed that stands at an expected version.
+
+    Args:
+        version: The version at which it stands; 0 if there is none yet.
+        expected: The versions upon which that may be done; any when none.
+
+    Raises:
+        VersionMismatchError: If it stands at another.
+    """
+    if expected is not None and version not in expected:
+        raise VersionMismatchError(f"It is at version {version} by now: read it, and decide again.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from minoots_kernel.application.ports import Page
 from minoots_kernel.domain.argument_schemas import Schema
 from minoots_kernel.domain.command_templates import CommandTemplate
 from minoots_kernel.domain.errors import DependencyUnavailableError, InvalidTimerError
+from minoots_kernel.domain.guards import check_version
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -43,14 +44,17 @@ class DynamoCommandTemplateStore:
         description: str | None,
         now_ms: int,
         arguments_schema: Schema | None = None,
+        versions: frozenset[int] | None = None,
     ) -> CommandTemplate:
         """Store the next version of a name, and make it the latest; see the port.
 
         Raises:
+            VersionMismatchError: If the latest is none of the versions.
             DependencyUnavailableError: If others store versions of this name without end.
         """
         for _ in range(MAX_TRIES):
             latest = self._latest_version(tenant_id, name)
+            check_version(latest, versions)
             template = CommandTemplate(name, latest + 1, body, description, now_ms, arguments_schema)
             try:
                 self._table.put_new(_to_item(tenant_id, template))

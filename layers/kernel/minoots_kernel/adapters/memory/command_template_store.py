@@ -9,6 +9,7 @@ from pydantic import JsonValue
 from minoots_kernel.application.ports import Page
 from minoots_kernel.domain.argument_schemas import Schema
 from minoots_kernel.domain.command_templates import CommandTemplate
+from minoots_kernel.domain.guards import check_version
 
 __all__ = ["MemoryCommandTemplateStore"]
 
@@ -30,12 +31,14 @@ class MemoryCommandTemplateStore:
         description: str | None,
         now_ms: int,
         arguments_schema: Schema | None = None,
+        versions: frozenset[int] | None = None,
     ) -> CommandTemplate:
-        """Store the next version of a name, and make it the latest."""
+        """Store the next version of a name, and make it the latest; see the port."""
         with self._lock:
-            versions = self._versions.setdefault((tenant_id, name), [])
-            template = CommandTemplate(name, len(versions) + 1, body, description, now_ms, arguments_schema)
-            versions.append(template)
+            stored = self._versions.get((tenant_id, name), [])
+            check_version(len(stored), versions)
+            template = CommandTemplate(name, len(stored) + 1, body, description, now_ms, arguments_schema)
+            self._versions[tenant_id, name] = [*stored, template]
             self._deleted.discard((tenant_id, name))
         return template
 

@@ -11,9 +11,11 @@ from minoots_contract.agents import AgentName, TemplateName
 from minoots_contract.commands import CommandTemplatePage, CommandTemplateRequest, DeletedReply
 from minoots_contract.commands import CommandTemplateReply as TemplateReply
 from minoots_contract.inbox import InboxReply, ReceiptReply
+from minoots_kernel.domain.command_templates import CommandTemplate
 from minoots_kernel.domain.views import command_template_reply, inbox_message_reply
-from minoots_kernel.interfaces.rest.answers import Cursor, Limit, in_wire_names, json_answer, principal
+from minoots_kernel.interfaces.rest.answers import Cursor, IfMatch, Limit, in_wire_names, json_answer, principal
 from minoots_kernel.interfaces.rest.openapi import described
+from minoots_kernel.interfaces.rest.preconditions import etag, versions_of
 from minoots_kernel.interfaces.rest.resolver import ConcurrentHttpResolver
 from minoots_kernel.interfaces.rest.use_cases import UseCases
 
@@ -95,24 +97,34 @@ def add_command_templates(app: ConcurrentHttpResolver, use_cases: UseCases) -> N
 
     @app.put(
         "/command-templates/<name>",
-        **described("putCommandTemplate", "Store the next version of a command template", TemplateReply, body=True),
+        **described(
+            "putCommandTemplate",
+            "Store the next version of a command template",
+            TemplateReply,
+            412,
+            body=True,
+            etag=True,
+        ),
     )
-    def put_template(name: Name, request: PutBody) -> Response[Any]:
-        return json_answer(200, command_template_reply(use_cases.command_templates.put(principal(app), name, request)))
+    def put_template(name: Name, request: PutBody, if_match: IfMatch = None) -> Response[Any]:
+        versions = versions_of(if_match)
+        return _template(use_cases.command_templates.put(principal(app), name, request, versions=versions))
 
     @app.get(
         "/command-templates/<name>",
-        **described("getCommandTemplate", "Read the latest version of a command template", TemplateReply, 404),
+        **described(
+            "getCommandTemplate", "Read the latest version of a command template", TemplateReply, 404, etag=True
+        ),
     )
     def get_template(name: Name) -> Response[Any]:
-        return json_answer(200, command_template_reply(use_cases.command_templates.get(principal(app), name)))
+        return _template(use_cases.command_templates.get(principal(app), name))
 
     @app.get(
         "/command-templates/<name>/versions/<version>",
-        **described("getCommandTemplateVersion", "Read a version of a command template", TemplateReply, 404),
+        **described("getCommandTemplateVersion", "Read a version of a command template", TemplateReply, 404, etag=True),
     )
     def get_version(name: Name, version: Version) -> Response[Any]:
-        return json_answer(200, command_template_reply(use_cases.command_templates.get(principal(app), name, version)))
+        return _template(use_cases.command_templates.get(principal(app), name, version))
 
     @app.delete(
         "/command-templates/<name>",
@@ -121,3 +133,7 @@ def add_command_templates(app: ConcurrentHttpResolver, use_cases: UseCases) -> N
     def delete_template(name: Name) -> Response[Any]:
         use_cases.command_templates.delete(principal(app), name)
         return json_answer(200, DeletedReply(name=name))
+
+
+def _template(template: CommandTemplate) -> Response[Any]:
+    return json_answer(200, command_template_reply(template), {"etag": etag(template.version)})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.openapi.params import Path, Query
+from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Query
 from pydantic import BaseModel, BeforeValidator, StringConstraints
 
 from minoots_contract.model import IDEMPOTENCY_KEY
@@ -13,11 +13,12 @@ from minoots_kernel.domain.errors import ForbiddenError
 from minoots_kernel.domain.tenancy import Principal
 from minoots_kernel.domain.timer import Timer
 from minoots_kernel.domain.views import timer_reply
-from minoots_kernel.interfaces.rest.preconditions import etag
+from minoots_kernel.interfaces.rest.preconditions import TagsText, etag
 from minoots_kernel.interfaces.rest.resolver import ConcurrentHttpResolver
 
 __all__ = [
     "Cursor",
+    "IfMatch",
     "KeyText",
     "Limit",
     "TimerId",
@@ -33,6 +34,10 @@ Limit = Annotated[int, Query(ge=1, le=200, description="Most entries to return."
 Cursor = Annotated[
     Annotated[str, StringConstraints(max_length=1024)] | None,
     Query(description="`nextCursor` of the page before."),
+]
+
+IfMatch = Annotated[
+    TagsText | None, Header(alias="If-Match", description="Change nothing unless it has this `ETag`, or one of these.")
 ]
 
 KeyText = Annotated[str, StringConstraints(pattern=IDEMPOTENCY_KEY)]
@@ -58,7 +63,7 @@ def refused_in_part(app: ConcurrentHttpResolver) -> list[ForbiddenError]:
 
 def timer_answer(timer: Timer, status: int = 200, headers: dict[str, str | list[str]] | None = None) -> Response[Any]:
     """Answer with a timer and its entity tag."""
-    return json_answer(status, timer_reply(timer), {"etag": etag(timer), **(headers or {})})
+    return json_answer(status, timer_reply(timer), {"etag": etag(timer.version), **(headers or {})})
 
 
 def json_answer(status: int, reply: BaseModel, headers: dict[str, str | list[str]] | None = None) -> Response[Any]:

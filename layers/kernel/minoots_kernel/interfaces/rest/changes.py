@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body, Header
-from pydantic import StringConstraints
 
 from minoots_contract.changes import (
     CancelTimerRequest,
@@ -20,13 +19,13 @@ from minoots_contract.changes import (
     SnoozeTimerRequest,
 )
 from minoots_contract.timers import TimerReply
-from minoots_kernel.interfaces.rest.answers import KeyText, TimerId, in_wire_names, principal, timer_answer
+from minoots_kernel.interfaces.rest.answers import IfMatch, KeyText, TimerId, in_wire_names, principal, timer_answer
 from minoots_kernel.interfaces.rest.openapi import described
-from minoots_kernel.interfaces.rest.preconditions import MAX_IF_MATCH, versions_of
+from minoots_kernel.interfaces.rest.preconditions import versions_of
 from minoots_kernel.interfaces.rest.resolver import ConcurrentHttpResolver
 from minoots_kernel.interfaces.rest.use_cases import UseCases
 
-__all__ = ["IdempotencyKey", "IfMatch", "add_changes"]
+__all__ = ["IdempotencyKey", "add_changes"]
 
 _CHANGES: tuple[tuple[str, type[ChangeRequest], str], ...] = (
     ("cancel", CancelTimerRequest, "Cancel a timer that has not fired"),
@@ -38,10 +37,6 @@ _CHANGES: tuple[tuple[str, type[ChangeRequest], str], ...] = (
     ("fire", FireTimerRequest, "Fire a timer now"),
 )
 
-IfMatch = Annotated[
-    Annotated[str, StringConstraints(max_length=MAX_IF_MATCH)] | None,
-    Header(alias="If-Match", description="Change nothing unless the timer has this `ETag`."),
-]
 IdempotencyKey = Annotated[
     KeyText | None,
     Header(

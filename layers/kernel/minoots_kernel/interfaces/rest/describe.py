@@ -7,7 +7,7 @@ import sys
 from typing import cast
 
 from minoots_kernel.interfaces.rest.app import make_resolver
-from minoots_kernel.interfaces.rest.openapi import document
+from minoots_kernel.interfaces.rest.document import document
 from minoots_kernel.interfaces.rest.use_cases import UseCases
 
 __all__ = ["openapi_json"]

@@ -17,9 +17,10 @@ from minoots_contract.destinations import (
 )
 from minoots_kernel.application.destinations import DestinationUseCases
 from minoots_kernel.application.put_destination import MadeSecret
-from minoots_kernel.domain.destinations import destination_reply
-from minoots_kernel.interfaces.rest.answers import Cursor, Limit, in_wire_names, json_answer, principal
+from minoots_kernel.domain.destinations import Destination, destination_reply
+from minoots_kernel.interfaces.rest.answers import Cursor, IfMatch, Limit, in_wire_names, json_answer, principal
 from minoots_kernel.interfaces.rest.openapi import described
+from minoots_kernel.interfaces.rest.preconditions import etag, versions_of
 from minoots_kernel.interfaces.rest.resolver import ConcurrentHttpResolver
 from minoots_kernel.interfaces.rest.use_cases import UseCases
 
@@ -53,20 +54,31 @@ def _add_reading(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
         cursor_after = use_cases.cursors.encode(principal(app), _LISTING, page.next_position)
         return json_answer(200, DestinationPage.model_construct(destinations=found, next_cursor=cursor_after))
 
-    @app.get("/destinations/<name>", **described("getDestination", "Read a destination", DestinationReply, 404))
+    @app.get(
+        "/destinations/<name>", **described("getDestination", "Read a destination", DestinationReply, 404, etag=True)
+    )
     def get_destination(name: Name) -> Response[Any]:
         calls = use_cases.destinations
-        return json_answer(200, destination_reply(calls.get(principal(app), name), calls.clock.now_ms()))
+        return _answer(calls, calls.get(principal(app), name))
 
 
 def _add_changing(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
     @app.put(
         "/destinations/<name>",
-        **described("putDestination", "Make or change a destination", DestinationWithSecret, 409, body=True),
+        **described(
+            "putDestination",
+            "Make or change a destination",
+            DestinationWithSecret,
+            409,
+            412,
+            status=(200, 201),
+            body=True,
+            etag=True,
+        ),
     )
-    def put_destination(name: Name, request: PutBody) -> Response[Any]:
+    def put_destination(name: Name, request: PutBody, if_match: IfMatch = None) -> Response[Any]:
         calls = use_cases.destinations
-        return _with_secret(calls, calls.put(principal(app), name, request))
+        return _with_secret(calls, calls.put(principal(app), name, request, versions=versions_of(if_match)))
 
     @app.delete("/destinations/<name>", **described("deleteDestination", "Delete a destination", None, 404, status=204))
     def delete_destination(name: Name) -> Response[Any]:
@@ -75,42 +87,63 @@ def _add_changing(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
 
     @app.post(
         "/destinations/<name>/disable",
-        **described("disableDestination", "Send nothing more to a destination", DestinationReply, 404, body=True),
+        **described(
+            "disableDestination", "Send nothing more to a destination", DestinationReply, 404, 412, body=True, etag=True
+        ),
     )
-    def disable_destination(name: Name, request: DisableBody = None) -> Response[Any]:
+    def disable_destination(name: Name, request: DisableBody = None, if_match: IfMatch = None) -> Response[Any]:
         calls, reason = use_cases.destinations, request.reason if request else None
-        return json_answer(200, destination_reply(calls.disable(principal(app), name, reason), calls.clock.now_ms()))
+        return _answer(calls, calls.disable(principal(app), name, reason, versions=versions_of(if_match)))
 
     @app.post(
         "/destinations/<name>/enable",
-        **described("enableDestination", "Send to a destination again that was disabled", DestinationReply, 404),
+        **described(
+            "enableDestination", "Send to a destination again that was disabled", DestinationReply, 404, 412, etag=True
+        ),
     )
-    def enable_destination(name: Name) -> Response[Any]:
+    def enable_destination(name: Name, if_match: IfMatch = None) -> Response[Any]:
         calls = use_cases.destinations
-        return json_answer(200, destination_reply(calls.enable(principal(app), name), calls.clock.now_ms()))
+        return _answer(calls, calls.enable(principal(app), name, versions=versions_of(if_match)))
 
 
 def _add_secrets(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
     @app.post(
         "/destinations/<name>/secrets",
         **described(
-            "addSigningSecret", "Rotate: add a signing secret", DestinationWithSecret, 404, 409, status=201, body=True
+            "addSigningSecret",
+            "Rotate: add a signing secret",
+            DestinationWithSecret,
+            404,
+            409,
+            412,
+            status=201,
+            body=True,
+            etag=True,
         ),
     )
-    def add_secret(name: Name, request: SecretBody) -> Response[Any]:
+    def add_secret(name: Name, request: SecretBody, if_match: IfMatch = None) -> Response[Any]:
         calls = use_cases.destinations
-        return _with_secret(calls, calls.add_secret(principal(app), name, request))
+        return _with_secret(calls, calls.add_secret(principal(app), name, request, versions=versions_of(if_match)))
 
     @app.delete(
         "/destinations/<name>/secrets/<secret_id>",
-        **described("removeSigningSecret", "Take a signing secret away at once", DestinationReply, 404, 409),
+        **described(
+            "removeSigningSecret", "Take a signing secret away at once", DestinationReply, 404, 409, 412, etag=True
+        ),
     )
-    def remove_secret(name: Name, secret_id: Annotated[str, Path(description="The secret's id.")]) -> Response[Any]:
+    def remove_secret(
+        name: Name, secret_id: Annotated[str, Path(description="The secret's id.")], if_match: IfMatch = None
+    ) -> Response[Any]:
         calls = use_cases.destinations
-        destination = calls.remove_secret(principal(app), name, secret_id)
-        return json_answer(200, destination_reply(destination, calls.clock.now_ms()))
+        return _answer(calls, calls.remove_secret(principal(app), name, secret_id, versions=versions_of(if_match)))
+
+
+def _answer(calls: DestinationUseCases, destination: Destination) -> Response[Any]:
+    reply = destination_reply(destination, calls.clock.now_ms())
+    return json_answer(200, reply, {"etag": etag(destination.version)})
 
 
 def _with_secret(calls: DestinationUseCases, result: MadeSecret) -> Response[Any]:
     reply = destination_reply(result.destination, calls.clock.now_ms(), result.made)
-    return json_answer(201 if result.created else 200, reply, _NOT_KEPT)
+    tag: dict[str, str | list[str]] = {"etag": etag(result.destination.version)}
+    return json_answer(201 if result.created else 200, reply, {**_NOT_KEPT, **tag})

@@ -1,4 +1,4 @@
-"""The OpenAPI description, made from the routes; `docs/openapi.json` is its committed copy."""
+"""How routes are described to Powertools; what is made of it is `document`'s."""
 
 from __future__ import annotations
 
@@ -9,27 +9,26 @@ from pydantic import BaseModel
 
 from minoots_contract.problems import Problem
 from minoots_kernel.interfaces.rest.problems import PROBLEM_JSON
-from minoots_kernel.interfaces.rest.resolver import ConcurrentHttpResolver
 from minoots_kernel.interfaces.rest.roles import REQUIRED_ROLES
 
-__all__ = ["described", "document"]
+__all__ = ["SCHEMES", "TITLES", "described"]
 
-_TITLES: Final = {
+TITLES: Final = {
     400: "The request is not valid",
     401: "A valid API key is needed",
     403: "The caller may not do that",
     404: "There is no such thing here",
-    412: "The timer has changed since it was read",
+    412: "It has changed since it was read",
     409: "Its state does not allow that",
     410: "The answer comes too late",
     413: "The body is too large",
-    415: "The body must be application/json",
+    415: "The body is not declared to be JSON",
     422: "The request is well-formed and cannot be done",
     429: "A limit was reached",
     503: "The service is briefly unavailable",
 }
 _TEXT: Final = {"type": "string"}
-_SCHEMES: Final[dict[str, Any]] = {
+SCHEMES: Final[dict[str, Any]] = {
     "ApiKey": APIKey(
         name="X-API-Key", in_=APIKeyIn.header, description="An API key. Needed roles are named beside it."
     ),
@@ -42,7 +41,7 @@ def described(
     summary: str,
     reply: type[BaseModel] | None,
     *errors: int,
-    status: int = 200,
+    status: int | tuple[int, ...] = 200,
     body: bool = False,
     public: bool = False,
     etag: bool = False,
@@ -54,10 +53,10 @@ def described(
         summary: One line for people.
         reply: The model of the good answer; none if it has no body.
         errors: Statuses of problems beyond those that every route of its sort may answer.
-        status: The status of the good answer.
+        status: The status of the good answer; those of good answers, if there are several.
         body: Whether the route reads a body.
         public: Whether it needs no key.
-        etag: Whether the good answer is a timer with its entity tag.
+        etag: Whether the good answer has an entity tag.
     """
     every = () if public else (400, 401, 403, 429, 503)
     role = None if public else REQUIRED_ROLES[operation]
@@ -67,38 +66,12 @@ def described(
     if reply:
         good["content"] = {"application/json": {"model": reply}}
     if etag:
-        good["headers"] = {"ETag": {"description": "The timer's `stateVersion`, between quotes.", "schema": _TEXT}}
+        good["headers"] = {"ETag": {"description": "The version, between quotes.", "required": True, "schema": _TEXT}}
+    answers = dict.fromkeys(status if isinstance(status, tuple) else (status,), good)
     return {
         "operation_id": operation,
         "summary": summary,
-        "responses": {status: good, **{code: {"description": _TITLES[code], "content": content} for code in problems}},
+        "responses": {**answers, **{code: {"description": TITLES[code], "content": content} for code in problems}},
         # OpenAPI 3.1 lets a requirement of these schemes name roles.
-        "security": [] if public else [{scheme: [role] if role else []} for scheme in _SCHEMES],
+        "security": [] if public else [{scheme: [role] if role else []} for scheme in SCHEMES],
     }
-
-
-def document(app: ConcurrentHttpResolver) -> dict[str, Any]:
-    """Return the OpenAPI 3.1 document of the routes.
-
-    Powertools adds its own 422 answer to every operation that has none. What it means is a 400 problem here, so it
-    goes, and its models with it.
-    """
-    schema = app.get_openapi_schema(
-        title="MINOOTS",
-        version="1",
-        description="Durable timers for AI agents and automation.",
-        openapi_version="3.1.0",
-        security_schemes=_SCHEMES,
-    )
-    document: dict[str, Any] = schema.model_dump(mode="json", by_alias=True, exclude_none=True)
-    for path in document["paths"].values():
-        for operation in path.values():
-            if PROBLEM_JSON not in operation["responses"].get("422", {}).get("content", {}):
-                operation["responses"].pop("422", None)
-    patch = document["paths"]["/timers/{timer_id}"]["patch"]["requestBody"]["content"]
-    patch["application/merge-patch+json"] = patch["application/json"]
-    read = document["paths"]["/timers/{timer_id}"]["get"]["responses"]
-    read["304"] = {"description": "The timer still has the ETag of If-None-Match"}
-    for unused in ("HTTPValidationError", "ValidationError", "ResponseValidationError"):
-        document["components"]["schemas"].pop(unused, None)
-    return document

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, TypeVar
 
 from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.openapi.params import Body, Header, Path
-from pydantic import StringConstraints
+from aws_lambda_powertools.event_handler.openapi.params import Body, Path
 
 from minoots_contract.policies import (
     PoliciesReply,
@@ -17,9 +16,9 @@ from minoots_contract.policies import (
     TestPoliciesRequest,
 )
 from minoots_kernel.domain.policies import PolicyVersion
-from minoots_kernel.interfaces.rest.answers import Cursor, Limit, in_wire_names, json_answer, principal
+from minoots_kernel.interfaces.rest.answers import Cursor, IfMatch, Limit, in_wire_names, json_answer, principal
 from minoots_kernel.interfaces.rest.openapi import described
-from minoots_kernel.interfaces.rest.preconditions import MAX_IF_MATCH, versions_of
+from minoots_kernel.interfaces.rest.preconditions import etag, versions_of
 from minoots_kernel.interfaces.rest.resolver import ConcurrentHttpResolver
 from minoots_kernel.interfaces.rest.use_cases import UseCases
 
@@ -27,10 +26,6 @@ __all__ = ["add_policies"]
 
 Reply = TypeVar("Reply", bound=PolicyVersionReply)
 
-IfMatch = Annotated[
-    Annotated[str, StringConstraints(max_length=MAX_IF_MATCH)] | None,
-    Header(alias="If-Match", description="Change nothing unless the policies have this `ETag`."),
-]
 Version = Annotated[int, Path(ge=1, description="The version's number.")]
 PutBody = Annotated[PutPoliciesRequest, in_wire_names(PutPoliciesRequest), Body()]
 TestBody = Annotated[TestPoliciesRequest, in_wire_names(TestPoliciesRequest), Body()]
@@ -46,7 +41,7 @@ def add_policies(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
 
 
 def _add_reading(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
-    @app.get("/policies", **described("getPolicies", "Read the policies in force", PoliciesReply))
+    @app.get("/policies", **described("getPolicies", "Read the policies in force", PoliciesReply, etag=True))
     def get_policies() -> Response[Any]:
         return _answer(use_cases, use_cases.policies.latest(principal(app)))
 
@@ -69,7 +64,7 @@ def _add_reading(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
 def _add_changing(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
     @app.put(
         "/policies",
-        **described("putPolicies", "Put policies in force", PoliciesReply, 404, 412, 422, body=True),
+        **described("putPolicies", "Put policies in force", PoliciesReply, 404, 412, 422, body=True, etag=True),
     )
     def put_policies(request: PutBody, if_match: IfMatch = None) -> Response[Any]:
         put = use_cases.policies.put(principal(app), request, versions=versions_of(if_match), ip=_ip(app))
@@ -77,7 +72,7 @@ def _add_changing(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
 
     @app.delete(
         "/policies",
-        **described("deletePolicies", "Let roles decide again", PoliciesReply, 404, 412),
+        **described("deletePolicies", "Let roles decide again", PoliciesReply, 404, 412, etag=True),
     )
     def delete_policies(if_match: IfMatch = None) -> Response[Any]:
         return _answer(use_cases, use_cases.policies.delete(principal(app), versions=versions_of(if_match)))
@@ -100,7 +95,7 @@ def _add_test(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
 
 def _answer(use_cases: UseCases, found: PolicyVersion) -> Response[Any]:
     shown = _shown(use_cases, found, PoliciesReply, cedar_schema=use_cases.policies.engine.schema())
-    return json_answer(200, shown, {"etag": f'"{found.version}"'})
+    return json_answer(200, shown, {"etag": etag(found.version)})
 
 
 def _shown(use_cases: UseCases, found: PolicyVersion, reply: type[Reply], **more: Any) -> Reply:

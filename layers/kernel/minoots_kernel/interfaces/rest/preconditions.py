@@ -1,14 +1,19 @@
-"""`ETag` and `If-Match` (RFC 9110, 8.8.3 and 13.1.1): a timer's entity tag is its `stateVersion` between quotes."""
+"""`ETag` and `If-Match` (RFC 9110, 8.8.3 and 13.1.1): a thing's entity tag is its version between quotes.
+
+A timer's version is its `stateVersion`.
+"""
 
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Annotated, Final
+
+from pydantic import StringConstraints, WithJsonSchema
 
 from minoots_kernel.domain.errors import InvalidTimerError
 from minoots_kernel.domain.timer import Timer
 
-__all__ = ["MAX_IF_MATCH", "etag", "is_known", "versions_of"]
+__all__ = ["MAX_IF_MATCH", "TagsText", "etag", "is_known", "versions_of"]
 
 MAX_IF_MATCH: Final = 1024
 """Longest `If-Match` that is read, characters."""
@@ -19,9 +24,23 @@ _QUOTED: Final = re.compile(r'"[\x21\x23-\x7e]*"')
 _VERSION: Final = re.compile(r'(?<!W/)"(0|[1-9][0-9]{0,17})"')
 
 
-def etag(timer: Timer) -> str:
-    """Return the entity tag of a timer as it stands."""
-    return f'"{timer.version}"'
+TagsText = Annotated[
+    str,
+    StringConstraints(max_length=MAX_IF_MATCH),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "maxLength": MAX_IF_MATCH,
+            "pattern": r'^(\*|(W/)?"[!#-~]*"([ \t]*,[ \t]*(W/)?"[!#-~]*")*)$',
+        }
+    ),
+]
+"""The text of an `If-Match` or `If-None-Match`."""
+
+
+def etag(version: int) -> str:
+    """Return the entity tag of what stands at a version."""
+    return f'"{version}"'
 
 
 def is_known(timer: Timer, if_none_match: str | None) -> bool:

@@ -108,5 +108,5 @@ def _add_timers(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
     def get_timer(timer_id: TimerId, if_none_match: IfNoneMatch = None) -> Response[Any]:
         timer = use_cases.get_timer(principal(app), timer_id)
         if is_known(timer, if_none_match):
-            return Response(status_code=304, body="", headers={"etag": etag(timer)})
+            return Response(status_code=304, body="", headers={"etag": etag(timer.version)})
         return timer_answer(timer)

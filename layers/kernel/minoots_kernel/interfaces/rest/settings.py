@@ -5,24 +5,19 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.openapi.params import Body, Header
-from pydantic import StringConstraints
+from aws_lambda_powertools.event_handler.openapi.params import Body
 
 from minoots_contract.settings import PutSettingsRequest, SettingsReply
 from minoots_kernel.domain.settings import Settings
-from minoots_kernel.interfaces.rest.answers import in_wire_names, json_answer, principal
+from minoots_kernel.interfaces.rest.answers import IfMatch, in_wire_names, json_answer, principal
 from minoots_kernel.interfaces.rest.openapi import described
-from minoots_kernel.interfaces.rest.preconditions import MAX_IF_MATCH, versions_of
+from minoots_kernel.interfaces.rest.preconditions import etag, versions_of
 from minoots_kernel.interfaces.rest.resolver import ConcurrentHttpResolver
 from minoots_kernel.interfaces.rest.use_cases import UseCases
 
 __all__ = ["add_settings"]
 
 PutBody = Annotated[PutSettingsRequest, in_wire_names(PutSettingsRequest), Body()]
-IfMatch = Annotated[
-    Annotated[str, StringConstraints(max_length=MAX_IF_MATCH)] | None,
-    Header(alias="If-Match", description="Change nothing unless the settings have this `ETag`."),
-]
 
 
 def add_settings(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
@@ -44,4 +39,4 @@ def _answer(settings: Settings) -> Response[Any]:
     reply = SettingsReply.model_construct(
         retry_policy=settings.retry_policy, version=settings.version, updated_at=settings.updated_at_ms
     )
-    return json_answer(200, reply, {"etag": f'"{settings.version}"'})
+    return json_answer(200, reply, {"etag": etag(settings.version)})

@@ -17,10 +17,11 @@ from minoots_contract.tenants import (
     TenantReply,
     UsageReply,
 )
-from minoots_kernel.domain.tenants import tenant_reply
-from minoots_kernel.interfaces.rest.answers import Cursor, Limit, in_wire_names, json_answer, principal
+from minoots_kernel.domain.tenants import Tenant, tenant_reply
+from minoots_kernel.interfaces.rest.answers import Cursor, IfMatch, Limit, in_wire_names, json_answer, principal
 from minoots_kernel.interfaces.rest.identity import made_key_answer
 from minoots_kernel.interfaces.rest.openapi import described
+from minoots_kernel.interfaces.rest.preconditions import etag, versions_of
 from minoots_kernel.interfaces.rest.resolver import ConcurrentHttpResolver
 from minoots_kernel.interfaces.rest.use_cases import UseCases
 
@@ -58,15 +59,17 @@ def _add_reading(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
         cursor_after = use_cases.cursors.encode(principal(app), _LISTING, page.next_position)
         return json_answer(200, TenantPage.model_construct(tenants=found, next_cursor=cursor_after))
 
-    @app.get("/tenants/<tenant_id>", **described("getTenant", "Read a tenant", TenantReply, 404))
+    @app.get("/tenants/<tenant_id>", **described("getTenant", "Read a tenant", TenantReply, 404, etag=True))
     def get_tenant(tenant_id: TenantId) -> Response[Any]:
-        return json_answer(200, tenant_reply(use_cases.tenants.get(tenant_id)))
+        return _answer(use_cases.tenants.get(tenant_id))
 
 
 def _add_changing(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
-    @app.post("/tenants", **described("createTenant", "Make a tenant", TenantReply, 409, status=201, body=True))
+    @app.post(
+        "/tenants", **described("createTenant", "Make a tenant", TenantReply, 409, status=201, body=True, etag=True)
+    )
     def create_tenant(request: CreateBody) -> Response[Any]:
-        return json_answer(201, tenant_reply(use_cases.tenants.create(principal(app), request)))
+        return _answer(use_cases.tenants.create(principal(app), request), 201)
 
     @app.patch(
         "/tenants/<tenant_id>",
@@ -77,10 +80,12 @@ def _add_changing(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
             404,
             412,
             body=True,
+            etag=True,
         ),
     )
-    def change_tenant(tenant_id: TenantId, request: ChangeBody) -> Response[Any]:
-        return json_answer(200, tenant_reply(use_cases.tenants.change(principal(app), tenant_id, request)))
+    def change_tenant(tenant_id: TenantId, request: ChangeBody, if_match: IfMatch = None) -> Response[Any]:
+        versions = versions_of(if_match)
+        return _answer(use_cases.tenants.change(principal(app), tenant_id, request, versions=versions))
 
     @app.post(
         "/tenants/<tenant_id>/keys",
@@ -93,15 +98,19 @@ def _add_changing(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
 def _add_standing(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
     @app.post(
         "/tenants/<tenant_id>/suspend",
-        **described("suspendTenant", "Shut a tenant's callers out", TenantReply, 404, 409, 412, body=True),
+        **described("suspendTenant", "Shut a tenant's callers out", TenantReply, 404, 409, 412, body=True, etag=True),
     )
-    def suspend_tenant(tenant_id: TenantId, request: SuspendBody = None) -> Response[Any]:
-        reason = request.reason if request else None
-        return json_answer(200, tenant_reply(use_cases.tenants.suspend(principal(app), tenant_id, reason)))
+    def suspend_tenant(tenant_id: TenantId, request: SuspendBody = None, if_match: IfMatch = None) -> Response[Any]:
+        reason, versions = request.reason if request else None, versions_of(if_match)
+        return _answer(use_cases.tenants.suspend(principal(app), tenant_id, reason, versions=versions))
 
     @app.post(
         "/tenants/<tenant_id>/resume",
-        **described("resumeTenant", "Let a tenant's callers in again", TenantReply, 404, 412),
+        **described("resumeTenant", "Let a tenant's callers in again", TenantReply, 404, 412, etag=True),
     )
-    def resume_tenant(tenant_id: TenantId) -> Response[Any]:
-        return json_answer(200, tenant_reply(use_cases.tenants.resume(principal(app), tenant_id)))
+    def resume_tenant(tenant_id: TenantId, if_match: IfMatch = None) -> Response[Any]:
+        return _answer(use_cases.tenants.resume(principal(app), tenant_id, versions=versions_of(if_match)))
+
+
+def _answer(tenant: Tenant, status: int = 200) -> Response[Any]:
+    return json_answer(status, tenant_reply(tenant), {"etag": etag(tenant.version)})

@@ -12,8 +12,8 @@ from minoots_contract.changes import UpdateTimerRequest
 from minoots_contract.problems import ErrorCode
 from minoots_contract.timers import TimerReply
 from minoots_kernel.domain.errors import MinootsError
-from minoots_kernel.interfaces.rest.answers import TimerId, principal, timer_answer
-from minoots_kernel.interfaces.rest.changes import IdempotencyKey, IfMatch
+from minoots_kernel.interfaces.rest.answers import IfMatch, TimerId, principal, timer_answer
+from minoots_kernel.interfaces.rest.changes import IdempotencyKey
 from minoots_kernel.interfaces.rest.openapi import described
 from minoots_kernel.interfaces.rest.preconditions import versions_of
 from minoots_kernel.interfaces.rest.resolver import ConcurrentHttpResolver
