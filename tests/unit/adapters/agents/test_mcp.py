@@ -344,6 +344,13 @@ def test_what_may_change_is_worth_another_attempt(steps: list[bytes], says: str)
     assert says in outcome.reason
 
 
+@pytest.mark.parametrize("steps", [[as_json(b"{}", 410)], [HELLO_REPLY, ACCEPTED, as_json(b"{}", 410)]])
+def test_a_server_that_is_gone_says_so_by_the_status_that_disables_destinations(steps: list[bytes]) -> None:
+    outcome, _ = talked(*steps)
+    assert isinstance(outcome, PermanentActionError)
+    assert outcome.status_code == 410
+
+
 def test_a_servers_wish_to_wait_is_kept() -> None:
     outcome, _ = talked(as_json(b"{}", 503, "Retry-After: 7"))
     assert isinstance(outcome, TransientActionError)
