@@ -205,7 +205,7 @@ def test_the_orchestrator_posts_the_webhook_and_settles_the_timer(start: Start, 
     with start("OrchestratorFunction", MINOOTS_ALLOWED_PRIVATE_HOSTS="127.0.0.1") as function:
         assert function.invoke(captured("orchestrator", "attempt")) == {"batchItemFailures": []}
     ((headers, body),) = sink.received
-    assert headers["webhook-id"] == f"{item['sk']['S']}.notify"
+    assert headers["webhook-id"] == f"{item['sk']['S']}_notify"
     assert json.loads(body) == {"report": "nightly"}
     assert cloud.item(item)["status"] == {"S": "settled"}
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from minoots_kernel.domain.dead_letters import ANY_LETTER, DeadLetter, LetterFilter, LetterState, dead_letter
+from minoots_kernel.domain.delivery_ids import delivery_id
 from minoots_kernel.domain.timer import Attempt
 from tests.contract.conftest import Stores
 from tests.contract.timers import NOW_MS, common_timer, ended, fired, new_id
@@ -19,7 +20,7 @@ DAY_S = 86_400
 def a_letter(tenant: str, text: str = "x", action_id: str = "notify") -> DeadLetter:
     timer_id = new_id()
     return DeadLetter(
-        id=f"{timer_id}.{action_id}",
+        id=delivery_id(timer_id, action_id),
         tenant_id=tenant,
         timer_id=timer_id,
         action_id=action_id,
@@ -79,7 +80,7 @@ def test_a_letter_is_found_by_its_id_and_by_its_own_tenant_only(stores: Stores) 
 
     assert stores.dead_letters.get(letter.tenant_id, letter.id) == letter
     assert stores.dead_letters.get(stores.new_tenant(), letter.id) is None
-    for stranger in (f"{letter.timer_id}.other", letter.timer_id, "", "x" * 300, "«раз».a"):
+    for stranger in (f"{letter.timer_id}_other", letter.timer_id, "", "x" * 300, "«раз»_a"):
         assert stores.dead_letters.get(letter.tenant_id, stranger) is None
 
 
@@ -170,7 +171,8 @@ def test_one_timers_letters_are_listed(stores: Stores, limit: int) -> None:
     tenant = stores.new_tenant()
     others = [a_letter(tenant) for _ in range(5)]
     letters = [
-        replace(others[2], id=f"{others[2].timer_id}.{name}", action_id=name) for name in ("a", "a-b", "b.c", "z")
+        replace(others[2], id=delivery_id(others[2].timer_id, name), action_id=name)
+        for name in ("a", "a-b", "b.c", "z")
     ]
     for letter in (*others, *letters):
         stores.dead_letters.put(letter)

@@ -22,7 +22,7 @@ def a_message(tenant: str, at_ms: int = NOW_MS, agent: str = "ann", **payload: A
     return InboxMessage(
         tenant_id=tenant,
         agent=agent,
-        id=f"{timer_id}.wake",
+        id=f"{timer_id}_wake",
         timer_id=timer_id,
         action_id="wake",
         kind="agent_prompt",

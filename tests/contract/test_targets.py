@@ -19,7 +19,7 @@ from minoots_kernel.domain.targets import TargetMessage
 pytestmark = pytest.mark.contract
 
 ACCOUNT = "123456789012"
-ID = "0190-t1.a"
+ID = "0190-t1_a"
 
 
 @pytest.fixture(autouse=True)

@@ -74,7 +74,7 @@ def judge(story: Story) -> Verdict:
             verdict.faults += _firing(planned, timer, story)
             verdict.faults += _ending(planned, timer, story)
             verdict.faults += _deliveries(planned, timer, arrivals, verdict, story)
-    known = {(f"{timer['id']}.{action['id']}") for timer in story.timers for action in timer.get("actions", [])}
+    known = {(f"{timer['id']}_{action['id']}") for timer in story.timers for action in timer.get("actions", [])}
     verdict.faults += [("outcome", f"{name} was answered {text}") for name, text in story.refused.items()]
     strangers = {delivery for delivery, _ in arrivals} - known
     verdict.faults += [("outcome", f"{delivery} was sent by no timer that fired") for delivery in strangers]
@@ -126,7 +126,7 @@ def _ending(planned: PlannedTimer, timer: dict[str, Any], story: Story) -> Itera
     ):
         yield "outcome", f"{planned.name} has not the actions that were asked for: {timer}"
     letters = {identifier for identifier, letter in story.letters.items() if letter["timerId"] == timer["id"]}
-    failed = {f"{timer['id']}.{action}" for action in planned.actions} if status == "failed" else set()
+    failed = {f"{timer['id']}_{action}" for action in planned.actions} if status == "failed" else set()
     if letters != failed:
         yield ("lost" if failed - letters else "outcome"), f"{planned.name}: letters {letters}, failed {failed}"
 
@@ -139,7 +139,7 @@ def _deliveries(
     story: Story,
 ) -> Iterator[tuple[Fault, str]]:
     for action in timer.get("actions", []):
-        delivery = f"{timer['id']}.{action['id']}"
+        delivery = f"{timer['id']}_{action['id']}"
         recorded = {attempt["attempt"]: attempt for attempt in action["attempts"]}
         due = planned.attempts if timer["status"] in {"settled", "failed"} else 0
         if sorted(recorded) != list(range(1, due + 1)):

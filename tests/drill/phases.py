@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from minoots_kernel.adapters.dynamodb.codec import timer_from_item
-from minoots_kernel.domain.timer import ActionState, ActionStatus, Status, Timer, delivery_id
+from minoots_kernel.domain.delivery_ids import delivery_id
+from minoots_kernel.domain.timer import ActionState, ActionStatus, Status, Timer
 from minoots_local.journal import JournalReader
 
 PHASES = ("create", "arm", "wait", "fire", "hand-off", "deliver", "settle", "retry", "bury", "ended", "restart")

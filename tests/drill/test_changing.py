@@ -61,7 +61,7 @@ def told(change: Change, status: int | None, after: dict[str, Any], before: dict
     return Told(change, before or timer(), status, after, ASKED, ASKED + 10)
 
 
-def arrival(at_ms: float, delivery: str = "i1.w") -> Arrival:
+def arrival(at_ms: float, delivery: str = "i1_w") -> Arrival:
     return Arrival(at_ms, "/t1", {"webhook-id": delivery}, None)
 
 

@@ -17,7 +17,7 @@ KILLED = DUE + 100
 
 
 def arrival(at_ms: float, attempt: int = 1, timer: str = "i0") -> Arrival:
-    headers = {"webhook-id": f"{timer}.a", "minoots-attempt": str(attempt), "minoots-timer-id": timer}
+    headers = {"webhook-id": f"{timer}_a", "minoots-attempt": str(attempt), "minoots-timer-id": timer}
     return Arrival(at_ms, f"/t{timer[1:]}/a", headers, None)
 
 
@@ -56,7 +56,7 @@ def good() -> Story:
             timer("t1", "cancelled", ["scheduled", "cancelled"], []),
             timer("t2", "failed", ["scheduled", "fired", "failed"], [attempt(1, DUE + 30)]),
         ],
-        letters={"i2.a": {"timerId": "i2"}},
+        letters={"i2_a": {"timerId": "i2"}},
         arrivals=[
             arrival(DUE + 50),
             arrival(DUE + 2_000),
@@ -91,7 +91,7 @@ SPOILED: list[tuple[str, str, Callable[[Story], Any]]] = [
     ("a cancel was forgotten", "outcome", lambda story: story.timers[1].update(status="settled")),
     ("an attempt is missing", "outcome", lambda story: story.timers[0]["actions"][0]["attempts"].pop()),
     ("a stranger came", "outcome", lambda story: story.arrivals.append(arrival(DUE + 9, timer="i9"))),
-    ("a settled one has a letter", "outcome", lambda story: story.letters.update({"i0.a": {"timerId": "i0"}})),
+    ("a settled one has a letter", "outcome", lambda story: story.letters.update({"i0_a": {"timerId": "i0"}})),
     ("a create was refused", "outcome", lambda story: story.refused.update(t3="500")),
     ("a create made two timers", "outcome", lambda story: story.timers.append({**story.timers[1], "id": "i7"})),
 ]

@@ -61,7 +61,7 @@ def test_a_timer_fires_on_time_and_its_webhook_settles_it(api: httpx.Client, sin
     ended = until_ended(api, timer["id"])
     due_ms = datetime.fromisoformat(timer["fireAt"]).timestamp() * 1000
     assert arrival.at_ms >= due_ms
-    assert arrival.delivery == f"{timer['id']}.w"
+    assert arrival.delivery == f"{timer['id']}_w"
     assert ended["status"] == "settled"
     assert len(sink.arrivals) == 1
     saw(f"fired {ended['latenessMs']} ms late, webhook {arrival.at_ms - due_ms:.0f} ms after the due time")

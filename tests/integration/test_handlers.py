@@ -196,7 +196,7 @@ def test_an_attempt_is_made_and_settles_the_timer(cloud: Cloud) -> None:
     assert cloud.status(WEBHOOK) == "settled"
     [arrival] = hook.arrivals
     assert arrival.body == {"report": "nightly"}
-    assert arrival.delivery == f"{WEBHOOK}.notify"
+    assert arrival.delivery == f"{WEBHOOK}_notify"
 
 
 @pytest.mark.parametrize(

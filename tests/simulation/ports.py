@@ -17,6 +17,7 @@ from minoots_kernel.adapters.memory import (
 from minoots_kernel.application.parking_ports import ParkedRecord
 from minoots_kernel.application.ports import Page, Performed
 from minoots_kernel.domain.api_keys import ApiKey
+from minoots_kernel.domain.delivery_ids import delivery_of
 from minoots_kernel.domain.errors import PermanentActionError, TransientActionError
 from minoots_kernel.domain.messages import WakeUp
 from minoots_kernel.domain.webhooks import WebhookRequest
@@ -194,7 +195,7 @@ class SimulatedReceivers:
     def send(self, request: WebhookRequest) -> Performed:
         """Answer a request."""
         task = self._cross.task
-        timer_id, _, action_id = request.headers["webhook-id"].partition(".")
+        timer_id, action_id = delivery_of(request.headers["webhook-id"])
         attempt = int(request.headers["minoots-attempt"])
         delivery = f"{self._name(timer_id)}.{action_id}#{attempt}"
         word = self._cross.chance.word("mood", delivery)

@@ -22,6 +22,7 @@ from minoots_contract.timers import CreateTimerRequest
 from minoots_kernel.application.letter_work import Wanted
 from minoots_kernel.domain.api_keys import key_from_file
 from minoots_kernel.domain.dead_letters import ANY_LETTER
+from minoots_kernel.domain.delivery_ids import delivery_id
 from minoots_kernel.domain.errors import DependencyUnavailableError, MinootsError
 from minoots_kernel.domain.guards import remembered
 from minoots_kernel.domain.tenancy import Principal
@@ -80,7 +81,7 @@ def _change(model: type[ChangeRequest]) -> Callable[[Functions, Order, str, int 
 
 def _letter(work: str) -> Callable[[Functions, Order, str, int | None], Ask]:
     def ask(functions: Functions, order: Order, timer_id: str, _: int | None) -> Ask:
-        letter_id = f"{timer_id}.{order.details['action']}"
+        letter_id = delivery_id(timer_id, order.details["action"])
         return lambda who: getattr(functions, work).one(who, letter_id, _wanted(order))
 
     return ask

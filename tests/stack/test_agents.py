@@ -50,7 +50,7 @@ def test_an_agent_is_called_with_its_template_filled_in(client: Client, agent: R
     timer = settled(client, agent_binding=binding, metadata={"n": 7})
     (arrival,) = agent.wait_for(1)
     assert arrival.body == {"n": 7}
-    assert arrival.delivery == f"{timer.id}.agent"
+    assert arrival.delivery == f"{timer.id}_agent"
     assert timer.actions is not None
     assert timer.actions[0].attempts[0].status_code == 200
 
@@ -101,7 +101,7 @@ def test_every_message_to_an_mcp_server_behind_a_destination_is_signed(client: C
             metadata={"n": 7},
         )
     assert official.calls == [{"tool": "agent_prompt", "ticket": 7}]
-    call = f"{timer.id}.agent"
+    call = f"{timer.id}_agent"
     assert seen == [
         (method, identity, "Bearer t0ken")
         for method, identity in (

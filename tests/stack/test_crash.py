@@ -40,7 +40,7 @@ def test_two_hundred_timers_outlive_a_kill_four_seconds_before_the_first(tmp_pat
         assert len(fires) == 1
         assert parse_instant(timer["firedAt"]) >= parse_instant(timer["fireAt"])
         assert min(arrival.at_ms for arrival in arrivals) >= parse_instant(timer["fireAt"])
-        assert {arrival.delivery for arrival in arrivals} == {f"{timer['id']}.w"}
+        assert {arrival.delivery for arrival in arrivals} == {f"{timer['id']}_w"}
 
 
 def test_deliveries_in_flight_at_a_kill_are_the_only_ones_made_twice(tmp_path: Path) -> None:
@@ -60,10 +60,10 @@ def test_deliveries_in_flight_at_a_kill_are_the_only_ones_made_twice(tmp_path: P
             timers = [until_ended(client, identifier) for identifier in ids]
     assert {timer["status"] for timer in timers} == {"settled"}
     times = Counter(arrival.delivery for arrival in hook.arrivals)
-    assert set(times) == {f"{identifier}.w" for identifier in ids}
+    assert set(times) == {f"{identifier}_w" for identifier in ids}
     for timer in timers:
-        if times[f"{timer['id']}.w"] == 1:
+        if times[f"{timer['id']}_w"] == 1:
             continue
-        first = next(arrival for arrival in hook.arrivals if arrival.delivery == f"{timer['id']}.w")
+        first = next(arrival for arrival in hook.arrivals if arrival.delivery == f"{timer['id']}_w")
         [attempt] = timer["actions"][0]["attempts"]
         assert first.at_ms <= killed_ms < parse_instant(attempt["endedAt"])

@@ -39,8 +39,8 @@ def dead_letter(client: Client, hook: Receiver) -> str:
     hook.answer = lambda _: 404
     body = webhook_timer(hook.url)
     timer = client.timers.create("doomed", duration="300ms", action_bundle=body["actionBundle"])
-    until(lambda: _found(client.dead_letters, f"{timer.id}.w"))
-    return f"{timer.id}.w"
+    until(lambda: _found(client.dead_letters, f"{timer.id}_w"))
+    return f"{timer.id}_w"
 
 
 def _found(letters: DeadLetters, letter_id: str) -> bool:
@@ -58,7 +58,7 @@ def test_a_redriven_letter_survives_a_kill(stack: StackProcess, hook: Receiver) 
     stack.kill()
     stack.start()
     with Client(stack.url, "mnt_example") as client:
-        timer_id = letter_id.partition(".")[0]
+        timer_id = letter_id.partition("_")[0]
         until(lambda: client.timers.get(timer_id).status == "settled")
         told = [entry.event for entry in client.timers.get(timer_id).timeline]
     assert told[-3:] == ["failed", "redriven", "settled"]
@@ -71,5 +71,5 @@ def test_a_discarded_letter_stays_out(stack: StackProcess, hook: Receiver) -> No
         client.dead_letters.discard(letter_id, reason="too old")
         with pytest.raises(NotFoundError):
             client.dead_letters.redrive(letter_id)
-        assert client.timers.get(letter_id.partition(".")[0]).timeline[-1].note == "w: too old"
-        assert list(client.dead_letters.list(timer_id=letter_id.partition(".")[0])) == []
+        assert client.timers.get(letter_id.partition("_")[0]).timeline[-1].note == "w: too old"
+        assert list(client.dead_letters.list(timer_id=letter_id.partition("_")[0])) == []

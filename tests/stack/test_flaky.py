@@ -20,10 +20,10 @@ def test_every_action_settles_or_leaves_a_dead_letter_and_none_runs_again() -> N
 def test_the_receiver_has_every_mood_and_the_expectation_is_that_of_its_moods() -> None:
     story = Story(wanted=20_000)
     for number in range(story.wanted):
-        moods = [mood_of(f"t{number}.w", attempt) for attempt in range(1, MAX_ATTEMPTS + 1)]
+        moods = [mood_of(f"t{number}_w", attempt) for attempt in range(1, MAX_ATTEMPTS + 1)]
         good = [mood in TAKEN for mood in moods]
         story.tries[good.index(True) + 1 if any(good) else MAX_ATTEMPTS] += 1
-        story.dead |= set() if any(good) else {f"t{number}.w"}
+        story.dead |= set() if any(good) else {f"t{number}_w"}
     assert story.off() == []
     story.tries[1] -= 500
     assert story.off(), "a histogram that is off is seen"

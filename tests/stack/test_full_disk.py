@@ -57,4 +57,4 @@ def test_a_full_disk_is_a_503_and_what_was_acknowledged_before_and_after_it_happ
     # What was answered 503 may have happened or not, as with any lost answer; never what was not asked for.
     assert first["status"] in {"settled", "cancelled"}
     assert second["status"] == "settled"
-    assert f"{second['id']}.w" in {arrival.delivery for arrival in hook.arrivals}
+    assert f"{second['id']}_w" in {arrival.delivery for arrival in hook.arrivals}

@@ -73,7 +73,7 @@ def test_a_queue_gets_the_message_with_the_delivery_id(settled: Settle, take: Ta
     timer = settled({"target": "queue", "arn": QUEUE, "payload": {"n": "{{ timer.metadata.n }}"}})
     (got,) = until(take)
     assert json.loads(got["Body"]) == {"n": 7}
-    assert got["MessageAttributes"]["minoots-delivery-id"]["StringValue"] == f"{timer['id']}.a"
+    assert got["MessageAttributes"]["minoots-delivery-id"]["StringValue"] == f"{timer['id']}_a"
 
 
 def test_a_topic_passes_the_message_on_to_its_queue(stack: LocalStack, settled: Settle, take: Take) -> None:
@@ -91,7 +91,7 @@ def test_the_stacks_own_bus_needs_no_allow_list(stack: LocalStack, settled: Sett
     timer = settled({"target": "bus", "detailType": "order due", "detail": {"n": "{{ timer.metadata.n }}"}})
     (event,) = [one for one in seen if one["DetailType"] == "order due"]
     detail = json.loads(event["Detail"])
-    assert (event["Source"], detail["id"], detail["data"]) == ("io.minoots.workflow", f"{timer['id']}.a", {"n": 7})
+    assert (event["Source"], detail["id"], detail["data"]) == ("io.minoots.workflow", f"{timer['id']}_a", {"n": 7})
 
 
 def test_a_state_machine_is_started(stack: LocalStack, settled: Settle) -> None:
@@ -109,7 +109,7 @@ def test_a_function_of_the_stack_is_invoked(
     seen: list[dict[str, Any]] = []
     monkeypatch.setattr(stack.functions["KernelSweepFunction"], "invoke", seen.append)
     timer = settled({"target": "function", "arn": SWEEP, "payload": {"rebuild": False}})
-    until(lambda: any(one.get("id") == f"{timer['id']}.a" for one in seen))
+    until(lambda: any(one.get("id") == f"{timer['id']}_a" for one in seen))
 
 
 def test_what_is_not_on_the_list_is_a_422_that_says_what_to_change(stack: LocalStack) -> None:

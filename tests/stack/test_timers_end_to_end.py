@@ -66,7 +66,7 @@ def test_a_webhook_comes_once_and_just_after_its_time(client: httpx.Client, hook
     assert timer["latenessMs"] >= 0
     assert [entry["event"] for entry in timer["timeline"]] == ["created", "fired", "settled"]
     assert arrival.body["timer"]["metadata"] == {"n": 1}
-    assert arrival.delivery == f"{timer['id']}.w"
+    assert arrival.delivery == f"{timer['id']}_w"
 
 
 def test_a_timer_that_was_cancelled_sends_nothing(client: httpx.Client, hook: Receiver) -> None:
@@ -132,7 +132,7 @@ def test_a_flaky_receiver_is_tried_three_times_with_growing_delays(client: httpx
     assert timer["status"] == "settled"
     assert [one["outcome"] for one in timer["actions"][0]["attempts"]] == ["failed", "failed", "succeeded"]
     assert third.at_ms - second.at_ms > second.at_ms - first.at_ms >= 500
-    assert {arrival.delivery for arrival in (first, second, third)} == {f"{timer['id']}.w"}
+    assert {arrival.delivery for arrival in (first, second, third)} == {f"{timer['id']}_w"}
 
 
 def test_what_always_fails_is_a_dead_letter_with_its_attempts(client: httpx.Client, hook: Receiver) -> None:

@@ -66,10 +66,15 @@ def sign(secrets: Sequence[str], message_id: str, timestamp_s: int, body: bytes)
 
     Args:
         secrets: The secrets that are valid now, the newest first.
-        message_id: The value of `webhook-id`, the same on every attempt.
+        message_id: The value of `webhook-id`, the same on every attempt; without a dot.
         timestamp_s: The value of `webhook-timestamp`, the attempt's own, epoch seconds.
         body: What is sent, byte for byte; empty without a body.
+
+    Raises:
+        ValueError: If the id has a dot: the standard forbids it, as what is signed could be read in two ways.
     """
+    if "." in message_id:
+        raise ValueError("an id with a dot in it cannot be signed")
     content = f"{message_id}.{timestamp_s}.".encode() + body
     return " ".join(f"{_VERSION},{_mac(secret, content)}" for secret in secrets)
 
@@ -99,6 +104,8 @@ def verify(
         message_id, timestamp, signatures = (given[f"webhook-{name}"] for name in ("id", "timestamp", "signature"))
     except KeyError as error:
         raise InvalidSignatureError(f"the header {error} is missing") from None
+    if "." in message_id:
+        raise InvalidSignatureError("webhook-id has a dot in it, which the standard forbids")
     if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) < 16):
         raise InvalidSignatureError("webhook-timestamp is not a whole number of seconds")
     if abs(now_s - int(timestamp)) > tolerance_s:

@@ -33,7 +33,7 @@ def actions_at_least_once_with_a_stable_delivery_id(facts: Facts) -> Iterator[st
     """Every attempt on record was made, under one id; what was made twice was in flight when something broke."""
     for post in facts.all_posts:
         name = f"{name_of(post.timer_id)}.{post.action_id}"
-        if post.request.headers["webhook-id"] != f"{post.timer_id}.{post.action_id}":
+        if post.request.headers["webhook-id"] != f"{post.timer_id}_{post.action_id}":
             yield f"{name} was sent as {post.request.headers['webhook-id']}"
         if post.request.headers["minoots-attempt"] != str(post.attempt):
             yield f"attempt {post.attempt} of {name} calls itself another"

@@ -83,7 +83,7 @@ def dead_letters_are_complete(facts: Facts) -> Iterator[str]:
     """Each action that failed has one dead letter with its whole story, no other has one, the sweep has let go."""
     store = facts.world.ports.dead_letters.truth
     letters = {letter.id: letter for letter in store.letters}
-    states = {f"{timer.id}.{state.id}": (timer, state) for timer in facts.ends.values() for state in timer.actions}
+    states = {f"{timer.id}_{state.id}": (timer, state) for timer in facts.ends.values() for state in timer.actions}
     for identity, (timer, state) in states.items():
         dead = state.status is ActionStatus.FAILED and not state.discarded
         letter = letters.get(identity)

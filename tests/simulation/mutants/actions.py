@@ -132,7 +132,7 @@ MUTANTS: Final = (
             edit(
                 webhooks.webhook_request,
                 '"webhook-id": identity,',
-                '"webhook-id": f"{identity}.{state.next_attempt if state else 1}",',
+                '"webhook-id": f"{identity}-{state.next_attempt if state else 1}",',
             ),
         ),
     ),

@@ -59,7 +59,7 @@ def test_a_timer_with_an_agent_and_no_actions_wakes_the_agent() -> None:
     assert timer.spec.bundle is not None
     assert [(action.id, action.kind) for action in timer.spec.bundle.actions] == [("agent", "agent_prompt")]
     assert url == URL
-    assert (body["type"], body["deliveryId"]) == ("io.minoots.timer.fired.v1", f"{timer.id}.agent")
+    assert (body["type"], body["deliveryId"]) == ("io.minoots.timer.fired.v1", f"{timer.id}_agent")
     assert (body["timer"]["id"], body["timer"]["metadata"]) == (timer.id, {"ticket": 7})
     assert "prompt" not in body
 
@@ -71,7 +71,7 @@ def test_an_agents_payload_is_its_template_filled_in() -> None:
         agentBinding=to(payloadTemplate=template),
         metadata={"ticket": 7},
     )
-    assert body == {"ticket": 7, "say": "Look at 7.", "id": f"{timer.id}.a"}
+    assert body == {"ticket": 7, "say": "Look at 7.", "id": f"{timer.id}_a"}
 
 
 def test_an_actions_own_agent_comes_before_the_timers() -> None:
@@ -95,7 +95,7 @@ def test_headers_and_time_are_the_bindings_and_the_delivery_id_is_beside_them() 
     run(world, timer)
     ((_, sent),) = world.receiver.requests
     assert (sent.method, sent.timeout_ms, sent.headers["Authorization"]) == ("POST", 500, "Bearer x")
-    assert sent.headers["webhook-id"] == sent.headers["idempotency-key"] == f"{timer.id}.agent"
+    assert sent.headers["webhook-id"] == sent.headers["idempotency-key"] == f"{timer.id}_agent"
 
 
 @pytest.mark.parametrize("target", [URL, f"{URL}/", f"{URL}?x=1"])
@@ -104,7 +104,7 @@ def test_a_langserve_runnable_is_invoked_with_the_payload_as_input(target: str) 
     assert url == (f"{URL}/invoke?x=1" if "?" in target else f"{URL}/invoke")
     assert body == {
         "input": {"question": timer.name},
-        "config": {"metadata": {"deliveryId": f"{timer.id}.a", "timerId": timer.id}},
+        "config": {"metadata": {"deliveryId": f"{timer.id}_a", "timerId": timer.id}},
     }
 
 
@@ -116,7 +116,7 @@ def test_a_langgraph_run_is_made_where_the_target_says(path: str) -> None:
     assert body == {
         "assistant_id": "helper",
         "input": {"messages": [{"role": "user", "content": "hello"}]},
-        "metadata": {"deliveryId": f"{timer.id}.a", "timerId": timer.id},
+        "metadata": {"deliveryId": f"{timer.id}_a", "timerId": timer.id},
     }
 
 
@@ -129,7 +129,7 @@ def test_a_langgraph_run_gets_the_callers_template_as_its_input() -> None:
 def test_an_autogen_service_gets_a_text_message_or_the_callers_template() -> None:
     timer, url, body = told(prompt(prompt="hello", binding=to("autogen")))
     assert url == URL
-    metadata = {"deliveryId": f"{timer.id}.a", "timerId": timer.id}
+    metadata = {"deliveryId": f"{timer.id}_a", "timerId": timer.id}
     assert body == {"type": "TextMessage", "source": "user", "content": "hello", "metadata": metadata}
     _, _, templated = told(prompt(prompt="hello", binding=to("autogen", payloadTemplate={"task": "{{ prompt }}"})))
     assert templated == {"task": "hello"}
@@ -366,7 +366,7 @@ def test_an_inbox_has_the_message_and_the_action_counts_as_delivered() -> None:
     timer = create(world, prompt(prompt="hello"), agentBinding=to("inbox", "ann"), metadata={"ticket": 7})
     assert run(world, timer).status is Status.SETTLED
     (message,) = world.inboxes.messages
-    assert (message.tenant_id, message.agent, message.id) == ("demo", "ann", f"{timer.id}.a")
+    assert (message.tenant_id, message.agent, message.id) == ("demo", "ann", f"{timer.id}_a")
     assert (message.kind, message.fired_at_ms, message.payload["prompt"]) == ("agent_prompt", timer.fire_at_ms, "hello")
 
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from minoots_kernel.domain.delivery_ids import delivery_of
 from minoots_kernel.domain.errors import ActionError, InvalidTimerError, TransientActionError, UnknownHintError
 from minoots_kernel.domain.messages import ActionMessage
 from minoots_kernel.domain.timer import ActionStatus, Status, Timer
@@ -64,7 +65,7 @@ def test_a_callback_says_what_came_of_the_others_with_or_without_a_body_of_its_o
     plain, templated = (
         json.loads(sent.body or b"")
         for _, sent in world.receiver.requests
-        if sent.headers["webhook-id"].endswith(".no")
+        if sent.headers["webhook-id"].endswith("_no")
     )
     assert (plain["outcome"], plain["failureReason"], plain["actions"]["a"]["state"]) == ("failed", why, "succeeded")
     assert templated == {"what": f"failed: {why}", "b": 404}
@@ -137,7 +138,7 @@ class Watched:
 
     def send(self, wanted: Any) -> Any:
         identity = wanted.headers["webhook-id"]
-        name, number = identity.rpartition(".")[2], wanted.headers["minoots-attempt"]
+        name, number = delivery_of(identity)[1], wanted.headers["minoots-attempt"]
         (timer,) = self.world.store.timers
         state = timer.action(name)
         assert state is not None

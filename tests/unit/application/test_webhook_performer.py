@@ -198,7 +198,7 @@ def test_placeholders_are_filled_in_everywhere_each_in_its_own_way(shop: Shop) -
     request = shop.sent(timer)
     assert request.method == "PUT"
     assert request.url == f"https://example.org/t/Zo%C3%AB%20%26%20Ann%2F7?n=7&id={timer.id}"
-    assert request.headers["X-Delivery"] == f"{timer.id}.a/1"
+    assert request.headers["X-Delivery"] == f"{timer.id}_a/1"
     assert json.loads(request.body or b"") == {
         "ticket": 7,
         "text": "tea #7",

@@ -42,7 +42,7 @@ def a_dead_timer(world: World, *ids: str, **changes: Any) -> Timer:
 
 
 def letter_of(world: World, timer: Timer, action_id: str = "a") -> DeadLetter:
-    letter = world.dead_letters.get(timer.tenant_id, f"{timer.id}.{action_id}")
+    letter = world.dead_letters.get(timer.tenant_id, f"{timer.id}_{action_id}")
     assert letter is not None
     return letter
 
@@ -54,20 +54,20 @@ def pass_time(world: World, ms: int = 5_000) -> None:
 def test_a_redriven_letter_is_delivered_under_its_old_id() -> None:
     world = World()
     timer = a_dead_timer(world)
-    letter = world.redrive.one(DEMO, f"{timer.id}.a", ANN)
+    letter = world.redrive.one(DEMO, f"{timer.id}_a", ANN)
     assert (letter.state, letter.changed_at_ms) == (LetterState.REDRIVEN, world.clock.now_ms())
     assert world.dead_letters.letters == []
     pass_time(world)
     assert world.now(timer).status is Status.SETTLED
     assert world.receiver.deliveries == ["a#1", "a#2"]
-    assert {request.headers["webhook-id"] for _, request in world.receiver.requests} == {f"{timer.id}.a"}
+    assert {request.headers["webhook-id"] for _, request in world.receiver.requests} == {f"{timer.id}_a"}
 
 
 def test_a_redriven_letter_that_fails_again_is_one_letter_with_the_whole_story() -> None:
     world = World()
     timer = a_dead_timer(world)
     world.receiver.plan["a#2"] = PermanentActionError("still gone", 404)
-    world.redrive.one(DEMO, f"{timer.id}.a", ANN)
+    world.redrive.one(DEMO, f"{timer.id}_a", ANN)
     pass_time(world)
     (letter,) = world.dead_letters.letters
     assert (letter.reason, letter.death, letter.state) == ("still gone", 1, LetterState.DEAD)
@@ -79,7 +79,7 @@ def test_a_redriven_letter_that_fails_again_is_one_letter_with_the_whole_story()
 def test_a_redrive_whose_wake_up_is_lost_is_made_by_the_sweep() -> None:
     world = World()
     timer = a_dead_timer(world)
-    world.redrive.one(DEMO, f"{timer.id}.a", ANN)
+    world.redrive.one(DEMO, f"{timer.id}_a", ANN)
     assert len(world.wake_ups_due()) == 1  # and nobody handles it
     pass_time(world, REDISPATCH_AFTER_MS + 2 * MINUTE_MS)
     assert world.now(timer).status is Status.SETTLED
@@ -91,7 +91,7 @@ def test_a_redrive_that_the_queue_refuses_is_answered_and_made_by_the_sweep() ->
     timer = a_dead_timer(world)
     deaf = crashing(world.wake_queue, "send", error=DependencyUnavailableError("no answer"))
     redrive = RedriveDeadLetters(world.store, world.dead_letters, deaf, world.clock)
-    assert redrive.one(DEMO, f"{timer.id}.a", ANN).state is LetterState.REDRIVEN
+    assert redrive.one(DEMO, f"{timer.id}_a", ANN).state is LetterState.REDRIVEN
     pass_time(world, REDISPATCH_AFTER_MS + 2 * MINUTE_MS)
     assert world.now(timer).status is Status.SETTLED
 
@@ -100,7 +100,7 @@ def test_a_late_message_of_an_attempt_before_the_redrive_does_nothing_while_the_
     world = World()
     timer = a_dead_timer(world, "a", "b")
     for name in "ab":
-        world.redrive.one(DEMO, f"{timer.id}.{name}", ANN)
+        world.redrive.one(DEMO, f"{timer.id}_{name}", ANN)
     assert [state.status for state in world.now(timer).actions] == [ActionStatus.DISPATCHED, ActionStatus.WAITING]
     world.run(ActionMessage(timer.tenant_id, timer.id, "b", 1))
     with pytest.raises(UnknownHintError):
@@ -113,10 +113,10 @@ def test_a_late_message_of_an_attempt_before_the_redrive_does_nothing_while_the_
 def test_a_letter_that_was_redriven_is_returned_as_it_is() -> None:
     world = World()
     timer = a_dead_timer(world)
-    first = world.redrive.one(DEMO, f"{timer.id}.a", ANN)
-    assert world.redrive.one(DEMO, f"{timer.id}.a", Wanted("bob")) == first
+    first = world.redrive.one(DEMO, f"{timer.id}_a", ANN)
+    assert world.redrive.one(DEMO, f"{timer.id}_a", Wanted("bob")) == first
     pass_time(world)
-    assert world.redrive.one(DEMO, f"{timer.id}.a", Wanted("bob")) == first, "even once it has arrived"
+    assert world.redrive.one(DEMO, f"{timer.id}_a", Wanted("bob")) == first, "even once it has arrived"
     assert world.receiver.deliveries == ["a#1", "a#2"]
 
 
@@ -126,11 +126,11 @@ def test_one_key_redrives_a_letter_once_even_if_it_has_died_again() -> None:
     world.receiver.plan |= {f"a#{number}": PermanentActionError("gone", 404) for number in (2, 3)}
     keyed = Wanted("ann", key="k1")
     for _ in range(3):
-        world.redrive.one(DEMO, f"{timer.id}.a", keyed)
+        world.redrive.one(DEMO, f"{timer.id}_a", keyed)
         pass_time(world)
     assert world.receiver.deliveries == ["a#1", "a#2"]
     assert letter_of(world, timer).state is LetterState.DEAD, "its second death is not marked by the first one's key"
-    world.redrive.one(DEMO, f"{timer.id}.a", Wanted("ann", key="k2"))
+    world.redrive.one(DEMO, f"{timer.id}_a", Wanted("ann", key="k2"))
     pass_time(world)
     assert world.receiver.deliveries == ["a#1", "a#2", "a#3"]
 
@@ -140,7 +140,7 @@ def test_what_nobody_has_or_somebody_else_has_is_not_found() -> None:
     timer = a_dead_timer(world)
     stranger = Principal("other", "eve")
     for work in (world.redrive, world.discard):
-        for who, letter_id in ((stranger, f"{timer.id}.a"), (DEMO, f"{timer.id}.b"), (DEMO, "x" * 500), (DEMO, "")):
+        for who, letter_id in ((stranger, f"{timer.id}_a"), (DEMO, f"{timer.id}_b"), (DEMO, "x" * 500), (DEMO, "")):
             with pytest.raises(NotFoundError):
                 work.one(who, letter_id, ANN)
     report = world.redrive.many(stranger, ANY_LETTER, ANN, limit=10, position=None)
@@ -151,14 +151,14 @@ def test_what_nobody_has_or_somebody_else_has_is_not_found() -> None:
 def test_a_discarded_letter_is_gone_and_its_timer_tells_who_did_it() -> None:
     world = World()
     timer = a_dead_timer(world, "a", "b", concurrency=2)
-    world.discard.one(DEMO, f"{timer.id}.a", ANN)
+    world.discard.one(DEMO, f"{timer.id}_a", ANN)
     assert [letter.action_id for letter in world.dead_letters.letters] == ["b"]
     told = world.now(timer).timeline[-1]
     assert (told.event, told.by, told.note) == ("discarded", "ann", "a: mended")
     for work in (world.redrive, world.discard):
         with pytest.raises(NotFoundError):
-            work.one(DEMO, f"{timer.id}.a", ANN)
-    world.redrive.one(DEMO, f"{timer.id}.b", ANN)
+            work.one(DEMO, f"{timer.id}_a", ANN)
+    world.redrive.one(DEMO, f"{timer.id}_b", ANN)
     pass_time(world)
     assert world.now(timer).status is Status.FAILED, "by what was discarded"
     assert world.dead_letters.letters == [], "the discarded letter does not come back with the second burial"
@@ -167,9 +167,9 @@ def test_a_discarded_letter_is_gone_and_its_timer_tells_who_did_it() -> None:
 def test_a_letter_that_is_on_its_way_again_cannot_be_discarded() -> None:
     world = World()
     timer = a_dead_timer(world)
-    world.redrive.one(DEMO, f"{timer.id}.a", ANN)
+    world.redrive.one(DEMO, f"{timer.id}_a", ANN)
     with pytest.raises(StateConflictError, match="on its way"):
-        world.discard.one(DEMO, f"{timer.id}.a", ANN)
+        world.discard.one(DEMO, f"{timer.id}_a", ANN)
 
 
 def test_the_letter_of_a_timer_that_is_gone_can_be_discarded_and_not_redriven() -> None:
@@ -178,9 +178,9 @@ def test_the_letter_of_a_timer_that_is_gone_can_be_discarded_and_not_redriven() 
     empty = World()
     redrive = RedriveDeadLetters(empty.store, world.dead_letters, world.wake_queue, world.clock)
     with pytest.raises(StateConflictError, match="its timer is gone"):
-        redrive.one(DEMO, f"{timer.id}.a", ANN)
+        redrive.one(DEMO, f"{timer.id}_a", ANN)
     report = redrive.many(DEMO, ANY_LETTER, ANN, limit=10, position=None)
-    assert (report.done, report.refused) == (0, ((f"{timer.id}.a", "its timer is gone"),))
+    assert (report.done, report.refused) == (0, ((f"{timer.id}_a", "its timer is gone"),))
     assert len(world.dead_letters.letters) == 1
     discard = DiscardDeadLetters(empty.store, world.dead_letters, world.clock)
     assert discard.many(DEMO, ANY_LETTER, ANN, limit=10, position=None).done == 1
@@ -193,7 +193,7 @@ def test_late_timers_whose_actions_never_ran_can_be_redriven() -> None:
     world.clock.advance_to(timer.fire_at_ms + 5_000)
     world.fire(wake_up(timer))
     assert world.now(timer).fired_at_ms is None
-    world.redrive.one(DEMO, f"{timer.id}.a", ANN)
+    world.redrive.one(DEMO, f"{timer.id}_a", ANN)
     pass_time(world)
     settled = world.now(timer)
     assert (settled.status, settled.fired_at_ms) == (Status.SETTLED, timer.fire_at_ms + 5_000)
@@ -310,7 +310,7 @@ def test_a_straggler_does_not_bury_what_was_redriven_or_discarded_since() -> Non
     for action in ("redrive", "discard"):
         world = World()
         timer = a_dead_timer(world)
-        getattr(world, action).one(DEMO, f"{timer.id}.a", ANN)
+        getattr(world, action).one(DEMO, f"{timer.id}_a", ANN)
         bury(timer, world.store, world.dead_letters, world.clock.now_ms())
         assert world.dead_letters.letters == []
 
@@ -321,7 +321,7 @@ def test_an_outcome_of_the_life_before_sends_no_attempt_of_the_redriven_one() ->
     (message,) = world.actions_due()
     world.receiver.answers.append(PermanentActionError("gone", 404))
     world.run(message)
-    world.redrive.one(DEMO, f"{timer.id}.a", ANN)
+    world.redrive.one(DEMO, f"{timer.id}_a", ANN)
     world.wake_ups_due()
     world.run(message, again=True)
     assert world.actions_due() == [], "the redrive has a message of its own"

@@ -48,7 +48,7 @@ def to(target: str, **more: Any) -> dict[str, Any]:
 def test_every_target_is_reached_and_settles_the_timer(target: str) -> None:
     timer, (message,) = sent(to(target))
     assert (message.target, message.arn) == (target, ALLOWED[target][0])
-    assert message.identity == f"{timer.id}.a0"
+    assert message.identity == f"{timer.id}_a0"
     assert timer.actions[0].attempts[0].status_code is None
 
 
@@ -56,7 +56,7 @@ def test_every_target_is_reached_and_settles_the_timer(target: str) -> None:
 def test_a_payload_is_sent_as_it_is_with_its_placeholders_filled_in(target: str) -> None:
     payload = {"order": "{{ timer.metadata.order }}", "text": "{{ timer.name }}: {{ deliveryId }}, {{ attempt }}"}
     timer, (message,) = sent(to(target, payload=payload), name="tea", metadata={"order": 7})
-    assert json.loads(message.body) == {"order": 7, "text": f"tea: {timer.id}.a0, 1"}
+    assert json.loads(message.body) == {"order": 7, "text": f"tea: {timer.id}_a0, 1"}
 
 
 @pytest.mark.parametrize(("target", "kind"), [("bus", "due"), ("function", "io.minoots.workflow_event.v1")])
@@ -66,7 +66,7 @@ def test_a_bus_and_a_function_get_a_cloud_event_with_the_delivery_id(target: str
         to(target, **{"detail" if target == "bus" else "payload": content}), metadata={"order": [1]}
     )
     event = json.loads(message.body)
-    assert (event["specversion"], event["id"], event["type"]) == ("1.0", f"{timer.id}.a0", kind)
+    assert (event["specversion"], event["id"], event["type"]) == ("1.0", f"{timer.id}_a0", kind)
     assert (event["source"], event["subject"], event["tenantid"]) == ("/tenants/demo/timers", timer.id, "demo")
     assert event["data"] == {"order": [1]}
 
@@ -77,7 +77,7 @@ def test_without_a_template_the_timer_itself_is_sent(target: str) -> None:
     body = json.loads(message.body)
     content = body["data"] if target in {"bus", "function"} else body
     assert content["type"] == "io.minoots.timer.fired.v1"
-    assert content["deliveryId"] == f"{timer.id}.a0"
+    assert content["deliveryId"] == f"{timer.id}_a0"
     assert (content["timer"]["id"], content["timer"]["metadata"]) == (timer.id, {"n": 1})
     assert (content["timer"]["labels"], content["timer"]["latenessMs"]) == ({"a": "b"}, 0)
 

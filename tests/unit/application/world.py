@@ -54,6 +54,7 @@ from minoots_kernel.application.run_action import RunAction
 from minoots_kernel.application.sweep_timers import SweepTimers
 from minoots_kernel.domain.answers import Answer
 from minoots_kernel.domain.circuits import NO_LIMITS, Limits
+from minoots_kernel.domain.delivery_ids import delivery_of
 from minoots_kernel.domain.errors import ActionError, MinootsError, UnknownHintError, VersionMismatchError
 from minoots_kernel.domain.events import TimerChange
 from minoots_kernel.domain.messages import ActionMessage, WakeUp
@@ -194,7 +195,7 @@ class Receiver:
     def deliveries(self) -> list[str]:
         """Delivery and attempt of each request: `a#1` for an action's first."""
         return [
-            f"{request.headers['webhook-id'].rpartition('.')[2]}#{request.headers['minoots-attempt']}"
+            f"{delivery_of(request.headers['webhook-id'])[1]}#{request.headers['minoots-attempt']}"
             for _, request in self.requests
         ]
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
 import json
 import time
 from datetime import UTC, datetime
@@ -26,7 +29,7 @@ OLD, NEW, OTHER = (format_secret(bytes([byte]) * size) for byte, size in ((1, 24
 BODY = '{"name":"Zo\u00eb","n":1}'
 
 
-def signed(*secrets: str, body: str = BODY, message_id: str = "0190-t1.a", at_s: int | None = None) -> dict[str, str]:
+def signed(*secrets: str, body: str = BODY, message_id: str = "0190-t1_a", at_s: int | None = None) -> dict[str, str]:
     timestamp_s = int(time.time()) if at_s is None else at_s
     return {
         "webhook-id": message_id,
@@ -72,7 +75,7 @@ def test_while_a_secret_rotates_receivers_with_either_accept_and_others_do_not()
 @pytest.mark.parametrize(
     ("changes", "body"),
     [
-        ({"webhook-id": "0190-t1.b"}, BODY),
+        ({"webhook-id": "0190-t1_b"}, BODY),
         ({"webhook-timestamp": str(int(time.time()) - 7)}, BODY),
         ({"webhook-signature": "v1,AAAA"}, BODY),
         ({"webhook-signature": "v1a,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="}, BODY),
@@ -140,12 +143,22 @@ def test_a_secret_that_is_not_well_formed_is_refused_and_not_repeated(secret: st
     assert len(secret) < 8 or secret[6:] not in str(refused.value)
 
 
+def test_an_id_with_a_dot_is_neither_signed_nor_accepted() -> None:
+    with pytest.raises(ValueError, match="dot"):
+        sign([NEW], "m.1900000000", 1_795_330_400, b"5")
+    key, content = parse_secret(NEW), b"m.1.1900000000.5"
+    signature = base64.b64encode(hmac.new(key, content, hashlib.sha256).digest()).decode()
+    headers = {"webhook-id": "m.1", "webhook-timestamp": "1900000000", "webhook-signature": f"v1,{signature}"}
+    with pytest.raises(InvalidSignatureError, match="dot"):
+        verify(NEW, headers, b"5", now_s=1_900_000_000)
+
+
 @given(st.binary(min_size=24, max_size=64), st.text(alphabet=st.characters(codec="utf-8")), st.integers(0, 2**31))
 def test_any_key_and_body_is_signed_as_the_reference_signs_it(key: bytes, body: str, timestamp_s: int) -> None:
     secret = format_secret(key)
     assert parse_secret(secret) == key
-    reference = standardwebhooks.Webhook(secret).sign("m.1", datetime.fromtimestamp(timestamp_s, UTC), body)
-    assert sign([secret], "m.1", timestamp_s, body.encode()) == reference
+    reference = standardwebhooks.Webhook(secret).sign("m_1", datetime.fromtimestamp(timestamp_s, UTC), body)
+    assert sign([secret], "m_1", timestamp_s, body.encode()) == reference
 
 
 def test_node_accepts_the_same_deliveries_and_refuses_the_same() -> None:

@@ -75,7 +75,7 @@ def test_what_the_service_writes_is_camel_case_without_absent_fields() -> None:
             "firedAt": 1001,
             "latenessMs": 1,
             "stateVersion": 2,
-            "actions": [{"id": "a", "state": "dispatched", "deliveryId": "t1.a", "nextAttemptAt": 2000}],
+            "actions": [{"id": "a", "state": "dispatched", "deliveryId": "t1_a", "nextAttemptAt": 2000}],
             "timeline": [{"event": "created", "at": 0}],
         }
     )
@@ -85,7 +85,7 @@ def test_what_the_service_writes_is_camel_case_without_absent_fields() -> None:
     assert wire["actions"][0] == {
         "id": "a",
         "state": "dispatched",
-        "deliveryId": "t1.a",
+        "deliveryId": "t1_a",
         "attempts": [],
         "nextAttemptAt": "1970-01-01T00:00:02.000Z",
     }

@@ -37,8 +37,8 @@ def test_a_webhook_tells_which_timer_and_when_in_its_headers() -> None:
         "content-type": "application/json",
         "user-agent": request.headers["user-agent"],
         "traceparent": request.headers["traceparent"],
-        "idempotency-key": "0190-t1.a",
-        "webhook-id": "0190-t1.a",
+        "idempotency-key": "0190-t1_a",
+        "webhook-id": "0190-t1_a",
         "webhook-timestamp": str((DUE_MS + 20) // 1000),
         "minoots-timer-id": "0190-t1",
         "minoots-attempt": "1",
@@ -118,7 +118,7 @@ def test_a_dead_letter_has_the_whole_story_but_no_secret_of_the_headers() -> Non
     failed = after(timer, (outcome("a", 1, DUE_MS + 3, "failed"), DUE_MS + 3))
     letter = dead_letter(failed, failed.actions[0])
     assert (letter.id, letter.kind, letter.reason, letter.dead_at_ms) == (
-        "0190-t1.a",
+        "0190-t1_a",
         "webhook",
         "no luck",
         DUE_MS + 3,

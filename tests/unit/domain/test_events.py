@@ -158,7 +158,7 @@ def test_the_view_of_a_timer_is_one_that_its_readers_accept(timer: Timer) -> Non
 def test_the_view_shows_what_became_of_each_action() -> None:
     wire = timer_reply(whole_life()[5]).wire()
     good, retried = wire["actions"]
-    assert (good["state"], good["deliveryId"], len(good["attempts"])) == ("succeeded", "0190-t1.a", 1)
+    assert (good["state"], good["deliveryId"], len(good["attempts"])) == ("succeeded", "0190-t1_a", 1)
     assert (retried["state"], retried["attempts"][0]["statusCode"]) == ("dispatched", 503)
     assert retried["nextAttemptAt"] > retried["attempts"][0]["endedAt"]
 

@@ -49,7 +49,7 @@ def test_a_timer_that_is_to_be_kept_as_dead_letters_fails_with_every_action_and_
     assert [(state.status, state.attempts) for state in timer.actions] == [(ActionStatus.FAILED, ())] * 2
     assert timer.next_check_at_ms == DUE_MS + 1_001 + REDISPATCH_AFTER_MS, "the letters have yet to be stored"
     letter = dead_letter(timer, timer.actions[1])
-    assert (letter.id, letter.attempts, letter.dead_at_ms) == ("0190-t1.b", (), DUE_MS + 1_001)
+    assert (letter.id, letter.attempts, letter.dead_at_ms) == ("0190-t1_b", (), DUE_MS + 1_001)
     assert letter.reason == timer.failure_reason
     assert letter.request["url"]
 

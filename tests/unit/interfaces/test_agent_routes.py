@@ -39,7 +39,7 @@ def test_an_agent_fetches_its_message_and_acknowledges_it() -> None:
     api = Api()
     timer_id = delivered(api, metadata={"ticket": 7})
     (got,) = messages(api, leaseS="30")
-    assert got["deliveryId"] == f"{timer_id}.agent"
+    assert got["deliveryId"] == f"{timer_id}_agent"
     assert (got["timerId"], got["actionId"], got["kind"], got["received"]) == (timer_id, "agent", "agent_prompt", 1)
     assert got["payload"]["timer"]["metadata"] == {"ticket": 7}
     assert (got["firedAt"], got["leasedUntil"]) == (at(1_000), at(31_000))

@@ -38,10 +38,10 @@ class Letters(Api):
 def test_a_dead_letter_is_read_whole_and_without_its_secrets() -> None:
     api = Letters()
     timer = api.die(labels={"customer": "acme"})
-    answer = api.call("GET", f"/dead-letters/{timer.id}.a")
+    answer = api.call("GET", f"/dead-letters/{timer.id}_a")
     assert answer.status == 200
     letter = answer.json
-    assert (letter["id"], letter["state"], letter["reason"]) == (f"{timer.id}.a", "dead", "it answered 404")
+    assert (letter["id"], letter["state"], letter["reason"]) == (f"{timer.id}_a", "dead", "it answered 404")
     assert letter["request"] == {"url": "https://a.example/hook", "headers": ["Authorization"]}
     assert (letter["labels"], letter["redrives"]) == ({"customer": "acme"}, 0)
     assert (letter["attempts"][0]["attempt"], letter["attempts"][0]["statusCode"]) == (1, 404)
@@ -52,7 +52,7 @@ def test_a_dead_letter_is_read_whole_and_without_its_secrets() -> None:
 def test_a_letter_is_redriven_once_and_shown_as_that() -> None:
     api = Letters()
     timer = api.die()
-    path = f"/dead-letters/{timer.id}.a"
+    path = f"/dead-letters/{timer.id}_a"
     answers = [api.call("POST", f"{path}/redrive", body={"requestedBy": "ann", "reason": "mended"}) for _ in range(2)]
     assert [answer.status for answer in answers] == [200, 200]
     assert answers[0].json == answers[1].json == api.call("GET", path).json
@@ -68,14 +68,14 @@ def test_a_letter_is_redriven_once_and_shown_as_that() -> None:
 def test_without_a_body_whoever_the_key_stands_for_redrives() -> None:
     api = Letters()
     timer = api.die()
-    assert api.call("POST", f"/dead-letters/{timer.id}.a/redrive").status == 200
+    assert api.call("POST", f"/dead-letters/{timer.id}_a/redrive").status == 200
     assert api.now(timer).timeline[-1].by == "demo"
 
 
 def test_a_letter_is_discarded_and_not_found_any_more() -> None:
     api = Letters()
     timer = api.die()
-    path = f"/dead-letters/{timer.id}.a"
+    path = f"/dead-letters/{timer.id}_a"
     gone = api.call("DELETE", path, query={"requestedBy": "ann", "reason": "too old"})
     assert (gone.status, gone.text) == (204, "")
     assert api.now(timer).timeline[-1].note == "a: too old"
@@ -87,8 +87,8 @@ def test_a_letter_is_discarded_and_not_found_any_more() -> None:
 def test_what_is_on_its_way_again_is_not_discarded() -> None:
     api = Letters()
     timer = api.die()
-    api.call("POST", f"/dead-letters/{timer.id}.a/redrive")
-    answer = api.call("DELETE", f"/dead-letters/{timer.id}.a")
+    api.call("POST", f"/dead-letters/{timer.id}_a/redrive")
+    answer = api.call("DELETE", f"/dead-letters/{timer.id}_a")
     assert (answer.status, answer.json["code"]) == (409, "state-conflict")
 
 
@@ -96,10 +96,10 @@ def test_what_is_on_its_way_again_is_not_discarded() -> None:
 def test_anothers_letter_is_not_found(method: str, rest: str) -> None:
     api = Letters()
     timer = api.die()
-    anothers = api.call(method, f"/dead-letters/{timer.id}.a{rest}", key=OTHER_KEY)
-    nobodys = api.call(method, f"/dead-letters/{timer.id}.b{rest}", key=OTHER_KEY)
+    anothers = api.call(method, f"/dead-letters/{timer.id}_a{rest}", key=OTHER_KEY)
+    nobodys = api.call(method, f"/dead-letters/{timer.id}_b{rest}", key=OTHER_KEY)
     assert (anothers.status, nobodys.status) == (404, 404)
-    assert anothers.json["detail"].replace(".a", ".b") == nobodys.json["detail"]
+    assert anothers.json["detail"].replace("_a", "_b") == nobodys.json["detail"]
     assert api.listed() == [timer.id]
 
 
@@ -107,7 +107,7 @@ def test_a_listing_is_narrowed_by_all_that_is_asked() -> None:
     api = Letters()
     first = api.die("https://a.example/hook?x=1,2", labels={"customer": "acme", "team": "x"})
     second = api.die("https://b.example:8443/other", reason="the connection broke")
-    noon = api.call("GET", f"/dead-letters/{second.id}.a").json["deadAt"]
+    noon = api.call("GET", f"/dead-letters/{second.id}_a").json["deadAt"]
     for query, expected in (
         ({}, [second, first]),
         ({"host": "a.example"}, [first]),
@@ -217,8 +217,8 @@ def test_a_letter_whose_timer_is_gone_is_named_with_the_reason() -> None:
     assert report == {
         "redriven": 0,
         "skipped": 0,
-        "refused": [{"id": f"{timer.id}.a", "reason": "its timer is gone"}],
+        "refused": [{"id": f"{timer.id}_a", "reason": "its timer is gone"}],
     }
     assert api.clock.now_ms() > NOW_MS
-    single = api.call("POST", f"/dead-letters/{timer.id}.a/redrive")
+    single = api.call("POST", f"/dead-letters/{timer.id}_a/redrive")
     assert (single.status, single.json["detail"]) == (409, "the dead letter cannot be redriven: its timer is gone")

@@ -244,7 +244,7 @@ def test_dead_letters_tell_the_story_of_a_delivery() -> None:
     page = api.call("GET", "/dead-letters").json
     (letter,) = page["deadLetters"]
     assert (letter["id"], letter["reason"], letter["timerId"]) == (
-        f"{timer.id}.a",
+        f"{timer.id}_a",
         "the receiver answered 410",
         timer.id,
     )

@@ -37,13 +37,13 @@ NAME, AGENT = "demos-own", "demos-agent"
 NOBODYS = {
     "timer_id": str(Uuid7Ids().new_id()),
     "agent": "nobodys-agent",
-    "receipt": Receipt(NOW_MS, f"{Uuid7Ids().new_id()}.agent", 1).to_text(),
+    "receipt": Receipt(NOW_MS, f"{Uuid7Ids().new_id()}_agent", 1).to_text(),
     "name": "nobodys-name",
     "version": "1",
     "secret_id": "nobodys-secret",
     "key_id": "a" * 16,
     "tenant_id": "nobodys-tenant",
-    "letter_id": f"{Uuid7Ids().new_id()}.w",
+    "letter_id": f"{Uuid7Ids().new_id()}_w",
 }
 """Values of path parameters for which no tenant has anything."""
 

@@ -67,7 +67,7 @@ def dead_letter(timer_id: str = "t-1") -> dict[str, Any]:
         "error": "HTTP 500",
     }
     return {
-        "id": f"{timer_id}.webhook",
+        "id": f"{timer_id}_webhook",
         "timerId": timer_id,
         "actionId": "webhook",
         "kind": "webhook",

@@ -17,7 +17,7 @@ INBOX = {"adapter": "inbox", "target": "ann"}
 def a_message(number: int = 1) -> dict[str, Any]:
     return {
         "receipt": f"r/{number}",
-        "deliveryId": f"t-{number}.agent",
+        "deliveryId": f"t-{number}_agent",
         "timerId": f"t-{number}",
         "actionId": "agent",
         "kind": "agent_prompt",

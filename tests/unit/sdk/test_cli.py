@@ -123,7 +123,7 @@ def test_get_tells_the_whole_story() -> None:
     action = {
         "id": "webhook",
         "state": "waiting",
-        "deliveryId": "t-1.webhook",
+        "deliveryId": "t-1_webhook",
         "attempts": [attempt],
         "nextAttemptAt": timer(due_in_ms=65_000)["fireAt"],
     }
@@ -134,7 +134,7 @@ def test_get_tells_the_whole_story() -> None:
         Script([timer(status="fired", due_in_ms=0, actions=[action], actionBundle=bundle, **fired)]),
     )
     assert result.exit_code == 0, result.stderr
-    for shown in ("38 ms late", "https://sink.test/hook", "failed HTTP 500", "next in 1m 5s", "t-1.webhook", "created"):
+    for shown in ("38 ms late", "https://sink.test/hook", "failed HTTP 500", "next in 1m 5s", "t-1_webhook", "created"):
         assert shown in result.stdout
 
 

@@ -92,7 +92,7 @@ def test_next_takes_messages_and_shows_what_they_are_answered_by() -> None:
     result = run(["inbox", "next", "ann", "--wait", "20s", "--max", "2", "--lease", "5m"], script)
     assert result.exit_code == 0, result.stderr
     assert paths(script) == ["/agents/ann/inbox?waitS=20&max=2&leaseS=300"]
-    for shown in ("r/1", "t-1.agent", "https://api.test/acknowledgements/ack_x", "r/2", "3 times", '"prompt": "hello"'):
+    for shown in ("r/1", "t-1_agent", "https://api.test/acknowledgements/ack_x", "r/2", "3 times", '"prompt": "hello"'):
         assert shown in result.stdout
 
 
@@ -186,7 +186,7 @@ def test_listen_shows_messages_as_they_come_until_it_is_interrupted() -> None:
     box = Box(one(1), {"messages": []}, one(2))
     result = box.listen()
     assert (result.exit_code, result.stderr) == (0, "")
-    assert result.stdout.index("t-1.agent") < result.stdout.index("t-2.agent")
+    assert result.stdout.index("t-1_agent") < result.stdout.index("t-2_agent")
     assert box.calls == [FETCH] * 4
     assert box.clock.sleeps == [1]  # nobody made it wait, so it waits itself
 
@@ -214,7 +214,7 @@ def test_a_program_that_fails_gives_the_message_back_for_longer_each_time(
     result = box.listen(*program(tmp_path, "raise SystemExit(3)"))
     assert result.exit_code == 0
     assert box.calls[1:2] == [f"inbox/r%2F1/nack?delayS={delay}"]
-    assert f"ended with 3: t-1.agent is given back for {delay} s" in result.stderr
+    assert f"ended with 3: t-1_agent is given back for {delay} s" in result.stderr
 
 
 def test_a_message_is_kept_while_its_program_works(tmp_path: Path) -> None:
@@ -267,7 +267,7 @@ def test_listen_outlives_an_api_that_goes_away_for_a_while() -> None:
     result = box.listen()
     assert result.exit_code == 0
     assert "trying again" in result.stderr
-    assert "t-2.agent" in result.stdout
+    assert "t-2_agent" in result.stdout
 
 
 def test_listen_does_not_wait_for_an_api_that_was_never_there_or_that_says_no() -> None:

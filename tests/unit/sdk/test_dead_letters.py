@@ -56,14 +56,14 @@ def test_an_instant_without_an_offset_is_refused() -> None:
 def test_a_letter_is_read_by_its_id() -> None:
     script = Script([dead_letter()])
     with client_on(script) as client:
-        assert client.dead_letters.get("t-1.webhook").wire() == dead_letter()
-    assert script.requests[0].url.path == "/dead-letters/t-1.webhook"
+        assert client.dead_letters.get("t-1_webhook").wire() == dead_letter()
+    assert script.requests[0].url.path == "/dead-letters/t-1_webhook"
 
 
 def test_a_redrive_is_repeated_under_one_key() -> None:
     script = Script([refusal(503), httpx.ReadTimeout("slow"), dead_letter() | {"state": "redriven"}])
     with client_on(script) as client:
-        assert client.dead_letters.redrive("t-1.webhook", reason="mended").state == "redriven"
+        assert client.dead_letters.redrive("t-1_webhook", reason="mended").state == "redriven"
     keys = {request.headers["idempotency-key"] for request in script.requests}
     assert (len(script.requests), len(keys)) == (3, 1)
     assert script.bodies[0] == {"requestedBy": "sdk", "reason": "mended"}
@@ -94,10 +94,10 @@ def test_all_are_discarded_without_a_key() -> None:
 def test_a_discard_has_no_content_and_is_not_made_twice() -> None:
     script = Script([httpx.Response(204), refusal(503), refusal(404), refusal(409)])
     with client_on(script) as client:
-        client.dead_letters.discard("t-1.webhook", reason="too old")
+        client.dead_letters.discard("t-1_webhook", reason="too old")
         for error in (ServerError, NotFoundError, ConflictError):
             with pytest.raises(error):
-                client.dead_letters.discard("t-1.webhook")
+                client.dead_letters.discard("t-1_webhook")
     assert dict(script.requests[0].url.params) == {"requestedBy": "sdk", "reason": "too old"}
     assert len(script.requests) == 4
 
@@ -122,7 +122,7 @@ def test_the_command_line_lists_by_filters() -> None:
     ]
     result = run(["dead-letters", "list", *options], script)
     assert (result.exit_code, result.stderr) == (0, "")
-    assert "t-7.webhook" in result.stdout
+    assert "t-7_webhook" in result.stdout
     assert "POST https://sink.test/hook" in result.stdout
     params = dict(script.requests[0].url.params)
     assert params.pop("limit") == "21"
@@ -142,17 +142,17 @@ def test_the_command_line_refuses_a_filter_that_cannot_be(options: list[str]) ->
 def test_the_command_line_shows_a_letter_with_its_attempts() -> None:
     letter = dead_letter() | {"labels": {"customer": "acme"}, "state": "redriven", "redrivenAt": "2026-09-21T14:13:21Z"}
     letter["attempts"][0] |= {"responseExcerpt": "<h1>no \x1b[31mluck</h1>"}
-    result = run(["dead-letters", "show", "t-1.webhook"], Script([letter]))
+    result = run(["dead-letters", "show", "t-1_webhook"], Script([letter]))
     assert result.exit_code == 0
     for words in ("redriven", "customer=acme", "HTTP 500", "https://sink.test/hook", "<h1>no \\x1b[31mluck</h1>"):
         assert words in result.stdout, words
     never_ran = dead_letter() | {"attempts": []}
-    assert "never ran" in run(["dead-letters", "show", "t-1.webhook"], Script([never_ran])).stdout
+    assert "never ran" in run(["dead-letters", "show", "t-1_webhook"], Script([never_ran])).stdout
 
 
 def test_the_command_line_redrives_one() -> None:
     script = Script([dead_letter() | {"state": "redriven"}])
-    result = run(["dead-letters", "redrive", "t-1.webhook", "--reason", "mended"], script)
+    result = run(["dead-letters", "redrive", "t-1_webhook", "--reason", "mended"], script)
     assert result.exit_code == 0
     assert script.bodies[0] == {"requestedBy": "cli", "reason": "mended"}
     assert "redriven" in result.stdout
@@ -171,7 +171,7 @@ def test_the_command_line_redrives_all_that_the_filters_match() -> None:
 
 def test_the_command_line_discards_one_or_all() -> None:
     script = Script([httpx.Response(204), {"discarded": 2, "skipped": 0, "refused": []}])
-    assert run(["dead-letters", "discard", "t-1.webhook"], script).stdout == "Discarded t-1.webhook.\n"
+    assert run(["dead-letters", "discard", "t-1_webhook"], script).stdout == "Discarded t-1_webhook.\n"
     assert run(["dead-letters", "discard", "--all", "--kind", "webhook"], script).stdout == "2 discarded.\n"
 
 
@@ -186,6 +186,6 @@ def test_many_are_never_touched_by_a_forgotten_word(verb: str, arguments: list[s
 
 
 def test_what_the_api_refuses_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    result = run(["dead-letters", "redrive", "t-1.webhook"], Script([refusal(409, code="state-conflict")]))
+    result = run(["dead-letters", "redrive", "t-1_webhook"], Script([refusal(409, code="state-conflict")]))
     assert result.exit_code == 1
     assert "Some detail." in result.stderr

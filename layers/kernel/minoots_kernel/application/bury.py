@@ -6,8 +6,9 @@ from minoots_kernel.application.change import change_timer
 from minoots_kernel.application.ports import DeadLetterStore, TimerStore
 from minoots_kernel.domain.commands import Bury
 from minoots_kernel.domain.dead_letters import LetterState, dead_letter
+from minoots_kernel.domain.delivery_ids import delivery_id
 from minoots_kernel.domain.errors import StaleHintError
-from minoots_kernel.domain.timer import ActionState, ActionStatus, Timer, delivery_id
+from minoots_kernel.domain.timer import ActionState, ActionStatus, Timer
 
 __all__ = ["bury", "take_up"]
 

@@ -9,6 +9,7 @@ from minoots_kernel.application.acknowledge_action import AcknowledgeAction
 from minoots_kernel.application.agent_ports import InboxStore
 from minoots_kernel.application.ports import Clock
 from minoots_kernel.domain.authority import Thing
+from minoots_kernel.domain.delivery_ids import delivery_of
 from minoots_kernel.domain.errors import LeaseLostError
 from minoots_kernel.domain.inbox import LeasedMessage, Receipt
 from minoots_kernel.domain.tenancy import Principal
@@ -64,7 +65,7 @@ class UseInbox:
         self.store.acknowledge(principal.tenant_id, agent, read)
         if read.asks and self.acknowledge_action is not None:
             # After the message is gone: whoever hears of a failure here tries again, and comes by here once more.
-            timer_id, _, action_id = read.id.partition(".")
+            timer_id, action_id = delivery_of(read.id)
             self.acknowledge_action.of_inbox(principal.tenant_id, timer_id, action_id, agent)
 
     def give_back(self, principal: Principal, agent: str, receipt: str, delay_ms: int) -> int:

@@ -19,9 +19,10 @@ from typing import Any, Final, cast
 from minoots_kernel.domain.ask_commands import Acknowledge, AskCommand, AttachToken, BeginAsk, EndAsk, ExpireAsk
 from minoots_kernel.domain.asks import MAX_TOKENS, Acknowledgement, Ask, Outcome, Words
 from minoots_kernel.domain.chains import Chain, Step, chain_of
+from minoots_kernel.domain.delivery_ids import delivery_id
 from minoots_kernel.domain.errors import NotFoundError, StaleHintError, StateConflictError, TokenExpiredError
 from minoots_kernel.domain.retry import retry_delay_ms
-from minoots_kernel.domain.timer import ActionState, ActionStatus, Attempt, Status, Timer, delivery_id
+from minoots_kernel.domain.timer import ActionState, ActionStatus, Attempt, Status, Timer
 
 __all__ = ["Asked", "asked", "open_acknowledgement", "under_way"]
 

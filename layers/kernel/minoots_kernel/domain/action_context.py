@@ -10,8 +10,9 @@ from pydantic import JsonValue
 from minoots_contract.instants import format_instant
 from minoots_contract.templates import MAX_LOOK_UPS, Budget, TemplateError, render, render_text
 from minoots_kernel.domain.bundles import failure_reason, own_states
+from minoots_kernel.domain.delivery_ids import delivery_id
 from minoots_kernel.domain.errors import PermanentActionError
-from minoots_kernel.domain.timer import Timer, delivery_id
+from minoots_kernel.domain.timer import Timer
 
 __all__ = [
     "MAX_CONTENT",

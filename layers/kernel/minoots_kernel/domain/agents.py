@@ -13,7 +13,8 @@ from minoots_contract.agents import AgentBinding
 from minoots_contract.templates import Budget
 from minoots_kernel.domain.action_context import action_context, default_payload, filled_in, filled_in_text, written
 from minoots_kernel.domain.chains import Asking
-from minoots_kernel.domain.timer import Timer, delivery_id
+from minoots_kernel.domain.delivery_ids import delivery_id
+from minoots_kernel.domain.timer import Timer
 from minoots_kernel.domain.webhooks import NO_CREDENTIALS, Credentials
 
 __all__ = ["AgentDelivery", "agent_delivery", "http_body", "receiver_of"]

@@ -7,9 +7,10 @@ from enum import StrEnum
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from minoots_kernel.domain.timer import ActionState, Attempt, Timer, delivery_id
+from minoots_kernel.domain.delivery_ids import delivery_id
+from minoots_kernel.domain.timer import ActionState, Attempt, Timer
 
-__all__ = ["ANY_LETTER", "DeadLetter", "LetterFilter", "LetterState", "dead_letter", "follows", "timer_id_of"]
+__all__ = ["ANY_LETTER", "DeadLetter", "LetterFilter", "LetterState", "dead_letter", "follows"]
 
 MAX_STORY: Final = 50
 """Most attempts in a dead letter that was redriven again and again; a timer keeps the latest few of each action."""
@@ -155,11 +156,6 @@ def follows(letter: DeadLetter, earlier: DeadLetter) -> DeadLetter | None:
     first = letter.attempts[0].number if letter.attempts else 0
     told_before = tuple(attempt for attempt in earlier.attempts if attempt.number < first or not first)
     return replace(letter, attempts=(*told_before, *letter.attempts)[-MAX_STORY:])
-
-
-def timer_id_of(letter_id: str) -> str:
-    """Return the id of a dead letter's timer, in which there is no dot."""
-    return letter_id.partition(".")[0]
 
 
 _AGENTS: Final = frozenset({"agent_prompt", "command"})

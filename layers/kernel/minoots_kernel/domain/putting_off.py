@@ -6,12 +6,13 @@ from dataclasses import replace
 from typing import Final
 
 from minoots_kernel.domain.commands import PutOff
+from minoots_kernel.domain.delivery_ids import delivery_id
 from minoots_kernel.domain.errors import StaleHintError
 from minoots_kernel.domain.moves import Transition, moved
 from minoots_kernel.domain.put_offs import PutOffs, put_off_until
 from minoots_kernel.domain.releasing import next_check
 from minoots_kernel.domain.retry import begins_by_ms
-from minoots_kernel.domain.timer import ActionState, ActionStatus, Status, Timer, delivery_id
+from minoots_kernel.domain.timer import ActionState, ActionStatus, Status, Timer
 
 LAST_TRY_MS: Final = 1_000
 """An attempt that has less time left than that is not put off to its end once more."""

@@ -13,7 +13,8 @@ from minoots_contract.instants import format_instant
 from minoots_contract.targets import BusTarget, QueueTarget, TopicTarget, WorkflowTarget
 from minoots_contract.templates import Budget
 from minoots_kernel.domain.action_context import action_context, default_payload, filled_in, filled_in_text, written
-from minoots_kernel.domain.timer import Timer, delivery_id
+from minoots_kernel.domain.delivery_ids import delivery_id
+from minoots_kernel.domain.timer import Timer
 
 __all__ = ["DELIVERY_ATTRIBUTE", "AllowedTargets", "TargetMessage", "target_message"]
 

@@ -28,7 +28,6 @@ __all__ = [
     "Timer",
     "TimerSpec",
     "Via",
-    "delivery_id",
 ]
 
 
@@ -319,8 +318,3 @@ class Timer:
 
 
 _OUTCOMES: Final[dict[Status, Outcome]] = {Status.SETTLED: "succeeded", Status.FAILED: "failed"}
-
-
-def delivery_id(timer_id: str, action_id: str) -> str:
-    """Return the identity that every attempt of an action carries (the Standard Webhooks `webhook-id`)."""
-    return f"{timer_id}.{action_id}"

@@ -24,13 +24,14 @@ from minoots_kernel.domain.bundles import (
 )
 from minoots_kernel.domain.changes_of_mind import CHANGES
 from minoots_kernel.domain.commands import Arm, Bury, Command, Fire, PutOff, Recheck, RecordAttempt, Rewake, Update
+from minoots_kernel.domain.delivery_ids import delivery_id
 from minoots_kernel.domain.errors import NotDueError, StaleHintError, UnknownHintError
 from minoots_kernel.domain.moves import Event, Transition, explained, moved
 from minoots_kernel.domain.putting_off import put_off
 from minoots_kernel.domain.redrive import REDRIVES
 from minoots_kernel.domain.releasing import REDISPATCH_AFTER_MS, next_check
 from minoots_kernel.domain.retry import policy_of, retry_delay_ms, too_late
-from minoots_kernel.domain.timer import ActionState, ActionStatus, Status, Timer, delivery_id
+from minoots_kernel.domain.timer import ActionState, ActionStatus, Status, Timer
 from minoots_kernel.domain.updates import updated
 
 __all__ = ["REDISPATCH_AFTER_MS", "apply"]

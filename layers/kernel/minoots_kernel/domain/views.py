@@ -16,8 +16,9 @@ from minoots_contract.timers import (
 from minoots_kernel.domain.acknowledgement_views import acknowledgement_view
 from minoots_kernel.domain.command_templates import CommandTemplate
 from minoots_kernel.domain.dead_letters import DeadLetter, LetterState
+from minoots_kernel.domain.delivery_ids import delivery_id
 from minoots_kernel.domain.inbox import LeasedMessage
-from minoots_kernel.domain.timer import ActionState, Attempt, Moment, Timer, delivery_id
+from minoots_kernel.domain.timer import ActionState, Attempt, Moment, Timer
 
 __all__ = ["command_template_reply", "dead_letter_reply", "inbox_message_reply", "timer_reply"]
 

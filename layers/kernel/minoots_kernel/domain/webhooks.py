@@ -13,7 +13,8 @@ from minoots_contract.webhooks import RenderedWebhook
 from minoots_kernel.domain.action_context import ending
 from minoots_kernel.domain.answers import maskable
 from minoots_kernel.domain.chains import Asking
-from minoots_kernel.domain.timer import Timer, delivery_id
+from minoots_kernel.domain.delivery_ids import delivery_id
+from minoots_kernel.domain.timer import Timer
 from minoots_kernel.domain.tracing import trace_headers
 
 __all__ = ["NO_CREDENTIALS", "USER_AGENT", "Credentials", "WebhookRequest", "secrets_in", "webhook_request"]

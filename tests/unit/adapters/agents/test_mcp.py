@@ -128,9 +128,9 @@ def test_the_tool_of_the_actions_kind_is_called_with_the_payload(official: Offic
 def test_a_named_tool_is_called_and_finds_the_delivery_id(official: Official, url: str) -> None:
     call(url, tool="wake", headers={"Authorization": "Bearer x"})
     (got,) = official.calls
-    assert (got["tool"], got["meta"]["io.minoots/delivery-id"]) == ("wake", "0190-t1.a")
+    assert (got["tool"], got["meta"]["io.minoots/delivery-id"]) == ("wake", "0190-t1_a")
     assert {headers["authorization"] for _, headers in official.requests} == {"Bearer x"}
-    assert official.requests[2][1]["idempotency-key"] == "0190-t1.a"
+    assert official.requests[2][1]["idempotency-key"] == "0190-t1_a"
 
 
 def test_what_a_tool_reports_on_its_way_is_passed_over(official: Official, url: str) -> None:
@@ -247,10 +247,10 @@ def test_every_request_to_a_destination_is_signed_and_let_in_and_the_call_alone_
     assert outcome == Performed(200)
     requests = [sent(request) for request in server.requests]
     assert [(method, headers["webhook-id"]) for method, headers, _ in requests] == [
-        ("POST", "0190-t1.a/initialize"),
-        ("POST", "0190-t1.a/notifications/initialized"),
-        ("POST", "0190-t1.a"),
-        ("DELETE", "0190-t1.a/end"),
+        ("POST", "0190-t1_a/initialize"),
+        ("POST", "0190-t1_a/notifications/initialized"),
+        ("POST", "0190-t1_a"),
+        ("DELETE", "0190-t1_a/end"),
     ]
     for _, headers, body in requests:
         assert headers["authorization"] == "Bearer t0ken"

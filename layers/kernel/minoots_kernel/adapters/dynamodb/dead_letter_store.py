@@ -31,8 +31,8 @@ from minoots_kernel.domain.dead_letters import (
     LetterFilter,
     LetterState,
     follows,
-    timer_id_of,
 )
+from minoots_kernel.domain.delivery_ids import delivery_id, timer_of
 from minoots_kernel.domain.errors import InvalidTimerError
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class DynamoDeadLetterStore:
         """Return a letter, dead or not; see the port."""
         if not storable(letter_id):
             return None
-        item = self._table.get(dead_letter_key(tenant_id, timer_id_of(letter_id), letter_id))
+        item = self._table.get(dead_letter_key(tenant_id, timer_of(letter_id), letter_id))
         return None if item is None else _from_item(item)
 
     def mark(self, letter: DeadLetter, state: LetterState, at_ms: int) -> None:
@@ -102,14 +102,14 @@ class DynamoDeadLetterStore:
             return [], None
         begin: dict[str, Any] = {}
         if position is not None:
-            if not storable(position) or timer_id_of(position) != timer_id:
+            if not storable(position) or timer_of(position) != timer_id:
                 raise InvalidTimerError("The cursor is not one of this listing.", (("cursor", "leave it out"),))
             begin = {"ExclusiveStartKey": dead_letter_key(tenant_id, timer_id, position)}
         items, last = self._table.query(
             KeyConditionExpression="pk = :pk AND begins_with(sk, :timer)",
             ExpressionAttributeValues={
                 ":pk": {"S": f"D#{tenant_id}#{shard_of(timer_id)}"},
-                ":timer": {"S": f"{timer_id}."},
+                ":timer": {"S": delivery_id(timer_id, "")},
             },
             ScanIndexForward=False,
             Limit=limit,
