@@ -185,7 +185,7 @@ def test_waits_outlive_the_stack(tmp_path: Path) -> None:
         running.kill()
         assert [one.status for one in waits] == ["fired", "fired"]
         running.start()
-        assert acknowledge(urls[f"{answered.id}.look"], "done").state == "settled"
+        assert acknowledge(urls[f"{answered.id}_look"], "done").state == "settled"
         person.wait_for(1)
         acknowledge(person.arrivals[0].headers["minoots-acknowledgement"], "done", by="a person")
         with Client(running.url, "mnt_example") as client:
