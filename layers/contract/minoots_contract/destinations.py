@@ -124,6 +124,7 @@ class DestinationReply(WireModel):
     max_in_flight: int | None = None
     created_at: Instant
     updated_at: Instant
+    version: int = Field(description="Rises with each change; the `ETag` has it, too.")
 
 
 class DestinationWithSecret(DestinationReply):

@@ -78,6 +78,7 @@ class TenantReply(WireModel):
     audit_days: int | None = Field(
         default=None, description="Days that entries of its audit are kept; absent if as the deployment has it."
     )
+    version: int = Field(description="Rises with each change; the `ETag` has it, too.")
 
 
 class TenantPage(WireModel):

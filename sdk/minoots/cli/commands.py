@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from minoots.cli.invocation import Invocation, JsonFlag, invocation
+from minoots.cli.invocation import IfVersion, Invocation, JsonFlag, invocation
 from minoots.cli.listing import Every, Limit, show_listing
 from minoots.cli.values import json_object, json_value
 
@@ -65,6 +65,7 @@ def put(
     schema: Annotated[
         str | None, typer.Option(metavar="JSON", help="JSON Schema (2020-12) that its arguments have to fit.")
     ] = None,
+    if_version: IfVersion = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Store the next version of a command. Timers that exist keep theirs."""
@@ -72,7 +73,9 @@ def put(
     wanted = json_object(schema, "--schema")
     run = invocation(ctx, as_json)
     with run.client() as client:
-        stored = client.command_templates.put(name, content, description=description, arguments_schema=wanted)
+        stored = client.command_templates.put(
+            name, content, description=description, arguments_schema=wanted, if_version=if_version
+        )
     _show(run, stored)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from minoots.cli.invocation import Invocation, JsonFlag, invocation
+from minoots.cli.invocation import IfVersion, Invocation, JsonFlag, invocation
 from minoots.cli.listing import Every, Limit, show_listing
 from minoots.cli.values import duration, pairs
 
@@ -52,6 +52,7 @@ def put(  # noqa: PLR0913, PLR0917 - the options of a command are its parameters
         str | None, typer.Option(metavar="N[:BURST]", help="Attempts a second, and at once after a pause; or none.")
     ] = None,
     max_in_flight: Annotated[str | None, typer.Option(metavar="N", help="Attempts under way at once; or none.")] = None,
+    if_version: IfVersion = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Make a destination, or change one. Headers and limits that are not named stay as they are.
@@ -68,7 +69,9 @@ def put(  # noqa: PLR0913, PLR0917 - the options of a command are its parameters
     headers = {} if no_headers else pairs(header, ":", "--header")
     run = invocation(ctx, as_json)
     with run.client() as client:
-        made = client.destinations.put(name, url, auth_headers=headers, signing_secret=secret, **limits)
+        made = client.destinations.put(
+            name, url, auth_headers=headers, signing_secret=secret, if_version=if_version, **limits
+        )
     _show(run, made)
 
 

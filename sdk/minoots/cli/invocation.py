@@ -19,12 +19,18 @@ if TYPE_CHECKING:
 
     from minoots.client import Client
 
-__all__ = ["Invocation", "JsonFlag", "Seams", "invocation"]
+__all__ = ["IfVersion", "Invocation", "JsonFlag", "Seams", "invocation"]
 
 JsonFlag = Annotated[
     bool, typer.Option("--json", help="Answer with one JSON document on stdout; errors as problem JSON on stderr.")
 ]
 """Every command takes it, and the root does too, so that it may stand anywhere."""
+
+IfVersion = Annotated[
+    int | None,
+    typer.Option("--if-version", min=0, metavar="N", help="Only if it stands at this version; 0: if it is new."),
+]
+"""For what is changed upon the version that was read."""
 
 _REQUESTED_BY: Final = "cli"
 # A pipe has no width of its own; ids and URLs must survive it.

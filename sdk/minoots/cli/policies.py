@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from minoots.cli.invocation import JsonFlag, invocation
+from minoots.cli.invocation import IfVersion, JsonFlag, invocation
 from minoots.cli.listing import Every, Limit, show_listing
 from minoots.cli.values import instant, json_object
 
@@ -24,9 +24,6 @@ policies = typer.Typer(
 )
 
 PolicyFile = Annotated[Path, typer.Argument(metavar="FILE", help="Cedar; - reads stdin.")]
-IfVersion = Annotated[
-    int | None, typer.Option(min=0, metavar="N", help="Only if the policies in force are of this version.")
-]
 
 
 @policies.command("show")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from minoots.cli.invocation import Invocation, JsonFlag, invocation
+from minoots.cli.invocation import IfVersion, Invocation, JsonFlag, invocation
 from minoots.cli.keys import show_made
 from minoots.cli.listing import Every, Limit, show_listing
 
@@ -94,6 +94,7 @@ def change(
     tier: Tier = None,
     name: Name = None,
     audit_days: AuditDays = None,
+    if_version: IfVersion = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Give a tenant another tier or name, or its audit another time."""
@@ -102,7 +103,13 @@ def change(
     if tier is None and name is None and days is None:
         raise typer.BadParameter("give one of them, or more", param_hint="--tier or --name or --audit-days")
     with run.client() as client:
-        changed = client.tenants.change(tenant_id, tier=tier, name=name, audit_days=days)  # type: ignore[arg-type]
+        changed = client.tenants.change(
+            tenant_id,
+            tier=tier,  # type: ignore[arg-type]
+            name=name,
+            audit_days=days,
+            if_version=if_version,
+        )
     _show(run, changed)
 
 

@@ -9,6 +9,7 @@ from pydantic import JsonValue
 
 from minoots.client.paging import every_page
 from minoots.client.session import Call, Session
+from minoots.client.values import if_match
 from minoots_contract.commands import CommandTemplatePage, CommandTemplateReply, DeletedReply
 
 __all__ = ["CommandTemplates"]
@@ -27,6 +28,7 @@ class CommandTemplates:
         *,
         description: str | None = None,
         arguments_schema: Mapping[str, JsonValue] | None = None,
+        if_version: int | None = None,
     ) -> CommandTemplateReply:
         """Store the next version of a name.
 
@@ -35,8 +37,10 @@ class CommandTemplates:
             body: JSON with placeholders, such as ``{{ arguments.service }}``.
             description: One line for people.
             arguments_schema: JSON Schema 2020-12 that the arguments of actions have to fit.
+            if_version: Only if this is the latest version; 0 only if there is none.
 
         Raises:
+            APIStatusError: With status 412, if another is the latest.
             BadRequestError: If a placeholder is malformed, or the schema is none or not one that is taken.
             MinootsClientError: Any other of the tree in `minoots.client.errors`.
         """
@@ -46,7 +50,8 @@ class CommandTemplates:
         if arguments_schema is not None:
             content["argumentsSchema"] = dict(arguments_schema)
         # Done twice it makes two versions of the same content.
-        return self._session.send(Call("PUT", _path(name), body=content, repeatable=False), CommandTemplateReply)
+        call = Call("PUT", _path(name), body=content, headers=if_match(if_version), repeatable=False)
+        return self._session.send(call, CommandTemplateReply)
 
     def get(self, name: str, version: int | None = None) -> CommandTemplateReply:
         """Return a version; the latest without a number.

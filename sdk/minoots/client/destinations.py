@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from minoots.client.paging import every_page
 from minoots.client.session import Call, Session
-from minoots.client.values import duration_value
+from minoots.client.values import duration_value, if_match
 from minoots_contract.destinations import DestinationPage, DestinationReply, DestinationWithSecret
 
 __all__ = ["KEEP", "Destinations", "Keep"]
@@ -40,6 +40,7 @@ class Destinations:
         signing_secret: str | None = None,
         rate_limit: float | tuple[float, int] | Literal[Keep.KEEP] | None = KEEP,
         max_in_flight: int | Literal[Keep.KEEP] | None = KEEP,
+        if_version: int | None = None,
     ) -> DestinationWithSecret:
         """Make a destination, or change one.
 
@@ -52,8 +53,10 @@ class Destinations:
             rate_limit: Attempts that may begin in a second, or these and how many at once after a pause. None takes the
                 limit away; left out it stays as it is.
             max_in_flight: Attempts that may be under way at once; the same.
+            if_version: Only if it stands at this version; 0 only if there is none.
 
         Raises:
+            APIStatusError: With status 412, if it stands at another version.
             ConflictError: If it exists and a signing secret is given: those are rotated by `add_secret`.
             BadRequestError: If something does not fit.
             MinootsClientError: Any other of the tree in `minoots.client.errors`.
@@ -65,7 +68,8 @@ class Destinations:
         if max_in_flight is not KEEP:
             body["maxInFlight"] = max_in_flight
         # Made twice, the second reply would not have the secret that the first one made.
-        return self._session.send(Call("PUT", _path(name), body=body, repeatable=False), DestinationWithSecret)
+        call = Call("PUT", _path(name), body=body, headers=if_match(if_version), repeatable=False)
+        return self._session.send(call, DestinationWithSecret)
 
     def get(self, name: str) -> DestinationReply:
         """Return a destination, without what is secret.

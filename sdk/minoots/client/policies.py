@@ -8,7 +8,7 @@ from typing import Any
 
 from minoots.client.paging import every_page
 from minoots.client.session import Call, Session
-from minoots.client.values import instant_value
+from minoots.client.values import if_match, instant_value
 from minoots_contract.identity import RoleName
 from minoots_contract.policies import PoliciesReply, PolicyVersionPage, PolicyVersionReply, TestPoliciesReply
 
@@ -60,7 +60,7 @@ class Policies:
             NotFoundError: If there are no policies of one's own.
             MinootsClientError: Any other of the tree in `minoots.client.errors`.
         """
-        call = Call("DELETE", "/policies", repeatable=False, headers=_if_match(if_version))
+        call = Call("DELETE", "/policies", repeatable=False, headers=if_match(if_version))
         return self._session.send(call, PoliciesReply)
 
     def versions(self, *, page_size: int | None = None) -> Iterator[PolicyVersionReply]:
@@ -116,13 +116,9 @@ class Policies:
     def _put(self, body: dict[str, Any], if_version: int | None, force: bool) -> PoliciesReply:
         # Done twice it would make two versions.
         sent = {**body, **({"force": True} if force else {})}
-        call = Call("PUT", "/policies", body=sent, repeatable=False, headers=_if_match(if_version))
+        call = Call("PUT", "/policies", body=sent, repeatable=False, headers=if_match(if_version))
         return self._session.send(call, PoliciesReply)
 
     def _page(self, limit: int | None, cursor: str | None) -> PolicyVersionPage:
         params = {"limit": limit, "cursor": cursor}
         return self._session.send(Call("GET", "/policies/versions", params=params), PolicyVersionPage)
-
-
-def _if_match(version: int | None) -> dict[str, str] | None:
-    return None if version is None else {"If-Match": f'"{version}"'}

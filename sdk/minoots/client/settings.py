@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from minoots.client.session import Call, Session
-from minoots.client.values import said
+from minoots.client.values import if_match, said
 from minoots_contract.retry import RetryPolicy
 from minoots_contract.settings import SettingsReply
 
@@ -40,8 +40,7 @@ class TenantSettings:
             APIStatusError: With status 412, if the version is another.
             MinootsClientError: Any other of the tree in `minoots.client.errors`.
         """
-        headers = None if version is None else {"If-Match": f'"{version}"'}
         body = {"retryPolicy": said(retry_policy)}
         # Settled twice it is the same, but upon a version the second try would be refused.
-        call = Call("PUT", "/settings", body=body, headers=headers, repeatable=version is None)
+        call = Call("PUT", "/settings", body=body, headers=if_match(version), repeatable=version is None)
         return self._session.send(call, SettingsReply)

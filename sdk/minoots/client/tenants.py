@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from minoots.client.paging import every_page
 from minoots.client.session import Call, Session
+from minoots.client.values import if_match
 from minoots_contract.identity import KeyWithSecret, RoleName, TierName
 from minoots_contract.tenants import TenantPage, TenantReply
 
@@ -63,6 +64,7 @@ class Tenants:
         tier: TierName | None = None,
         name: str | None = None,
         audit_days: int | Literal["default"] | None = None,
+        if_version: int | None = None,
     ) -> TenantReply:
         """Give a tenant another tier or name, or its audit another time; what is None stays as it is.
 
@@ -72,15 +74,19 @@ class Tenants:
             name: What people call it.
             audit_days: How long entries of its audit are kept that are still to come, days; ``"default"`` goes back to
                 what the deployment has.
+            if_version: Only if its record stands at this version.
 
         Raises:
             NotFoundError: If there is no record of it.
+            APIStatusError: With status 412, if its record stands at another version.
             MinootsClientError: Any other of the tree in `minoots.client.errors`.
         """
         body = _given(tier=tier, name=name, auditDays=audit_days)
         if audit_days == "default":
             body["auditDays"] = None
-        return self._session.send(Call("PATCH", _path(tenant_id), body=body), TenantReply)
+        # Changed twice it is the same, but upon a version the second try would be refused.
+        call = Call("PATCH", _path(tenant_id), body=body, headers=if_match(if_version), repeatable=if_version is None)
+        return self._session.send(call, TenantReply)
 
     def suspend(self, tenant_id: str, reason: str | None = None) -> TenantReply:
         """Shut a tenant's callers out; its timers fire all the same.

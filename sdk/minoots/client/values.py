@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 from minoots_contract.model import WireModel
 
-__all__ = ["duration_value", "fresh_key", "instant_value", "timer_path", "wire_value"]
+__all__ = ["duration_value", "fresh_key", "if_match", "instant_value", "timer_path", "wire_value"]
 
 
 def fresh_key(now_ms: int) -> str:
@@ -21,6 +21,11 @@ def fresh_key(now_ms: int) -> str:
     """
     bits = (now_ms & (1 << 48) - 1) << 80 | uuid4().int & (1 << 76) - 1
     return str(UUID(int=bits | 7 << 76))
+
+
+def if_match(version: int | None) -> dict[str, str] | None:
+    """Return the header that lets a change happen upon a version alone; none where any will do."""
+    return None if version is None else {"If-Match": f'"{version}"'}
 
 
 def timer_path(timer_id: str) -> str:

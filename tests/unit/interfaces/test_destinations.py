@@ -46,6 +46,7 @@ def test_a_new_destination_shows_the_secret_made_for_it_once(api: Api) -> None:
         "signingSecrets": [{"id": shown["signingSecrets"][0]["id"], "createdAt": "2026-09-21T14:13:20.000Z"}],
         "createdAt": "2026-09-21T14:13:20.000Z",
         "updatedAt": "2026-09-21T14:13:20.000Z",
+        "version": 1,
     }
     assert get(api).json == shown
     assert api.call("GET", "/destinations").json == {"destinations": [shown]}

@@ -45,6 +45,7 @@ def test_an_operator_makes_a_tenant_and_its_first_key(api: Operated) -> None:
         "tier": "pro",
         "status": "active",
         "createdAt": made.json["createdAt"],
+        "version": 1,
     }
     key = api.ops("POST", "/tenants/acme/keys", body={"name": "admin", "roles": ["tenant.admin"]})
     assert key.status == 201

@@ -90,6 +90,7 @@ def destination(name: str = "billing", **changes: Any) -> dict[str, Any]:
         "signingSecrets": [{"id": "ss_1", "createdAt": format_instant(NOW_MS)}],
         "createdAt": format_instant(NOW_MS),
         "updatedAt": format_instant(NOW_MS),
+        "version": 1,
     } | changes
 
 

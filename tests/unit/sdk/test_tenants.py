@@ -24,7 +24,7 @@ USAGE = {
 
 
 def a_tenant(**more: Any) -> dict[str, Any]:
-    return {"id": "acme", "tier": "pro", "status": "active", "createdAt": format_instant(NOW_MS), **more}
+    return {"id": "acme", "tier": "pro", "status": "active", "createdAt": format_instant(NOW_MS), "version": 1, **more}
 
 
 SUSPENDED = a_tenant(

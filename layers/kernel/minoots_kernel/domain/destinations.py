@@ -231,6 +231,7 @@ def destination_reply(destination: Destination, now_ms: int, made: str | None = 
         max_in_flight=destination.limits.max_in_flight,
         created_at=destination.created_at_ms,
         updated_at=destination.updated_at_ms,
+        version=destination.version,
         signing_secret=made,
     )
 

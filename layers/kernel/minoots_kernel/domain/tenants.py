@@ -60,4 +60,5 @@ def tenant_reply(tenant: Tenant) -> TenantReply:
         suspended_at=tenant.suspended_at_ms,
         suspended_reason=tenant.suspended_reason,
         audit_days=tenant.audit_days,
+        version=tenant.version,
     )
