@@ -78,11 +78,18 @@ def test_slots_and_changes_leave_each_other_alone(stores: Stores) -> None:
     assert (after.slots, after.opened_at_ms, after.version) == ({4: NOW_MS + 9}, NOW_MS, 1)
 
 
+def asked(stores: Stores, circuit: Circuit, pace: Pace, now_ms: int) -> int | None:
+    """When an attempt may begin that has not asked before."""
+    if stores.circuits.begin(circuit, pace, now_ms, None):
+        return now_ms
+    return stores.circuits.next_turn(circuit, pace, now_ms, HORIZON_MS)
+
+
 def test_turns_are_an_interval_apart_and_a_burst_may_begin_at_once(stores: Stores) -> None:
     circuit, pace = Circuit(stores.new_tenant(), HOST), Pace(10, burst=3)
 
     def turn(now_ms: int) -> int | None:
-        return stores.circuits.next_turn(circuit, pace, now_ms, HORIZON_MS)
+        return asked(stores, circuit, pace, now_ms)
 
     assert [turn(NOW_MS) for _ in range(5)] == [NOW_MS, NOW_MS, NOW_MS, NOW_MS + 100, NOW_MS + 200]
     assert turn(NOW_MS + 250) == NOW_MS + 300
@@ -94,7 +101,7 @@ def test_turns_past_the_horizon_are_not_given_and_not_lost(stores: Stores) -> No
     circuit, pace = Circuit(stores.new_tenant(), HOST), Pace(0.005)
 
     def turn(now_ms: int) -> int | None:
-        return stores.circuits.next_turn(circuit, pace, now_ms, HORIZON_MS)
+        return asked(stores, circuit, pace, now_ms)
 
     assert [turn(NOW_MS) for _ in range(5)] == [NOW_MS, NOW_MS + 200_000, NOW_MS + 400_000, NOW_MS + 600_000, None]
     assert turn(NOW_MS + 200_000) == NOW_MS + 800_000
@@ -107,6 +114,42 @@ def test_what_the_caller_believes_of_turns_does_not_matter(stores: Stores) -> No
         circuit = Circuit(tenant, name, turn_us=believed_us)
         turns = [stores.circuits.next_turn(circuit, Pace(1), NOW_MS, HORIZON_MS) for _ in range(3)]
         assert turns == [NOW_MS, NOW_MS + 1_000, NOW_MS + 2_000]
+    for believed_us in (0, NOW_MS * 1_000 + 10**9):
+        circuit = Circuit(tenant, f"h:{believed_us}:2", begun_us=believed_us)
+        begun = [stores.circuits.begin(circuit, Pace(1, burst=2), NOW_MS, None) for _ in range(3)]
+        assert begun == [True, True, False]
+
+
+def test_who_comes_with_a_turn_may_be_a_little_ahead_and_is_counted_all_the_same(stores: Stores) -> None:
+    circuit, pace = Circuit(stores.new_tenant(), HOST), Pace(2)
+
+    def begin(now_ms: int, slack_ms: int | None) -> bool:
+        return stores.circuits.begin(circuit, pace, now_ms, slack_ms)
+
+    assert [begin(NOW_MS, 1_000) for _ in range(4)] == [True, True, True, False]
+    assert not begin(NOW_MS + 499, 1_000)
+    assert begin(NOW_MS + 500, 1_000)
+    assert not begin(NOW_MS + 1_999, None)
+    assert begin(NOW_MS + 2_000, None)
+
+
+def test_nobody_without_a_turn_begins_before_those_who_have_one(stores: Stores) -> None:
+    circuit, pace = Circuit(stores.new_tenant(), HOST), Pace(1)
+    assert stores.circuits.next_turn(circuit, pace, NOW_MS + 5_000, HORIZON_MS) == NOW_MS + 5_000
+    assert not stores.circuits.begin(circuit, pace, NOW_MS, None)
+    assert stores.circuits.begin(circuit, pace, NOW_MS, 0)
+    assert stores.circuits.begin(circuit, pace, NOW_MS + 6_000, None)
+
+
+def test_a_turn_comes_after_what_has_begun_and_counts_for_nothing_itself(stores: Stores) -> None:
+    circuit, pace = Circuit(stores.new_tenant(), HOST), Pace(1, burst=2)
+    assert [stores.circuits.begin(circuit, pace, NOW_MS, 1_000) for _ in range(3)] == [True] * 3
+    turns = [stores.circuits.next_turn(circuit, pace, NOW_MS, HORIZON_MS) for _ in range(2)]
+    assert turns == [NOW_MS + 2_000, NOW_MS + 3_000]
+    assert stored(stores, circuit.tenant_id).begun_us == (NOW_MS + 3_000) * 1_000
+    before = stored(stores, circuit.tenant_id)
+    stores.circuits.change(before, slowed(before, NOW_MS))
+    assert stored(stores, circuit.tenant_id).begun_us == before.begun_us
 
 
 def test_callers_at_the_same_time_get_different_slots_and_turns() -> None:
@@ -117,8 +160,10 @@ def test_callers_at_the_same_time_get_different_slots_and_turns() -> None:
     with ThreadPoolExecutor(8) as pool:
         taken = list(pool.map(lambda n: store.take(circuit, n % 4, NOW_MS + 9, NOW_MS), range(64)))
         turns = list(pool.map(lambda _: store.next_turn(circuit, Pace(10), NOW_MS, HORIZON_MS), range(64)))
+        begun = list(pool.map(lambda _: store.begin(Circuit("demo", "d:b"), Pace(10, 5), NOW_MS, 0), range(64)))
     assert sum(taken) == 4
     assert len(set(turns)) == 64
+    assert sum(begun) == 5
 
 
 def test_a_tenant_sees_its_own_circuits_only(stores: Stores) -> None:

@@ -331,13 +331,14 @@ def test_each_put_off_costs_three_units_and_a_timer_that_had_some_settles_for_wh
     assert agreed(meter, costs)
 
 
-def test_a_slot_costs_two_units_a_turn_one_and_a_circuit_that_opens_one(meter: Meter) -> None:
+def test_a_slot_costs_two_units_a_beginning_and_a_turn_one_each_and_a_circuit_that_opens_one(meter: Meter) -> None:
     circuits, circuit = meter.stores.circuits, Circuit("demo", "h:hooks.example.com:443")
     assert circuits.take(circuit, 0, NOW_MS + 9, NOW_MS)
     circuits.give_back(circuit, 0, NOW_MS + 9)
+    assert circuits.begin(circuit, Pace(1), NOW_MS, None)
     circuits.next_turn(circuit, Pace(1), NOW_MS, 60_000)
     circuits.change(circuit, opened(circuit, NOW_MS))
-    assert meter.table.name == "timers" or meter.counted == [1, 1, 1, 1]
+    assert meter.table.name == "timers" or meter.counted == [1, 1, 1, 1, 1]
     for slot in range(100):
         circuits.take(circuit, slot, NOW_MS + 9, NOW_MS)
     (item,) = meter.table.items()

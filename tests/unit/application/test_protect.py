@@ -280,13 +280,34 @@ def test_turns_too_far_away_are_not_given() -> None:
     assert shields.puts_off(call).turn is None
 
 
-def test_a_tenants_turn_comes_after_its_receivers() -> None:
+def test_a_tenants_turn_comes_before_its_receivers() -> None:
     shields = Shields(tenant=Limits(pace=Pace(1)))
-    call = replace(CALL, limits=Limits(pace=Pace(1)))
+    call = replace(CALL, limits=Limits(pace=Pace(0.5)))
     shields.ask(call)
-    assert shields.puts_off(call).turn == "destination"
-    assert shields.puts_off(replace(call, turn="destination")).turn == "tenant"
-    shields.ask(replace(call, turn="tenant"))
+    shields.clock.advance(500)
+    tenants = shields.puts_off(call)
+    assert (tenants.turn, tenants.not_before_ms) == ("tenant", NOW_MS + 1_000)
+    shields.clock.advance(500)
+    own = shields.puts_off(replace(call, turn="tenant"))
+    assert (own.turn, own.not_before_ms) == ("destination", NOW_MS + 2_000)
+    shields.clock.advance(1_000)
+    shields.ask(replace(call, turn="destination"))
+
+
+def test_a_pace_costs_a_write_an_attempt_and_two_while_there_is_a_queue() -> None:
+    shields = Shields()
+    call = replace(CALL, limits=Limits(pace=Pace(2)))
+    for _ in range(5):
+        shields.ask(call)
+        shields.clock.advance(500)
+    assert shields.store.writes == 5
+    shields.ask(call)
+    shields.puts_off(call)
+    before = shields.store.writes
+    shields.puts_off(call)
+    shields.clock.advance(500)
+    shields.ask(replace(call, turn="destination"))
+    assert shields.store.writes == before + 2, "one for the turn, and one when it begins"
 
 
 def test_a_put_off_attempt_holds_no_slot() -> None:

@@ -42,7 +42,7 @@ class CircuitStore(Protocol):
         ...
 
     def next_turn(self, circuit: Circuit, pace: Pace, now_ms: int, horizon_ms: int) -> int | None:
-        """Take the next turn of a pace; each is given once.
+        """Take the next turn of a pace; each is given once, an interval after the one before, and counts for nothing.
 
         Args:
             circuit: Which circuit. Its `turn_us` may be old; it saves a write that would be in vain.
@@ -51,8 +51,22 @@ class CircuitStore(Protocol):
             horizon_ms: How far away a turn may be, milliseconds.
 
         Returns:
-            When the turn begins, epoch milliseconds, at the earliest now; none if all turns within the horizon are
-            given, or too many ask at once.
+            When the turn begins, epoch milliseconds: now or later, and not before the pace allows an attempt after
+            those that have begun. None if all turns within the horizon are given, or too many ask at once.
+        """
+        ...
+
+    def begin(self, circuit: Circuit, pace: Pace, now_ms: int, slack_ms: int | None) -> bool:
+        """Count an attempt as begun if its pace allows it now; say whether it does.
+
+        Over any time of `t` seconds as many are let through as `burst + per_second * (t + slack)`, and no more.
+
+        Args:
+            circuit: Which circuit. Its `begun_us` may be old; it saves a write that would be in vain.
+            pace: The pace.
+            now_ms: The service's clock, epoch milliseconds.
+            slack_ms: How far ahead of the pace it may be, milliseconds. None for an attempt without a turn, which may
+                not be ahead at all, nor go before those who have one.
         """
         ...
 

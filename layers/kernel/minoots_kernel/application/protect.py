@@ -19,6 +19,7 @@ from typing import Final
 from minoots_contract.instants import format_instant
 from minoots_kernel.application.circuit_ports import CircuitStore, Watch
 from minoots_kernel.application.known_circuits import KnownCircuits
+from minoots_kernel.application.pacing import LONGEST_LIMITED_MS, Pacing
 from minoots_kernel.application.ports import Clock, Metrics
 from minoots_kernel.domain.circuits import (
     FAILURES_TO_OPEN,
@@ -45,13 +46,8 @@ MAX_TRIES: Final = 3
 LEASE_SPARE_MS: Final = 5_000
 """A lease outlasts the attempt that it is for, and is over soon after a crash."""
 
-HORIZON_MS: Final = 600_000
-"""Farthest turn that is given away: less than the queue's reach."""
-
-HOUR_MS: Final = 3_600_000
-LONGEST_OPEN_MS: Final = HOUR_MS
-LONGEST_LIMITED_MS: Final = 24 * HOUR_MS
-"""For how long an attempt is put off before it counts as failed: by an open circuit, and by a limit."""
+LONGEST_OPEN_MS: Final = 3_600_000
+"""For how long an attempt is put off by an open circuit before it counts as failed."""
 
 IN_TROUBLE: Final = frozenset({"connection", "timeout", "throttled", "serverError"})
 """Failures that say that the receiver is in trouble, not that it does not like this request."""
@@ -64,7 +60,6 @@ NOTHING_SAID: Final = frozenset({"internal", "unsendable", "expired"})
 class _Lane:
     """One of the circuits that a call goes through; `until_ms` is when the lease of its slot ends, if it has one."""
 
-    whose: str
     circuit: Circuit
     limits: Limits
     slow_slots: int
@@ -107,6 +102,7 @@ class Protect:
         self._circuits, self._clock, self._metrics, self._watch = circuits, clock, metrics, watch
         self._tenant, self._draw = tenant, draw
         self._known = KnownCircuits(circuits)
+        self._pacing = Pacing(circuits, self._known)
 
     @contextmanager
     def admitted(self, call: Call) -> Iterator[None]:
@@ -127,17 +123,14 @@ class Protect:
         now_ms = self._clock.now_ms()
         receiver, tenant = self._known.of(call.tenant_id, (call.receiver, TENANT), now_ms)
         lanes = (
-            _Lane("destination", receiver, call.limits, SLOW_SLOTS),
-            _Lane("tenant", tenant, self._tenant, TENANT_SLOW_SLOTS),
+            _Lane(receiver, call.limits, SLOW_SLOTS),
+            _Lane(tenant, self._tenant, TENANT_SLOW_SLOTS),
         )
         passage = _Passage(call, lanes)
         try:
             for lane in lanes:
                 self._take_slot(passage, lane, now_ms)
-            if call.turn is None:
-                self._take_turn(lanes[0], now_ms)
-            if call.turn != "tenant":
-                self._take_turn(lanes[1], now_ms)
+            self._pacing.begin(call, lanes[0].circuit, lanes[1].circuit, self._tenant, now_ms)
         except BaseException:
             self._leave(passage)
             raise
@@ -152,7 +145,7 @@ class Protect:
             if not width:
                 since = format_instant(circuit.opened_at_ms or now_ms)
                 raise PutOffError(
-                    f"{_shown(circuit)} fails, its circuit is open since {since}",
+                    f"{circuit.shown} fails, its circuit is open since {since}",
                     circuit.open_until_ms,
                     LONGEST_OPEN_MS,
                 )
@@ -163,9 +156,7 @@ class Protect:
             lane.circuit = self._known.afresh(circuit, now_ms)
         is_open = lane.circuit.opened_at_ms is not None
         reason = "is being tried" if is_open else "has as many attempts under way as it may have"
-        raise PutOffError(
-            f"{_shown(lane.circuit)} {reason}", now_ms, LONGEST_OPEN_MS if is_open else LONGEST_LIMITED_MS
-        )
+        raise PutOffError(f"{lane.circuit.shown} {reason}", now_ms, LONGEST_OPEN_MS if is_open else LONGEST_LIMITED_MS)
 
     def _take(self, passage: _Passage, lane: _Lane, free: list[int], now_ms: int) -> bool:
         slot, until_ms = free[self._draw(len(free))], now_ms + passage.call.timeout_ms + LEASE_SPARE_MS
@@ -180,15 +171,6 @@ class Protect:
         else:
             self._give_back(lane.circuit, slot, until_ms)  # it ended while a slot was taken for it
         return True
-
-    def _take_turn(self, lane: _Lane, now_ms: int) -> None:
-        if lane.limits.pace is None:
-            return
-        at_ms = self._circuits.next_turn(lane.circuit, lane.limits.pace, now_ms, HORIZON_MS)
-        if at_ms is None or at_ms > now_ms:
-            reason = f"{_shown(lane.circuit)} has its limit of {lane.limits.pace.per_second:g} attempts a second"
-            turn = lane.whose if at_ms else None
-            raise PutOffError(reason, at_ms or now_ms + HORIZON_MS // 2, LONGEST_LIMITED_MS, turn)
 
     def _leave(self, passage: _Passage) -> None:
         """Give the slots back. Should that fail, their leases run out."""
@@ -267,9 +249,3 @@ _TOLD: Final = {
     "CircuitProbesFailed": "circuit stays open",
     "ReceiversSlow": "receiver is slow",
 }
-
-
-def _shown(circuit: Circuit) -> str:
-    if circuit.name == TENANT:
-        return f"tenant '{circuit.tenant_id}'"
-    return f"destination '{circuit.name[2:]}'" if circuit.name.startswith("d:") else circuit.name[2:]

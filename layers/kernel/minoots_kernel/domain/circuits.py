@@ -95,7 +95,7 @@ class Call:
         receiver: The name of its receiver's circuit.
         limits: What is set for the receiver.
         timeout_ms: Most time that it takes, milliseconds.
-        turn: Whose limit it has waited for: `destination` or `tenant`, whose turns come in this order.
+        turn: Whose limit it has waited for: `tenant`, whose turn comes first, or `destination`.
     """
 
     tenant_id: str
@@ -117,7 +117,8 @@ class Circuit:
         failed_probes: Probes since it opened, none of which succeeded.
         slow_until_ms: Until when it is narrow.
         slots: Slots that are taken, each with when its lease ends.
-        turn_us: When the next turn of its pace begins, epoch microseconds.
+        turn_us: When the next turn begins that is given away, epoch microseconds; nobody queues once it has passed.
+        begun_us: Until when its pace is used up by what began, epoch microseconds, but for its burst.
     """
 
     tenant_id: str
@@ -129,6 +130,14 @@ class Circuit:
     slow_until_ms: int = 0
     slots: Mapping[int, int] = field(default_factory=dict)
     turn_us: int = 0
+    begun_us: int = 0
+
+    @property
+    def shown(self) -> str:
+        """What people call whoever it stands for."""
+        if self.name == TENANT:
+            return f"tenant '{self.tenant_id}'"
+        return f"destination '{self.name[2:]}'" if self.name.startswith("d:") else self.name[2:]
 
     def width(self, limits: Limits, slow_slots: int, now_ms: int) -> int | None:
         """Return how many attempts may be under way; none for any number, without a slot."""
@@ -145,6 +154,10 @@ class Circuit:
     def with_slot(self, slot: int, until_ms: int) -> Circuit:
         """Return the circuit with a slot taken until then."""
         return replace(self, slots={**self.slots, slot: until_ms})
+
+    def with_turn(self, turn_us: int) -> Circuit:
+        """Return the circuit with turns given away until then."""
+        return replace(self, turn_us=turn_us)
 
 
 def opened(circuit: Circuit, now_ms: int, wait_ms: int | None = None) -> Circuit:

@@ -21,6 +21,8 @@ SLOT: Final = "slot"
 
 MAX_TURN_TRIES: Final = 4
 
+_NOBODY_QUEUES: Final = "attribute_not_exists(turn) OR turn <= :now"
+
 
 class DynamoCircuitStore:
     """The circuit items of a table, one partition per tenant. What nobody touches for a day is forgotten.
@@ -99,30 +101,61 @@ class DynamoCircuitStore:
     def next_turn(self, circuit: Circuit, pace: Pace, now_ms: int, horizon_ms: int) -> int | None:
         """Take the next turn of a pace; see the port.
 
-        Generic cell rate: the item has when the turn after the last one begins. Either that lies ahead, and moves on
-        by an interval, or it has passed, and the next one begins now.
+        The item has when the turn after the last one begins. Either that lies ahead, and moves on by an interval, or it
+        has passed, and the next one begins when the pace allows it after what has begun: as far as was read, for who
+        comes back with a turn is let through by `begin` alone.
         """
-        now_us = now_ms * 1000
-        latest_us = now_us + horizon_ms * 1000 + pace.tolerance_us
-        values: Item = {":interval": {"N": str(pace.interval_us)}, ":now": {"N": str(now_us)}}
-        ahead = circuit.turn_us > now_us
+        now_us, latest_us = now_ms * 1000, (now_ms + horizon_ms) * 1000
+        interval: Item = {":interval": {"N": str(pace.interval_us)}, ":now": {"N": str(now_us)}}
+        queued = circuit.turn_us > now_us
         for _ in range(MAX_TURN_TRIES):
             try:
-                if ahead:
-                    moved: Item = {**values, ":latest": {"N": str(latest_us)}}
+                if queued:
+                    values: Item = {**interval, ":latest": {"N": str(latest_us)}}
                     item = self._update(
-                        circuit, "turn = turn + :interval", "", "turn > :now AND turn <= :latest", moved
+                        circuit, "turn = turn + :interval", "", "turn > :now AND turn <= :latest", values
                     )
                 else:
-                    item = self._update(
-                        circuit, "turn = :now + :interval", "", "attribute_not_exists(turn) OR turn <= :now", values
-                    )
+                    first_us = self._first_turn(circuit, pace, now_us)
+                    if first_us > latest_us:
+                        return None
+                    values = {**interval, ":first": {"N": str(first_us)}}
+                    item = self._update(circuit, "turn = :first + :interval", "", _NOBODY_QUEUES, values)
             except ConditionFailedError:
-                ahead = not ahead
+                queued = not queued
                 continue
-            begins_us = int(item["turn"]["N"]) - pace.interval_us
-            return max(now_ms, -((pace.tolerance_us - begins_us) // 1000))
+            return -((pace.interval_us - int(item["turn"]["N"])) // 1000)
         return None
+
+    def begin(self, circuit: Circuit, pace: Pace, now_ms: int, slack_ms: int | None) -> bool:
+        """Count an attempt as begun if its pace allows it; see the port.
+
+        Generic cell rate: the item has until when the pace is used up. A try whose answer was lost, and that is made
+        again, counts twice.
+        """
+        now_us = now_ms * 1000
+        latest_us = now_us + pace.tolerance_us + (slack_ms or 0) * 1000
+        interval: Item = {":interval": {"N": str(pace.interval_us)}, ":now": {"N": str(now_us)}}
+        unqueued = f" AND ({_NOBODY_QUEUES})" if slack_ms is None else ""
+        rested = ("begun = :now + :interval", f"(attribute_not_exists(begun) OR begun <= :now){unqueued}", interval)
+        ahead = (
+            "begun = begun + :interval",
+            f"begun > :now AND begun <= :latest{unqueued}",
+            {**interval, ":latest": {"N": str(latest_us)}},
+        )
+        tries = [ahead, rested] if circuit.begun_us > now_us else [rested, ahead]
+        for sets, condition, values in tries if latest_us > now_us else [rested]:
+            try:
+                self._update(circuit, sets, "", condition, values)
+            except ConditionFailedError:
+                continue
+            return True
+        return False
+
+    def _first_turn(self, circuit: Circuit, pace: Pace, now_us: int) -> int:
+        """Return when whoever is first in the queue may begin, epoch microseconds."""
+        item = self._table.get(circuit_key(circuit.tenant_id, circuit.name))
+        return max(now_us, (_from_item(item).begun_us if item else 0) - pace.tolerance_us)
 
     def _update(
         self,
@@ -158,4 +191,5 @@ def _from_item(item: Item) -> Circuit:
         slow_until_ms=number("slowUntil"),
         slots={int(name[len(SLOT) :]): int(value["N"]) for name, value in item.items() if name.startswith(SLOT)},
         turn_us=number("turn"),
+        begun_us=number("begun"),
     )

@@ -31,7 +31,7 @@ class MemoryCircuitStore:
             stored = self._stored(after)
             if stored.version != before.version:
                 raise VersionMismatchError(f"The circuit '{after.name}' was changed by another.")
-            self._put(replace(after, slots=stored.slots, turn_us=stored.turn_us))
+            self._put(replace(after, slots=stored.slots, turn_us=stored.turn_us, begun_us=stored.begun_us))
 
     def take(self, circuit: Circuit, slot: int, until_ms: int, now_ms: int) -> bool:
         """Take a slot; see the port."""
@@ -54,12 +54,24 @@ class MemoryCircuitStore:
         """Take the next turn of a pace; see the port."""
         with self._lock:
             stored = self._stored(circuit)
-            begins_us = max(stored.turn_us, now_ms * 1000)
-            at_ms = max(now_ms, -((pace.tolerance_us - begins_us) // 1000))
-            if at_ms > now_ms + horizon_ms:
+            now_us = now_ms * 1000
+            queued = stored.turn_us > now_us
+            begins_us = stored.turn_us if queued else max(now_us, stored.begun_us - pace.tolerance_us)
+            if begins_us > now_us + horizon_ms * 1000:
                 return None
-            self._put(replace(stored, turn_us=begins_us + pace.interval_us))
-            return at_ms
+            self._put(stored.with_turn(begins_us + pace.interval_us))
+            return -(-begins_us // 1000)
+
+    def begin(self, circuit: Circuit, pace: Pace, now_ms: int, slack_ms: int | None) -> bool:
+        """Count an attempt as begun if its pace allows it; see the port."""
+        with self._lock:
+            stored, now_us = self._stored(circuit), now_ms * 1000
+            if slack_ms is None and stored.turn_us > now_us:
+                return False
+            if stored.begun_us > now_us + pace.tolerance_us + (slack_ms or 0) * 1000:
+                return False
+            self._put(replace(stored, begun_us=max(stored.begun_us, now_us) + pace.interval_us))
+            return True
 
     def _stored(self, circuit: Circuit) -> Circuit:
         return self._circuits.get((circuit.tenant_id, circuit.name)) or Circuit(circuit.tenant_id, circuit.name)
