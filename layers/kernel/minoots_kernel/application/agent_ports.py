@@ -24,6 +24,7 @@ class AgentReceiver(Protocol):
         Raises:
             TransientActionError: If another attempt may succeed.
             PermanentActionError: If none will.
+            PutOffError: If it may not be told now; nothing was sent.
         """
         ...
 

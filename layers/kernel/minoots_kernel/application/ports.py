@@ -388,6 +388,7 @@ class WebhookSender(Protocol):
         Raises:
             TransientActionError: If another attempt may succeed.
             PermanentActionError: If none will. Either has the receiver's answer, as far as there was one.
+            PutOffError: If the receiver's name cannot be looked up now; nothing was sent.
         """
         ...
 

@@ -36,6 +36,7 @@ class WebhookRequest:
         body: JSON text; none for methods that carry no body.
         timeout_ms: Time for the whole exchange, milliseconds.
         secrets: What of the request must be masked wherever an answer repeats it.
+        tenant_id: Whose it is: all that is shared out among tenants on its way goes by it.
     """
 
     method: str
@@ -44,6 +45,7 @@ class WebhookRequest:
     body: bytes | None
     timeout_ms: int
     secrets: frozenset[str] = frozenset()
+    tenant_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,7 @@ def webhook_request(
     if credentials.signing_secrets:
         headers["webhook-signature"] = sign(credentials.signing_secrets, identity, now_ms // 1000, body or b"")
     secrets = secrets_in(own, credentials.signing_secrets) | ({asking.token} if asking else frozenset())
-    return WebhookRequest(rendered.method, url, headers, body, rendered.timeout_ms, secrets)
+    return WebhookRequest(rendered.method, url, headers, body, rendered.timeout_ms, secrets, timer.tenant_id)
 
 
 def _first_of_each(*layers: Mapping[str, str]) -> dict[str, str]:

@@ -7,19 +7,24 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import Any
 
 import httpcore
 import pytest
 
+from minoots_kernel.adapters.memory import MemoryCircuitStore, MemoryMetrics, VirtualClock
 from minoots_kernel.adapters.webhook.exchange import exchange_within
 from minoots_kernel.adapters.webhook.guard import AddressGuard
 from minoots_kernel.adapters.webhook.resolver import Resolver
 from minoots_kernel.adapters.webhook.sender import HttpWebhookSender
-from minoots_kernel.domain.errors import TransientActionError
+from minoots_kernel.application.protect import Protect
+from minoots_kernel.domain.circuits import FAILURES_TO_OPEN, Call
+from minoots_kernel.domain.errors import PutOffError, TransientActionError
 from minoots_kernel.domain.webhooks import WebhookRequest
 from tests.unit.adapters.webhook.conftest import Names
 from tests.unit.adapters.webhook.servers import OK, Talk, a_request, black_hole, raw_server
+from tests.unit.application.world import Watcher
 
 TIMEOUT_MS = 300
 
@@ -164,16 +169,92 @@ def test_a_name_server_that_does_not_answer_is_left_in_time(sender: HttpWebhookS
         sender.send(request("http://slow.example/"))
 
 
-def test_look_ups_are_bounded_and_waiting_for_one_counts(names: Names) -> None:
+FAST = [(socket.AF_INET, ("127.0.0.1", 9))]
+
+
+def give_up(resolver: Resolver, host: str, party: str) -> None:
+    with exchange_within(100, party) as exchange, pytest.raises(httpcore.ConnectTimeout):
+        resolver.resolve(host, 9, exchange)
+
+
+def find_none_free(resolver: Resolver, host: str, party: str) -> None:
+    began_s = time.monotonic()
+    with exchange_within(100, party) as exchange, pytest.raises(PutOffError, match="too many names"):
+        resolver.resolve(host, 9, exchange)
+    assert time.monotonic() - began_s < 2
+
+
+def find(resolver: Resolver, host: str, party: str) -> None:
+    with exchange_within(5_000, party) as exchange:
+        assert resolver.resolve(host, 9, exchange) == FAST
+
+
+def test_look_ups_are_bounded_and_who_finds_none_free_is_put_off(names: Names) -> None:
     resolver = Resolver(max_lookups=2)
     names.answers["fast.example"] = lambda: [("127.0.0.1", 9)]
     with hanging_look_ups(names, "slow.example"):
-        for host in ("slow.example", "slow.example", "fast.example"):
-            with exchange_within(100) as exchange, pytest.raises(httpcore.ConnectTimeout):
-                resolver.resolve(host, 9, exchange)
+        for party in ("a", "b"):
+            give_up(resolver, "slow.example", party)
+        find_none_free(resolver, "fast.example", "c")
         assert names.asked == ["slow.example", "slow.example"]
-    with exchange_within(5_000) as exchange:
-        assert resolver.resolve("fast.example", 9, exchange) == [(socket.AF_INET, ("127.0.0.1", 9))]
+        names.answers["127.0.0.1"] = names.answers["fast.example"]
+        find(resolver, "127.0.0.1", "c")  # an address takes none
+    find(resolver, "fast.example", "c")
+
+
+def test_a_tenant_whose_names_hang_takes_no_look_up_from_others(names: Names) -> None:
+    resolver = Resolver()
+    hosts = [f"n{number}.evil{number}.example" for number in range(16)]
+    names.answers["fast.example"] = lambda: [("127.0.0.1", 9)]
+    with hanging_look_ups(names, *hosts):
+        for host in hosts:
+            give_up(resolver, host, "evil")
+        find_none_free(resolver, "fast.example", "evil")
+        find(resolver, "fast.example", "good")
+    find(resolver, "fast.example", "evil")
+
+
+def test_names_below_one_parent_take_no_look_up_from_a_tenants_others(names: Names) -> None:
+    resolver = Resolver()
+    hosts = [f"N{number}.evil.example{'.' * (number % 2)}" for number in range(8)]
+    names.answers["fast.example"] = names.answers["more.evil.example"] = lambda: [("127.0.0.1", 9)]
+    with hanging_look_ups(names, *hosts):
+        for host in hosts:
+            give_up(resolver, host, "demo")
+        find_none_free(resolver, "more.evil.example", "demo")
+        find(resolver, "more.evil.example", "other")
+        find(resolver, "fast.example", "demo")
+    find(resolver, "more.evil.example", "demo")
+
+
+def test_a_look_up_that_becomes_free_in_time_is_taken(names: Names) -> None:
+    resolver = Resolver(max_lookups=1)
+    names.answers["fast.example"] = lambda: [("127.0.0.1", 9)]
+    with ExitStack() as hanging:
+        hanging.enter_context(hanging_look_ups(names, "slow.example"))
+        give_up(resolver, "slow.example", "a")
+        soon = threading.Timer(0.2, hanging.close)
+        soon.start()
+        find(resolver, "fast.example", "b")
+        soon.join()
+
+
+def test_an_attempt_without_a_free_look_up_is_put_off_and_nobodys_fault(names: Names) -> None:
+    sender = HttpWebhookSender(AddressGuard(["127.0.0.1"]))
+    shield = Protect(MemoryCircuitStore(), VirtualClock(0), MemoryMetrics(), Watcher(), draw=lambda _: 0)
+    mine = replace(request("http://n.evil.example/"), tenant_id="mine")
+    call = Call("mine", "h:n.evil.example:80")
+    with hanging_look_ups(names, "n.evil.example"):
+        for _ in range(8):
+            with in_time():
+                sender.send(mine)
+        for _ in range(2 * FAILURES_TO_OPEN):
+            with pytest.raises(PutOffError) as put_off, shield.admitted(call):
+                sender.send(replace(mine, timeout_ms=50))
+            assert put_off.value.turn is None
+        with shield.admitted(call):
+            pass  # its circuit is closed
+    sender.close()
 
 
 def test_waiting_for_a_free_connection_counts() -> None:

@@ -54,7 +54,7 @@ class McpReceiver:
 
     def deliver(self, delivery: AgentDelivery) -> Performed:
         """Call the tool; see the port."""
-        with self._conversations.within(delivery.binding.timeout_ms) as conversation:
+        with self._conversations.within(delivery.binding.timeout_ms, delivery.timer.tenant_id) as conversation:
             session = _Session(conversation, delivery, self._clock)
             session.begin()
             try:

@@ -7,7 +7,7 @@ from typing import Final
 from minoots_kernel.adapters.oidc.key_sets import FetchError
 from minoots_kernel.adapters.webhook.conversation import Conversations
 from minoots_kernel.adapters.webhook.guard import AddressGuard
-from minoots_kernel.domain.errors import ActionError
+from minoots_kernel.domain.errors import ActionError, PutOffError
 
 __all__ = ["GuardedFetch"]
 
@@ -44,7 +44,7 @@ class GuardedFetch:
                 if answer.status != 200:
                     raise FetchError(f"{url} answered {answer.status}")
                 return _bounded("\n".join(answer.lines()).encode(), url)
-        except ActionError as error:
+        except (ActionError, PutOffError) as error:
             raise FetchError(f"{url}: {error.reason}") from error
 
 

@@ -43,6 +43,7 @@ class GuardedBackend(httpcore.NetworkBackend):
             BlockedAddressError: If any of the host's addresses may not be reached.
             httpcore.ConnectError: If none of them answers.
             httpcore.ConnectTimeout: If the exchange's time ran out first.
+            PutOffError: If its name cannot be looked up now.
         """
         exchange = current_exchange()
         exchange.connected = True

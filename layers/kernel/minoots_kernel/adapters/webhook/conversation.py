@@ -15,7 +15,7 @@ from minoots_kernel.adapters.webhook.backend import GuardedBackend
 from minoots_kernel.adapters.webhook.exchange import Exchange, exchange_within
 from minoots_kernel.adapters.webhook.guard import AddressGuard
 from minoots_kernel.adapters.webhook.sender import failure_of
-from minoots_kernel.domain.errors import PermanentActionError
+from minoots_kernel.domain.errors import PermanentActionError, PutOffError
 
 __all__ = ["Answer", "Conversation", "Conversations"]
 
@@ -91,17 +91,24 @@ class Conversations:
         self._tls = tls or httpx.create_ssl_context(trust_env=False)
 
     @contextmanager
-    def within(self, timeout_ms: int) -> Iterator[Conversation]:
+    def within(self, timeout_ms: int, party: str = "") -> Iterator[Conversation]:
         """Open a conversation that has so many milliseconds in all.
 
+        Args:
+            timeout_ms: So many.
+            party: The tenant that it is for; none for the service's own.
+
         Raises:
+            PutOffError: If the receiver's name cannot be looked up now; nothing was sent.
             TransientActionError: If the receiver cannot be reached, breaks off or takes too long.
             PermanentActionError: If it may not be reached, or a request cannot be sent.
         """
         pool = httpcore.ConnectionPool(self._tls, max_connections=2, network_backend=self._backend)
         try:
-            with exchange_within(timeout_ms) as exchange, pool:
+            with exchange_within(timeout_ms, party) as exchange, pool:
                 yield Conversation(pool, exchange)
+        except PutOffError:
+            raise
         except (httpx.InvalidURL, UnicodeError) as error:
             raise PermanentActionError(
                 "the request cannot be sent: its URL or a header is not valid in HTTP"

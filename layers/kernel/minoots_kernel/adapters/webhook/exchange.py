@@ -24,6 +24,7 @@ class Exchange:
     Attributes:
         started_s: When it began, seconds of the monotonic clock, as every time here.
         deadline_s: When it must be over.
+        party: The tenant that it is for; none for the service's own.
         connected: It opened a connection of its own.
         connected_s: When that connection stood, TLS included.
         answered_s: When the first of the reply arrived.
@@ -31,6 +32,7 @@ class Exchange:
 
     started_s: float
     deadline_s: float
+    party: str = ""
     connected: bool = False
     connected_s: float | None = None
     answered_s: float | None = None
@@ -73,14 +75,15 @@ def current_exchange() -> Exchange:
 
 
 @contextmanager
-def exchange_within(timeout_ms: int) -> Iterator[Exchange]:
+def exchange_within(timeout_ms: int, party: str = "") -> Iterator[Exchange]:
     """Make an exchange current for as long as the block lasts.
 
     Args:
         timeout_ms: Time for all of it, milliseconds.
+        party: The tenant that it is for; none for the service's own.
     """
     now_s = time.monotonic()
-    exchange = Exchange(now_s, now_s + timeout_ms / 1000)
+    exchange = Exchange(now_s, now_s + timeout_ms / 1000, party)
     token = _CURRENT.set(exchange)
     try:
         yield exchange

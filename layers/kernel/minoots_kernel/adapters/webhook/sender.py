@@ -20,7 +20,7 @@ from minoots_kernel.adapters.webhook.replies import Reply, refusal
 from minoots_kernel.adapters.webhook.stream import ConnectFailedError
 from minoots_kernel.application.ports import Clock
 from minoots_kernel.domain.answers import EXCERPT_CHARACTERS, Answer, excerpt_of
-from minoots_kernel.domain.errors import ActionError, PermanentActionError, TransientActionError
+from minoots_kernel.domain.errors import ActionError, PermanentActionError, PutOffError, TransientActionError
 from minoots_kernel.domain.webhooks import WebhookRequest
 
 __all__ = ["UNSENDABLE", "HttpWebhookSender", "failure_of"]
@@ -82,10 +82,12 @@ class HttpWebhookSender:
 
     def send(self, request: WebhookRequest) -> Answer:
         """Send one request; see the port. No other exception leaves it, and no reason has a library's words in it."""
-        with exchange_within(request.timeout_ms) as exchange:
+        with exchange_within(request.timeout_ms, request.tenant_id) as exchange:
             try:
                 reply = self._ask(_wire(request), request.body, exchange)
                 failure = refusal(reply, self._clock.now_ms())
+            except PutOffError:
+                raise  # nothing was sent
             except Exception as error:
                 broken = failure_of(error, request.timeout_ms)
                 broken.answer = _answer(exchange)
