@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from minoots_kernel.domain.errors import LeaseLostError
-from minoots_kernel.domain.inbox import KEPT_MS, InboxMessage, LeasedMessage, Receipt
+from minoots_kernel.domain.inbox import KEPT_MS, InboxMessage, LeasedMessage, Occasion, Receipt
 from tests.contract.conftest import Stores
 from tests.contract.timers import NOW_MS, new_id
 
@@ -94,17 +94,133 @@ def test_an_acknowledged_message_is_gone_for_good(stores: Stores) -> None:
     assert take(stores, tenant, now_ms=NOW_MS + 10 * LEASE_MS) == []
 
 
-def test_a_message_put_again_stays_as_it_was(stores: Stores) -> None:
+def again(message: InboxMessage, occasion: Occasion, token: str | None = None) -> InboxMessage:
+    """Another asking of the same action, with words and an expiry of its own."""
+    return replace(
+        message,
+        payload={"asked": str(occasion)},
+        forgotten_at_ms=message.forgotten_at_ms + 86_400_000,
+        acknowledgement={"token": token, "url": f"https://api.example/acknowledgements/{token}"} if token else None,
+        occasion=occasion,
+    )
+
+
+FIRST, SECOND = Occasion(0, 0, 1), Occasion(0, 0, 2)
+ONWARD, REDRIVEN = Occasion(0, 1, 2), Occasion(1, 0, 2)
+
+
+@pytest.mark.parametrize("token", [None, "ack_x"])
+def test_a_message_put_again_stays_as_it_was(stores: Stores, token: str | None) -> None:
     tenant = stores.new_tenant()
-    message = a_message(tenant)
+    message = again(a_message(tenant), FIRST, token)
     put(stores, message)
     (leased,) = take(stores, tenant)
 
     put(stores, replace(message, payload={"other": True}))
+    put(stores, replace(message, payload={"other": True}, occasion=Occasion(0, 0, 0)))
 
     assert take(stores, tenant) == []
+    assert stores.inboxes.leased(tenant, "ann", receipt(leased)) == message
     stores.inboxes.acknowledge(tenant, "ann", receipt(leased))
     assert leased.message == message
+
+
+def test_asked_once_more_a_message_is_renewed_and_its_lease_goes_on(stores: Stores) -> None:
+    tenant = stores.new_tenant()
+    message = again(a_message(tenant), FIRST, "ack_first")
+    put(stores, message)
+    (leased,) = take(stores, tenant)
+
+    renewed = again(message, SECOND, "ack_second")
+    put(stores, renewed, message)
+
+    assert take(stores, tenant) == []
+    assert stores.inboxes.leased(tenant, "ann", receipt(leased)) == renewed
+    (after,) = take(stores, tenant, now_ms=leased.leased_until_ms)
+    assert (after.message, after.received) == (renewed, 2)
+
+
+@pytest.mark.parametrize("occasion", [ONWARD, REDRIVEN])
+def test_another_step_or_life_takes_the_messages_place_and_ends_its_lease(stores: Stores, occasion: Occasion) -> None:
+    tenant = stores.new_tenant()
+    message = again(a_message(tenant), FIRST, "ack_first")
+    put(stores, message)
+    (leased,) = take(stores, tenant)
+
+    anew = again(message, occasion, "ack_anew")
+    put(stores, anew, message)
+
+    for use in (
+        lambda: stores.inboxes.leased(tenant, "ann", receipt(leased)),
+        lambda: stores.inboxes.acknowledge(tenant, "ann", receipt(leased)),
+        lambda: stores.inboxes.lease_until(tenant, "ann", receipt(leased), NOW_MS, give_back=False),
+    ):
+        with pytest.raises(LeaseLostError):
+            use()
+    (after,) = take(stores, tenant)
+    assert (after.message, after.received) == (anew, 1)
+
+
+def test_a_message_that_was_forgotten_is_there_again_when_it_is_asked_anew(stores: Stores) -> None:
+    tenant = stores.new_tenant()
+    message = again(a_message(tenant), FIRST)
+    put(stores, message)
+    late_ms = message.forgotten_at_ms + 1
+    assert take(stores, tenant, now_ms=late_ms) == []
+
+    anew = replace(message, occasion=REDRIVEN, forgotten_at_ms=message.forgotten_at_ms + KEPT_MS)
+    put(stores, anew)
+
+    assert [one.message for one in take(stores, tenant, now_ms=late_ms)] == [anew]
+
+
+def test_a_message_that_is_remembered_is_not_brought_back_by_the_same_asking(stores: Stores) -> None:
+    tenant = stores.new_tenant()
+    message = again(a_message(tenant), FIRST)
+    put(stores, message)
+    (leased,) = take(stores, tenant)
+
+    for _ in range(2):
+        stores.inboxes.acknowledge(tenant, "ann", receipt(leased), remember=True)
+    put(stores, message, again(message, SECOND))
+
+    assert take(stores, tenant, now_ms=leased.leased_until_ms) == []
+    assert stores.inboxes.leased(tenant, "ann", receipt(leased)) is None
+    with pytest.raises(LeaseLostError):
+        stores.inboxes.lease_until(tenant, "ann", receipt(leased), NOW_MS, give_back=True)
+
+
+@pytest.mark.parametrize(
+    ("occasion", "token"), [(REDRIVEN, None), (ONWARD, "ack_x"), (REDRIVEN, "ack_x"), (SECOND, "ack_x")]
+)
+def test_a_message_that_is_remembered_makes_way_for_another_asking(
+    stores: Stores, occasion: Occasion, token: str | None
+) -> None:
+    tenant = stores.new_tenant()
+    message = again(a_message(tenant), FIRST, token)
+    put(stores, message)
+    (leased,) = take(stores, tenant)
+    stores.inboxes.acknowledge(tenant, "ann", receipt(leased), remember=True)
+
+    anew = again(message, occasion, token)
+    put(stores, anew)
+
+    (after,) = take(stores, tenant)
+    assert (after.message, after.received) == (anew, 1)
+    stores.inboxes.acknowledge(tenant, "ann", receipt(after))
+
+
+def test_nothing_is_leased_by_a_receipt_of_what_is_not_there(stores: Stores) -> None:
+    tenant = stores.new_tenant()
+    message = a_message(tenant)
+    put(stores, message)
+    (leased,) = take(stores, tenant)
+    wrong = replace(receipt(leased), fired_at_ms=1)
+
+    assert stores.inboxes.leased(tenant, "ann", wrong) is None
+    assert stores.inboxes.leased(tenant, "bob", receipt(leased)) is None
+    assert stores.inboxes.leased(stores.new_tenant(), "ann", receipt(leased)) is None
+    assert stores.inboxes.leased(tenant, "ann", receipt(leased)) == message
 
 
 def test_a_receipt_is_worth_nothing_once_somebody_else_has_the_message(stores: Stores) -> None:
@@ -208,6 +324,47 @@ def test_messages_that_others_have_do_not_hide_the_rest(stores: Stores) -> None:
     assert len(take(stores, tenant, limit=120)) == 120
 
     assert len(take(stores, tenant, limit=10)) == 10
+
+
+def test_however_many_messages_others_have_the_free_ones_are_found(stores: Stores) -> None:
+    tenant = stores.new_tenant()
+    put(stores, *(a_message(tenant, NOW_MS - 1_000 + number) for number in range(230)))
+    held = [one for _ in range(24) for one in take(stores, tenant, limit=10)]
+    assert len(held) == 230
+    free = {one.message.id for one in held[202:205] + held[-3:]}
+    for one in held:
+        if one.message.id in free:
+            stores.inboxes.lease_until(tenant, "ann", receipt(one), NOW_MS, give_back=True)
+
+    found = [one for _ in range(2) for one in take(stores, tenant)]
+
+    assert {one.message.id for one in found} == free
+    oldest = held[0]
+    stores.inboxes.lease_until(tenant, "ann", receipt(oldest), NOW_MS, give_back=True)
+    assert [one.message.id for one in take(stores, tenant)] == [oldest.message.id]
+
+
+def test_where_a_look_ended_is_written_down_only_where_messages_are_in_the_way(dynamo: Stores) -> None:
+    tenant = dynamo.new_tenant()
+    assert dynamo.table is not None
+    put(dynamo, *(a_message(tenant, NOW_MS - 1_000 + number) for number in range(215)))
+    held = [one for _ in range(20) for one in take(dynamo, tenant)]
+
+    def mark() -> str | None:
+        found = dynamo.table and dynamo.table.client.get_item(
+            TableName=dynamo.table.name, Key={"pk": {"S": f"I#{tenant}#ann"}, "sk": {"S": "#"}}
+        ).get("Item")
+        return found["lookedTo"]["S"] if found else None
+
+    assert mark() is None
+    held += take(dynamo, tenant)  # reads on as far as a look goes, and the rest is beyond
+    assert mark() is not None
+    held += [one for _ in range(4) for one in take(dynamo, tenant)]
+    assert len(held) == 215
+    for one in held[5:]:
+        dynamo.inboxes.acknowledge(tenant, "ann", receipt(one))
+    assert take(dynamo, tenant) == []
+    assert mark() is None
 
 
 def test_a_large_message_comes_back_whole(stores: Stores) -> None:

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from minoots_kernel.application import acknowledge_action, ask_agents, finish_asking
-from minoots_kernel.domain import acknowledgements, repair
+from minoots_kernel.domain import acknowledgements, inbox, repair
 from tests.simulation.asking.history import live
 from tests.simulation.asking.invariants import violations
 from tests.simulation.mutants.planting import Mutant, edit, planted
@@ -90,6 +90,11 @@ MUTANTS = (
                 "    transition = apply(timer, command, self.clock.now_ms())",
             ),
         ),
+    ),
+    Mutant(
+        "an inbox keeps what it was asked first",
+        (),
+        (edit(inbox.InboxMessage.arrives_at, "mine.attempt <= standing.attempt", "True"),),
     ),
 )
 

@@ -16,6 +16,7 @@ from typing import Any, Final
 from minoots_contract.acknowledgements import AcknowledgementRequest
 from minoots_kernel.application.ports import TimerKey
 from minoots_kernel.application.use_inbox import UseInbox
+from minoots_kernel.domain.answer_tokens import digest_token
 from minoots_kernel.domain.answers import Answer
 from minoots_kernel.domain.chains import chain_of
 from minoots_kernel.domain.errors import (
@@ -25,6 +26,7 @@ from minoots_kernel.domain.errors import (
     UnknownHintError,
 )
 from minoots_kernel.domain.executions import Execution, NextMove
+from minoots_kernel.domain.inbox import InboxMessage
 from minoots_kernel.domain.messages import ActionMessage
 from minoots_kernel.domain.timer import Timer
 from minoots_kernel.domain.webhooks import WebhookRequest
@@ -77,6 +79,7 @@ class History:
         said: Who answered what.
         versions: The timer after each write.
         letters: Dead letters at the end.
+        outdated: Messages that the inbox handed over though it was asked something else by then.
         at_rest: Whether it came to an end.
     """
 
@@ -86,6 +89,7 @@ class History:
     said: list[Said] = field(default_factory=list)
     versions: list[tuple[int, Timer]] = field(default_factory=list)
     letters: int = 0
+    outdated: list[str] = field(default_factory=list)
     at_rest: bool = False
 
 
@@ -102,7 +106,7 @@ class _Life:
         self.count = 0
         self.running: dict[str, Running] = {}
         self.history: History | None = None
-        self.inbox = UseInbox(self.world.inboxes, self.world.clock, self.world.acknowledge)
+        self.inbox = UseInbox(self.world.inboxes, self.world.clock, self.world.store, self.world.acknowledge)
         self._replace_ports()
 
     def _replace_ports(self) -> None:
@@ -275,6 +279,7 @@ class _Life:
         assert self.history is not None
         found = self.inbox.fetch(DEMO, "bob", limit=5, lease_ms=20 * SECOND)
         for message in found:
+            self.note_if_outdated(message.message)
             if self.rng.random() < 0.3:
                 self.attempt(
                     lambda message=message: self.inbox.acknowledge(DEMO, "bob", message.receipt),
@@ -282,12 +287,22 @@ class _Life:
                 )
         self.at(7 * SECOND, self.look_into_inbox)
 
+    def note_if_outdated(self, message: InboxMessage) -> None:
+        assert self.history is not None
+        timer = self.world.now(self.history.timer)
+        known = timer.acknowledgement(message.action_id)
+        ask = known.ask(known.step) if known and known.waits else None
+        if message.acknowledgement is None or ask is None or ask.receiver != "inbox bob":
+            return
+        if digest_token(message.acknowledgement["token"]) not in ask.tokens:
+            self.history.outdated.append(f"step {message.occasion.step} instead of {ask.step}")
+
 
 def live(seed: int) -> History:
     """Let the history of a seed happen."""
     life = _Life(seed)
     rng, world = life.rng, life.world
-    required: dict[str, Any] = {"maxAttempts": rng.choice((1, 2, 3)), "escalation": _chain(rng)}
+    required: dict[str, Any] = {"maxAttempts": rng.choice((1, 2, 3)), "escalation": _chain(rng, seed)}
     if rng.random() < 0.4:
         required["doneWithinMs"] = 20 * SECOND
     other = {"id": "b", "kind": "agent_prompt", "parameters": {"binding": COLLEAGUE}}
@@ -320,9 +335,11 @@ def live(seed: int) -> History:
     return history
 
 
-def _chain(rng: Random) -> list[dict[str, Any]]:
+def _chain(rng: Random, seed: int) -> list[dict[str, Any]]:
     steps = [
         {"binding": COLLEAGUE, "timeoutMs": 5_000, "maxAttempts": rng.choice((1, 2))},
         {"webhook": PERSON, "timeoutMs": 7_000, "maxAttempts": rng.choice((1, 2))},
     ]
-    return steps[: rng.choice((0, 1, 2, 2))]
+    chosen = steps[: rng.choice((0, 1, 2, 2))]
+    last_of_all = {"binding": COLLEAGUE, "timeoutMs": 15_000, "maxAttempts": 1}
+    return [*chosen, last_of_all] if chosen and Random(f"chain {seed}").random() < 0.3 else chosen

@@ -292,7 +292,7 @@ def test_unknown_settled_and_late_tokens_are_told_apart() -> None:
 
 def test_taking_a_message_out_of_the_inbox_is_done() -> None:
     world = World()
-    inbox = UseInbox(world.inboxes, world.clock, world.acknowledge)
+    inbox = UseInbox(world.inboxes, world.clock, world.store, world.acknowledge)
     timer = new(world, maxAttempts=1, escalation=[{"binding": COLLEAGUE, "timeoutMs": 5_000}])
     machine = Machine(world, timer)
     answer(world, "refused")
@@ -308,7 +308,7 @@ def test_taking_a_message_out_of_the_inbox_is_done() -> None:
 
 def test_a_message_of_an_action_that_others_answered_can_still_be_taken_out() -> None:
     world = World()
-    inbox = UseInbox(world.inboxes, world.clock, world.acknowledge)
+    inbox = UseInbox(world.inboxes, world.clock, world.store, world.acknowledge)
     timer = new(world, maxAttempts=1, escalation=[{"binding": COLLEAGUE, "timeoutMs": 5_000}])
     machine = Machine(world, timer)
     answer(world, "refused")

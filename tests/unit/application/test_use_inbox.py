@@ -8,7 +8,7 @@ from minoots_kernel.adapters.memory import MemoryInboxStore, VirtualClock
 from minoots_kernel.application.use_inbox import UseInbox
 from minoots_kernel.domain.errors import LeaseLostError
 from minoots_kernel.domain.inbox import InboxMessage
-from tests.unit.application.world import DEMO
+from tests.unit.application.world import DEMO, World
 from tests.unit.domain.builders import NOW_MS
 
 
@@ -35,7 +35,8 @@ class Looked(MemoryInboxStore):
 def inbox(comes_after_ms: int | None = None) -> tuple[UseInbox, Looked, VirtualClock]:
     clock = VirtualClock(NOW_MS)
     store = Looked(clock, None if comes_after_ms is None else NOW_MS + comes_after_ms)
-    return UseInbox(store, clock), store, clock
+    world = World()
+    return UseInbox(store, clock, world.store, world.acknowledge), store, clock
 
 
 def test_without_a_wait_there_is_one_look() -> None:

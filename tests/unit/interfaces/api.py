@@ -128,7 +128,7 @@ class Api(World):
             GetDeadLetter(self.dead_letters),
             self.redrive,
             self.discard,
-            UseInbox(self.inboxes, self.clock, self.acknowledge),
+            UseInbox(self.inboxes, self.clock, self.store, self.acknowledge),
             KeepCommandTemplates(self.templates, self.clock, JsonSchemas()),
             DestinationUseCases.over(self.destinations, self.secret_box, self.clock, draw),
             keep_keys,

@@ -18,6 +18,7 @@ from minoots_kernel.domain.answer_tokens import TokenPlace, digest_token, read_t
 from minoots_kernel.domain.ask_commands import Acknowledge
 from minoots_kernel.domain.asks import Acknowledgement, Ask
 from minoots_kernel.domain.errors import MinootsError, NotFoundError
+from minoots_kernel.domain.inbox import InboxMessage
 from minoots_kernel.domain.messages import WakeUp
 from minoots_kernel.domain.timer import ActionState, Timer
 
@@ -67,27 +68,23 @@ class AcknowledgeAction:
         )
         return self._answer(timer, place, command)
 
-    def of_inbox(self, tenant_id: str, timer_id: str, action_id: str, agent: str) -> None:
-        """Take it as `done` that an agent has taken a message out of its inbox, if the message asks for an answer.
+    def of_inbox(self, timer: Timer, message: InboxMessage) -> None:
+        """Take it as `done` that an agent takes a message out of its inbox, if the message's asking is still the one.
 
         Raises:
             DependencyUnavailableError: If the store does not answer; the answer may then count.
         """
-        timer = self.store.get(TimerKey(tenant_id, timer_id))
-        known = timer.acknowledgement(action_id) if timer else None
-        if timer is None or known is None:
+        state, occasion = timer.action(message.action_id), message.occasion
+        if state is None or state.redriven.times != occasion.life:
             return
-        ask = known.ask(known.step)
-        if ask is None or ask.receiver != f"inbox {agent}":
-            return
-        place = TokenPlace(tenant_id, timer_id, action_id, known.step)
+        place = TokenPlace(timer.tenant_id, timer.id, state.id, occasion.step)
         try:
-            self._answer(timer, place, Acknowledge(action_id, known.step, None, "done"))
+            self._answer(timer, place, Acknowledge(state.id, occasion.step, None, "done"))
         except MinootsError as error:
             if error.retryable:
                 raise
-            # Somebody else answered, or it came too late: the message is out of the inbox all the same.
-            logger.info("message acknowledged too late", extra={"timerId": timer_id, "reason": error.detail})
+            # Somebody else answered, or it came too late: the message goes out of the inbox all the same.
+            logger.info("message acknowledged too late", extra={"timerId": timer.id, "reason": error.detail})
 
     def _answer(self, timer: Timer, place: TokenPlace, command: Acknowledge) -> AcknowledgementReply:
         transition = change_timer(self.store, timer, command, self.clock.now_ms())

@@ -108,7 +108,11 @@ class InboxStore(Protocol):
     """
 
     def put(self, message: InboxMessage) -> None:
-        """Put a message into its inbox; one that is there already stays as it is."""
+        """Put a message into its inbox.
+
+        Of one of the same delivery that is there already, or is remembered as taken out, `arrives_at` tells what
+        becomes.
+        """
         ...
 
     def take(self, tenant_id: str, agent: str, *, limit: int, until_ms: int, now_ms: int) -> list[LeasedMessage]:
@@ -123,11 +127,25 @@ class InboxStore(Protocol):
         """
         ...
 
-    def acknowledge(self, tenant_id: str, agent: str, receipt: Receipt) -> None:
-        """Take a message out for good; that it is gone already is no error.
+    def leased(self, tenant_id: str, agent: str, receipt: Receipt) -> InboxMessage | None:
+        """Return the message of a lease; none if it is not in the inbox.
 
         Raises:
-            LeaseLostError: If somebody else has leased it meanwhile, or it was given back.
+            LeaseLostError: As `acknowledge`.
+        """
+        ...
+
+    def acknowledge(self, tenant_id: str, agent: str, receipt: Receipt, *, remember: bool = False) -> None:
+        """Take a message out for good; that it is gone already is no error.
+
+        Args:
+            tenant_id: Whose inbox.
+            agent: The agent's name.
+            receipt: Of the lease.
+            remember: Whether the same asking may be put once more, and must not bring it back.
+
+        Raises:
+            LeaseLostError: If somebody else has leased it meanwhile, it was given back, or was put anew.
         """
         ...
 

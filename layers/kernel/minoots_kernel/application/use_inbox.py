@@ -7,12 +7,13 @@ from typing import Final
 
 from minoots_kernel.application.acknowledge_action import AcknowledgeAction
 from minoots_kernel.application.agent_ports import InboxStore
-from minoots_kernel.application.ports import Clock
+from minoots_kernel.application.ports import Clock, TimerKey, TimerStore
 from minoots_kernel.domain.authority import Thing
 from minoots_kernel.domain.delivery_ids import delivery_of
 from minoots_kernel.domain.errors import LeaseLostError
 from minoots_kernel.domain.inbox import LeasedMessage, Receipt
 from minoots_kernel.domain.tenancy import Principal
+from minoots_kernel.domain.timer import Timer
 
 __all__ = ["FIRST_PAUSE_MS", "LONGEST_PAUSE_MS", "UseInbox"]
 
@@ -24,11 +25,17 @@ looks at half a read unit each, and a message is seen half a second after it cam
 
 @dataclass(frozen=True, slots=True)
 class UseInbox:
-    """Fetching, acknowledging, giving back and keeping of messages, always of the caller's own tenant."""
+    """Fetching, acknowledging, giving back and keeping of messages, always of the caller's own tenant.
+
+    Attributes:
+        timers: Whose messages they are.
+        acknowledge_action: Takes it as an answer that a message is taken out.
+    """
 
     store: InboxStore
     clock: Clock
-    acknowledge_action: AcknowledgeAction | None = None
+    timers: TimerStore
+    acknowledge_action: AcknowledgeAction
 
     def fetch(
         self, principal: Principal, agent: str, *, limit: int, lease_ms: int, wait_ms: int = 0
@@ -62,11 +69,29 @@ class UseInbox:
         """
         principal.check(Thing("Inbox", agent))
         read = _read(receipt)
-        self.store.acknowledge(principal.tenant_id, agent, read)
-        if read.asks and self.acknowledge_action is not None:
-            # After the message is gone: whoever hears of a failure here tries again, and comes by here once more.
-            timer_id, action_id = delivery_of(read.id)
-            self.acknowledge_action.of_inbox(principal.tenant_id, timer_id, action_id, agent)
+        timer_id, action_id = delivery_of(read.id)
+        timer = self.timers.get(TimerKey(principal.tenant_id, timer_id))
+        if read.asks:
+            self._answer(principal, agent, read, timer, action_id)
+        else:
+            state = timer.action(action_id) if timer else None
+            # While the attempt that put it has no outcome it may be made again, and would bring the message back.
+            under_way = state is not None and not state.status.terminal
+            self.store.acknowledge(principal.tenant_id, agent, read, remember=under_way)
+
+    def _answer(self, principal: Principal, agent: str, receipt: Receipt, timer: Timer | None, action_id: str) -> None:
+        """Answer for a message that asks, while its lease shows that it was handed over, and then take it out."""
+        message = self.store.leased(principal.tenant_id, agent, receipt)
+        if message is None:
+            if not _was_answered(timer, action_id, agent, receipt):
+                raise LeaseLostError("There is no such message any more, and taking it out was no answer.")
+            return
+        if timer is not None:
+            self.acknowledge_action.of_inbox(timer, message)
+        try:
+            self.store.acknowledge(principal.tenant_id, agent, receipt)
+        except LeaseLostError:
+            return  # the lease ran out meanwhile, and somebody has it: the answer counts all the same
 
     def give_back(self, principal: Principal, agent: str, receipt: str, delay_ms: int) -> int:
         """Let others have a message after a delay; return when that is, epoch milliseconds.
@@ -89,6 +114,15 @@ class UseInbox:
         at_ms = self.clock.now_ms() + for_ms
         self.store.lease_until(principal.tenant_id, agent, _read(receipt), at_ms, give_back=give_back)
         return at_ms
+
+
+def _was_answered(timer: Timer | None, action_id: str, agent: str, receipt: Receipt) -> bool:
+    """Tell whether a message that is gone is one that this inbox was asked by and need not answer any more."""
+    known = timer.acknowledgement(action_id) if timer else None
+    if timer is None or known is None or timer.fired_at_ms != receipt.fired_at_ms:
+        return False
+    asks = [ask for ask in known.asks if ask.receiver == f"inbox {agent}"]
+    return bool(asks) and (known.settled_at_ms is not None or asks[-1].over)
 
 
 def _read(text: str) -> Receipt:

@@ -108,7 +108,7 @@ def _control_plane(settings: Settings, env: Mapping[str, str], metrics: Metrics)
         get_dead_letter=GetDeadLetter(letters),
         redrive=RedriveDeadLetters(store, letters, wake_queue, clock),
         discard=DiscardDeadLetters(store, letters, clock),
-        use_inbox=UseInbox(DynamoInboxStore(dynamodb, settings.table), clock, acknowledge),
+        use_inbox=UseInbox(DynamoInboxStore(dynamodb, settings.table), clock, store, acknowledge),
         command_templates=KeepCommandTemplates(templates, clock, schemas),
         destinations=DestinationUseCases.over(destinations, parts.secret_box(settings, env), clock, token_bytes),
         keys=keep_keys,

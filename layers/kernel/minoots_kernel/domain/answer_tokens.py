@@ -1,7 +1,7 @@
 """Tokens of acknowledgements: capabilities. Whoever holds one may answer for one step of one action, and do no more.
 
-A token names its tenant, timer, action and step, and ends in 128 random bits. Of it only a digest is kept, with the
-timer: who reads the table cannot answer for anybody.
+A token names its tenant, timer, action and step, and ends in 128 random bits. Of it the timer keeps
+only a digest: who reads timers cannot answer for anybody. A message that waits in an inbox holds its token, though.
 """
 
 from __future__ import annotations

@@ -5,11 +5,12 @@ from __future__ import annotations
 import base64
 import binascii
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any, Final
 
 from minoots_kernel.domain.agents import AgentDelivery
 
-__all__ = ["KEPT_MS", "InboxMessage", "LeasedMessage", "Receipt", "inbox_message"]
+__all__ = ["KEPT_MS", "Arrival", "InboxMessage", "LeasedMessage", "Occasion", "Receipt", "inbox_message"]
 
 KEPT_MS: Final = 14 * 86_400_000
 """How long a message waits to be acknowledged before it is forgotten: as long as a queue would keep it."""
@@ -17,6 +18,29 @@ KEPT_MS: Final = 14 * 86_400_000
 ASKS: Final = "a"
 
 _MAX_RECEIPT: Final = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """What a message was put for. A delivery keeps its id for as long as its action lives; this tells askings apart.
+
+    Attributes:
+        life: How often the action had been redriven.
+        step: Of the chain of those who are asked; 0 where nobody else is.
+        attempt: The attempt's number, which goes on rising from step to step and from life to life.
+    """
+
+    life: int = 0
+    step: int = 0
+    attempt: int = 0
+
+
+class Arrival(Enum):
+    """What becomes of a message when one of the same delivery is put into its inbox."""
+
+    STAYS = "it stays as it is"
+    RENEWS = "it takes the new one's content and expiry; a lease goes on"
+    BEGINS = "the new one takes its place, and nobody has it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +52,7 @@ class InboxMessage:
         payload: What the agent is told.
         forgotten_at_ms: From when on it is not handed over any more.
         acknowledgement: The token and the URL to answer by, if it asks for an answer.
+        occasion: What it was put for.
     """
 
     tenant_id: str
@@ -40,6 +65,24 @@ class InboxMessage:
     payload: dict[str, Any]
     forgotten_at_ms: int
     acknowledgement: dict[str, str] | None = None
+    occasion: Occasion = Occasion()
+
+    def arrives_at(self, standing: Occasion, *, done: bool) -> Arrival:
+        """Tell what becomes of the message that is there.
+
+        Args:
+            standing: What that one was put for.
+            done: Whether it was taken out, and is only remembered.
+        """
+        mine = self.occasion
+        if mine.attempt <= standing.attempt:
+            return Arrival.STAYS  # put again after a crash, or by somebody who is late
+        if (mine.life, mine.step) != (standing.life, standing.step):
+            return Arrival.BEGINS
+        if not done:
+            return Arrival.RENEWS
+        # Whoever has to answer is asked again because no answer counted; else what was taken out was delivered.
+        return Arrival.BEGINS if self.acknowledgement else Arrival.STAYS
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +133,7 @@ class Receipt:
 
 def inbox_message(delivery: AgentDelivery) -> InboxMessage:
     """Return the message of a delivery; the same on every attempt, but for what its template says of the attempt."""
-    timer, asking = delivery.timer, delivery.asking
+    timer, asking, state = delivery.timer, delivery.asking, delivery.timer.action(delivery.action_id)
     return InboxMessage(
         tenant_id=timer.tenant_id,
         agent=delivery.target,
@@ -102,4 +145,5 @@ def inbox_message(delivery: AgentDelivery) -> InboxMessage:
         payload=delivery.payload,
         forgotten_at_ms=delivery.now_ms + KEPT_MS,
         acknowledgement={"token": asking.token, "url": asking.url} if asking else None,
+        occasion=Occasion(state.redriven.times if state else 0, asking.step.number if asking else 0, delivery.attempt),
     )
