@@ -206,3 +206,9 @@ def test_requests_are_logged(resources: Resources) -> None:
     settings = stage["Properties"]["AccessLogSettings"]
     assert target(settings["DestinationArn"]) == "ControlPlaneAccessLogGroup"
     assert "requestId" in json.loads(settings["Format"])
+
+
+def test_the_access_log_has_no_paths_in_which_tokens_stand(resources: Resources) -> None:
+    (stage,) = of_type(resources, "AWS::ApiGatewayV2::Stage").values()
+    logged = json.loads(stage["Properties"]["AccessLogSettings"]["Format"]).values()
+    assert not [value for value in logged if "path" in value.lower()]

@@ -56,7 +56,7 @@ class HttpApi:
             reply = await loop.run_in_executor(self._threads, self._clock.hand_over(self._answer), event)
         await reply.send(send)
         _log.debug(
-            f"{scope['method']} {scope['path']}",
+            f"{scope['method']} {_shown(scope['path'])}",
             extra={"status": reply.status, "ms": round(self._clock.now_ms() - started_ms, 1)},
         )
 
@@ -66,9 +66,15 @@ class HttpApi:
         except Exception:
             _log.exception(
                 "the function failed",
-                extra={"function": self._function.logical_id, "path": event["rawPath"]},
+                extra={"function": self._function.logical_id, "path": _shown(event["rawPath"])},
             )
             return Reply.of_message(500, "Internal Server Error")
+
+
+def _shown(path: str) -> str:
+    """Return a path as logs may have it: what follows `/acknowledgements/` lets its holder answer."""
+    head, found, _ = path.partition("/acknowledgements/")
+    return f"{head}{found}…" if found else path
 
 
 async def read_body(receive: Receive) -> bytes | None:

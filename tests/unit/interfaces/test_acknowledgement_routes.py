@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import pytest
 
+from minoots_kernel.domain.errors import DependencyUnavailableError
 from tests.unit.application.test_acknowledgements import new, token_of
 from tests.unit.interfaces.api import Answer, Api
 
@@ -67,3 +69,23 @@ def test_a_long_result_is_kept_in_its_beginning(api: Api) -> None:
 def test_only_the_path_of_the_token_is_open(api: Api) -> None:
     assert api.call("GET", "/acknowledgements/ack_x", key=None).status == 405
     assert api.call("POST", "/acknowledgements", key=None, body={"status": "done"}).status == 401
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(DependencyUnavailableError("The store does not answer."), 503), (RuntimeError("x"), 500)]
+)
+def test_a_failure_is_logged_with_its_operation_and_without_the_token(
+    api: Api, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int
+) -> None:
+    caplog.set_level(logging.DEBUG, logger="minoots_kernel")  # the one that `LogLevel` is for
+    token = token_of(api)
+
+    def get(_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(api.store, "get", get)
+    assert answer(api, {"status": "done"}, token).status == status
+
+    (logged,) = [record for record in caplog.records if record.getMessage().startswith("request ")]
+    assert vars(logged)["operation"] == "acknowledge"
+    assert all(token not in str(vars(record)) for record in caplog.records)

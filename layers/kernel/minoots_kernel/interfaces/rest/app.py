@@ -107,7 +107,8 @@ class ControlPlane:
             response = self._invalid(event, request_id, error)
         except Exception:
             # The caller gets no more than an apology and the id; the log has the rest.
-            logger.exception("request failed", extra={"requestId": request_id})
+            shown = {"requestId": request_id, "operation": self._operation(event)}
+            logger.exception("request failed", extra=shown)
             response = problem_response(
                 self._describe(ErrorCode.INTERNAL, "Tell us the request id.", event, request_id)
             )
@@ -189,6 +190,12 @@ class ControlPlane:
             raise _MethodNotAllowedError(self.methods_at(path))
         return matching[method]
 
+    def _operation(self, event: Mapping[str, Any]) -> str | None:
+        """Return what the log may say of where a request went: its path may hold a token."""
+        http = event.get("requestContext", {}).get("http", {})
+        route = self._routes_at(str(event.get("rawPath", "/"))).get(str(http.get("method")).upper())
+        return route.operation_id if route else None
+
     def _problem(self, event: Mapping[str, Any], request_id: str, error: MinootsError) -> dict[str, Any]:
         headers = {}
         if isinstance(error, QuotaExceededError):
@@ -202,7 +209,8 @@ class ControlPlane:
             headers |= {"accept-patch": ", ".join(media_types)} if media_types else {}  # RFC 5789, 3.1
         if error.code is ErrorCode.DEPENDENCY_UNAVAILABLE:
             reason = str(error.__cause__ or error)
-            logger.warning("request refused", extra={"requestId": request_id, "detail": error.detail, "reason": reason})
+            shown = {"requestId": request_id, "operation": self._operation(event), "detail": error.detail}
+            logger.warning("request refused", extra={**shown, "reason": reason})
         instance = str(event.get("rawPath", "")) or None
         return problem_response(problem_from(error, instance=instance, request_id=request_id or None), headers)
 
