@@ -15,6 +15,7 @@
 | key that cursors are signed with | `S#cursors` | `key` |
 | parked stream record | `X#<consumer>` | event id |
 | message of an inbox | `I#<tenant>#<agent>` | fired at, 13 digits of epoch milliseconds, `#`, delivery id |
+| where the last look at an inbox ended | `I#<tenant>#<agent>` | `#` |
 | settings of a tenant | `S#<tenant>` | `settings` |
 | command template, which version is the latest | `C#<tenant>` | name |
 | version of a command template | `V#<tenant>#<name>` | version, 10 digits |
