@@ -10,6 +10,7 @@ import pytest
 from minoots_contract.acknowledgements import AcknowledgementRequest
 from minoots_kernel.application.letter_work import Wanted
 from minoots_kernel.application.use_inbox import UseInbox
+from minoots_kernel.domain.delivery_ids import delivery_id
 from minoots_kernel.domain.errors import (
     DependencyUnavailableError,
     LeaseLostError,
@@ -78,7 +79,7 @@ def answer(world: World, leased: LeasedMessage, status: str = "accepted") -> str
 
 
 def redriven(world: World, timer: Timer) -> None:
-    world.redrive.one(DEMO, f"{timer.id}.a", Wanted("ann", "again"))
+    world.redrive.one(DEMO, delivery_id(timer.id, "a"), Wanted("ann", "again"))
     for hint in world.wake_ups_due():
         world.fire(hint)
     for message in world.actions_due():
@@ -188,14 +189,14 @@ def read(leased: LeasedMessage) -> Receipt:
     return receipt
 
 
-@pytest.mark.parametrize("changes", [{"fired_at_ms": 1}, {"lease": 2}, {"id": "0190-nobody.a"}, {"id": "0190.b"}])
+@pytest.mark.parametrize("changes", [{"fired_at_ms": 1}, {"lease": 2}, {"id": "0190-nobody_a"}, {"id": "0190_b"}])
 @pytest.mark.parametrize("leased_by_somebody", [True, False])
 def test_a_receipt_that_was_never_given_out_settles_nothing(changes: dict[str, Any], leased_by_somebody: bool) -> None:
     world = World()
     timer = asking(world)
     if leased_by_somebody:
         fetch(world)
-    real = Receipt(timer.fired_at_ms or 0, f"{timer.id}.a", 1, asks=True)
+    real = Receipt(timer.fired_at_ms or 0, delivery_id(timer.id, "a"), 1, asks=True)
     forged = replace(real, **changes)
 
     with pytest.raises(LeaseLostError):
