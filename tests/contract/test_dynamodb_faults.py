@@ -11,6 +11,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from minoots_kernel.adapters.dynamodb.batches import PAUSES_MS
+from minoots_kernel.adapters.dynamodb.keys import SHARDS
+from minoots_kernel.application.identity_ports import TimersUsed
 from minoots_kernel.application.ports import TimerKey
 from minoots_kernel.domain.commands import (
     Arm,
@@ -31,6 +33,7 @@ from minoots_kernel.domain.errors import (
     VersionMismatchError,
 )
 from minoots_kernel.domain.timer import Attempt, Timer
+from minoots_kernel.domain.timer_filter import LabelTest, TimerFilter
 from minoots_kernel.domain.transitions import apply
 from tests.contract.conftest import Stores, Table
 from tests.contract.faults import body_of
@@ -475,3 +478,27 @@ def test_a_timer_that_is_too_large_is_refused_alone(dynamo: Stores) -> None:
     refused = dynamo.timers.create_many([*small, *large])
     assert {timer_id: type(error) for timer_id, error in refused.items()} == {large[0].id: InvalidTimerError}
     assert stored(dynamo, small) == small
+
+
+def test_a_refund_whose_answer_was_lost_is_made_once(dynamo: Stores, table: Table) -> None:
+    tenant, usage = dynamo.new_tenant(), dynamo.usage
+    usage.charge_first(tenant, 1, NOW_MS, active=9)
+    usage.charge(tenant, 1, NOW_MS, creates=9, active=9)
+    for day, left in ((1, TimersUsed(1, 1, 1, NOW_MS)), (0, TimersUsed(1, 1, 0, NOW_MS))):
+        table.wire.lose_answer("UpdateItem")
+        usage.refund(tenant, day)
+        assert usage.timers(tenant) == left
+
+
+def test_labels_that_lie_with_their_payloads_are_read_many_at_a_time(dynamo: Stores, table: Table) -> None:
+    tenant = dynamo.new_tenant()
+    labels = {f"label{number}": "v" * 30 for number in range(30)}
+    wanted = [a_timer(tenant, labels=labels, metadata={"text": "x" * 900}) for _ in range(60)]
+    dynamo.timers.create_many(wanted)
+    table.wire.calls.clear()
+    found = dynamo.timers.page(
+        tenant, statuses=frozenset(), limit=60, wanted=TimerFilter((LabelTest("label7"), LabelTest("no", negated=True)))
+    )
+    assert {timer.id for timer in found.items} == {timer.id for timer in wanted}
+    assert table.wire.calls.count("GetItem") == 0
+    assert table.wire.calls.count("BatchGetItem") <= 2 * SHARDS

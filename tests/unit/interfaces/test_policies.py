@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import logging
 import re
+import time
 from typing import Any
 
 import pytest
 
 from minoots_contract.identity import ROLES, RoleName
+from minoots_contract.instants import format_instant
 from minoots_kernel.adapters.cedar import CedarEngine
 from minoots_kernel.domain.api_keys import key_from_file
 from minoots_kernel.domain.authority import Thing
-from minoots_kernel.domain.policies import PolicyVersion, Question
+from minoots_kernel.domain.policies import PolicyVersion, Question, statements
 from minoots_kernel.domain.roles import held_roles
 from minoots_kernel.domain.tenancy import Principal
 from minoots_kernel.interfaces.rest.errands import ABOUT, EACH_BY
@@ -146,6 +148,48 @@ def test_a_policy_may_go_by_the_labels_of_a_timer(api: Api) -> None:
     assert (mine.status, others.status, created().status) == (201, 403, 403)
     assert len(api.store.timers) == 1
     assert api.call("POST", f"/timers/{mine.json['id']}/cancel", key=robot, body={}).status == 200
+
+
+@pytest.mark.parametrize("end", ["", "\\"])
+def test_a_text_that_nothing_closes_is_one_piece(end: str) -> None:
+    """However many quotes stand in it: cutting takes time in proportion to its length."""
+    text = 'permit (principal, action, resource) when { "' + '\\"' * 60_000 + end
+    began_s = time.process_time()
+    assert [statement.text for statement in statements(text)] == [text]
+    assert time.process_time() - began_s < 2, "it took a minute"
+
+
+def test_a_change_makes_no_timer_that_its_writer_could_not_have_created(api: Api) -> None:
+    text = '@id("rules") forbid (principal == Caller::"robot", action, resource is Timer) unless {\n'
+    text += '  resource.hasTag("team") && resource.getTag("team") == "billing" && resource.name like "bill-*"\n'
+    text += f'  && resource.fireAt < datetime("{format_instant(NOW_MS + 7_200_000)}") }};'
+    in_force(api, DEFAULTS + text)
+    robot = key_of(api, "robot", "timer.manage")
+    body = {"duration": "1h", "name": "bill-1", "labels": {"team": "billing"}}
+    timer = api.call("POST", "/timers", key=robot, body=body).json
+    path = f"/timers/{timer['id']}"
+    for change in ({"labels": {"team": "payroll"}}, {"name": "pay-1"}):
+        assert api.call("PATCH", path, key=robot, body=change).status == 403
+    for verb, asked in (("reschedule", {"duration": "3h"}), ("extend", {"by": "3h"}), ("snooze", {"duration": "3h"})):
+        assert api.call("POST", f"{path}/{verb}", key=robot, body=asked).status == 403, verb
+    assert api.call("GET", path).json == timer, "nothing was changed"
+    assert api.call("PATCH", path, key=robot, body={"name": "bill-2", "metadata": {"a": 1}}).status == 200
+    assert api.call("POST", f"{path}/extend", key=robot, body={"by": "30m"}).status == 200
+    assert api.call("POST", f"{path}/pause", key=robot, body={}).status == 200
+
+
+def test_a_key_that_made_a_timer_which_is_hidden_tells_nothing_of_it(api: Api) -> None:
+    in_force(
+        api,
+        DEFAULTS + '@id("secret") forbid (principal == Caller::"robot", action, resource is Timer) when '
+        '{ resource.name == "secret" };',
+    )
+    robot = key_of(api, "robot", "timer.manage")
+    body = {"duration": "1h", "name": "secret"}
+    hidden = api.call("POST", "/timers", body=body, headers={"idempotency-key": "k"}).json
+    other = api.call("POST", "/timers", key=robot, body={"duration": "2h"}, headers={"idempotency-key": "k"})
+    assert other.status == 403
+    assert hidden["id"] not in other.text
 
 
 def test_a_listing_leaves_out_what_could_not_be_read_by_itself(api: Api) -> None:

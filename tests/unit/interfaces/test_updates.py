@@ -132,3 +132,14 @@ def test_a_patch_makes_a_timer_carry_no_more_than_its_tier_allows(monkeypatch: p
     assert (answer.status, answer.json["code"], answer.fields) == (422, "beyond-tier", ["metadata"])
     assert patch(api, timer["id"], {"metadata": {"text": "é" * 50}}).status == 200
     assert patch(api, timer["id"], {"metadata": {"more": "e" * 100}}).status == 422, "together with what is there"
+
+
+def test_what_a_timer_does_counts_for_what_it_carries(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(TIERS, "free", Tier(payload_bytes=1_000))
+    api = Api(limited=True)
+    action = {"id": "a", "kind": "webhook", "parameters": {"url": "https://example.org/", "body": "x" * 300}}
+    timer = made(api, actionBundle={"actions": [action]})
+    assert patch(api, timer["id"], {"metadata": {"text": "e" * 800}}).status == 422
+    monkeypatch.setitem(TIERS, "free", Tier(payload_bytes=100))
+    answer = patch(api, timer["id"], {"name": "t"})
+    assert answer.status == 200, "a tier may have become smaller; what takes away, or adds nothing, passes"

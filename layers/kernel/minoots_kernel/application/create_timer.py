@@ -154,12 +154,12 @@ class CreateTimer:
             stored = self.store.get(TimerKey(principal.tenant_id, timer_id))
             if stored is None:
                 raise _unless_taken(error) from error
+            (permit or principal.check)(stored)
             if stored.request != digest:
                 raise IdempotencyMismatchError(
                     "This key came with another request before: take a new key for a new timer.",
                     (("Idempotency-Key", f"timer '{timer_id}' was created with it, by another request"),),
                 ) from error
-            (permit or principal.check)(stored)
             return stored
         return timer
 

@@ -123,13 +123,13 @@ class Limits:
         """
         check_move(principal.tier, before, after, self.clock.now_ms(), field)
 
-    def check_carried(self, principal: Principal, after: Timer) -> None:
+    def check_carried(self, principal: Principal, before: Timer, after: Timer) -> None:
         """Let a patch of a timer pass if the tier allows what it would carry.
 
         Raises:
             BeyondTierError: If it does not.
         """
-        check_carried(principal.tier, after)
+        check_carried(principal.tier, before, after)
 
     def charge(self, principal: Principal) -> int | None:
         """Count a timer that is about to be made.

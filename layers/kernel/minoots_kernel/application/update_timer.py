@@ -83,5 +83,5 @@ class UpdateTimer:
                 check(timer)
 
 
-def _check_limit(limits: Limits, principal: Principal, _before: Timer, after: Timer) -> None:
-    limits.check_carried(principal, after)
+def _check_limit(limits: Limits, principal: Principal, before: Timer, after: Timer) -> None:
+    limits.check_carried(principal, before, after)

@@ -68,7 +68,7 @@ def asked(timer: Timer, command: AskCommand, now_ms: int) -> Asked | None:
     """
     state, chain = timer.action(command.action_id), chain_of(timer, command.action_id)
     if state is None or chain is None:
-        raise NotFoundError("The action asks for no acknowledgement.")
+        raise NotFoundError("There is no such token.")  # nobody is told which timers there are
     return _HANDLERS[type(command)](_Case(timer, state, chain, now_ms), command)
 
 

@@ -82,9 +82,15 @@ class Guard:
     def check_outcome(self, before: Timer, after: Timer) -> None:
         """Let a change pass that makes of a timer what it may become.
 
+        Who may not make such a timer may not make one of another: what is called, labelled or timed anew is asked about
+        once more, as it is going to be.
+
         Raises:
+            ForbiddenError: If who wants the change may not have to do with what comes of it.
             BeyondTierError: If that is beyond its tenant's tier.
         """
+        if self.permit is not None and _seen_anew(before, after):
+            self.permit(replace(after, status=before.status))
         if self.limit is not None:
             self.limit(before, after)
 
@@ -95,6 +101,10 @@ class Guard:
         if self.mark is None:
             return timer
         return replace(timer, remembered=(*timer.remembered, self.mark)[-MAX_REMEMBERED:])
+
+
+def _seen_anew(before: Timer, after: Timer) -> bool:
+    return (before.name, before.spec.labels, before.fire_at_ms) != (after.name, after.spec.labels, after.fire_at_ms)
 
 
 UNGUARDED: Final = Guard()

@@ -15,8 +15,8 @@ from minoots_kernel.domain.tenancy import Principal
 
 __all__ = ["Decision", "Fault", "PolicyVersion", "Question", "Statement", "statements"]
 
-_TOKEN: Final = re.compile(r'//[^\n]*|"(?:\\.|[^"\\])*"|;|[^/";]+|.', re.DOTALL)
-"""A comment, a text between quotes, the end of a policy, or what lies between."""
+_TOKEN: Final = re.compile(r'//[^\n]*|"(?:\\.|[^"\\])*(?:"|\\?\Z)|;|[^/";]+|.', re.DOTALL)
+"""A comment, a text between quotes (to the end, if none closes it), the end of a policy, or what lies between."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,16 +84,29 @@ def check_move(tier: TierName, before: Timer, after: Timer, now_ms: int, field: 
         _check_horizon(tier, after.remaining_ms or 0, field)
 
 
-def check_carried(tier: TierName, after: Timer) -> None:
-    """Let a patch pass if its tier allows so much of what a timer is called and carries.
+def check_carried(tier: TierName, before: Timer, after: Timer) -> None:
+    """Let a patch pass if its tier allows so much of what a timer is called and carries, its actions with it.
+
+    One that adds nothing passes, however much there is: a tier may have become smaller since.
 
     Raises:
         BeyondTierError: If it does not; it names the field.
     """
     most = TIERS[tier].payload_bytes
-    carried = {"name": after.name, "labels": after.spec.labels, "metadata": after.spec.metadata}
-    if most is not None and len(json.dumps(carried, ensure_ascii=False, separators=(",", ":")).encode()) > most:
-        raise _beyond(tier, "metadata", f"at most {most} bytes of JSON, name and labels with it")
+    if most is not None and _carried_bytes(after) > max(most, _carried_bytes(before)):
+        raise _beyond(tier, "metadata", f"at most {most} bytes of JSON, name, labels and actions with it")
+
+
+def _carried_bytes(timer: Timer) -> int:
+    spec = timer.spec
+    carried = {"name": timer.name, "labels": spec.labels, "metadata": spec.metadata}
+    parts = [json.dumps(carried, ensure_ascii=False, separators=(",", ":"))]
+    parts += [
+        part.model_dump_json(by_alias=True, exclude_none=True)
+        for part in (spec.bundle, spec.agent_binding)
+        if part is not None
+    ]
+    return sum(len(part.encode()) for part in parts)
 
 
 def _check_horizon(tier: TierName, ahead_ms: int, field: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -52,17 +52,20 @@ class TimerFilter:
 
     def matches(self, timer: Timer) -> bool:
         """Tell whether it holds of a timer."""
-        return self.holds(timer.name, timer.requested_by, timer.fire_at_ms, lambda: timer.spec.labels)
+        beside = self.holds_beside_labels(timer.name, timer.requested_by, timer.fire_at_ms)
+        return beside and self.holds_of(timer.spec.labels)
 
-    def holds(self, name: str, created_by: str, due_ms: int, labels: Callable[[], Mapping[str, str]]) -> bool:
-        """Tell whether it holds of a timer of which this is known; the labels are asked for if all else holds."""
+    def holds_beside_labels(self, name: str, created_by: str, due_ms: int) -> bool:
+        """Tell whether all but its labels is as it has to be of a timer of which this is known."""
         if not name.startswith(self.name_prefix) or self.created_by not in {None, created_by}:
             return False
         if self.due_from_ms is not None and due_ms < self.due_from_ms:
             return False
-        if self.due_before_ms is not None and due_ms >= self.due_before_ms:
-            return False
-        return not self.labels or all(test.holds(found) for found in (labels(),) for test in self.labels)
+        return self.due_before_ms is None or due_ms < self.due_before_ms
+
+    def holds_of(self, labels: Mapping[str, str]) -> bool:
+        """Tell whether a timer's labels are as they have to be."""
+        return all(test.holds(labels) for test in self.labels)
 
 
 EVERY: Final = TimerFilter()

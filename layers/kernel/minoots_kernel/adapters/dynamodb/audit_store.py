@@ -62,7 +62,9 @@ class DynamoAuditStore:
             tenant_id,
             limit,
             position or wanted.position,
-            wanted=lambda item: now_s < int(item["expiresAt"]["N"]) and wanted.matches(_from_item(item)),
+            wanted=lambda items: [
+                item for item in items if now_s < int(item["expiresAt"]["N"]) and wanted.matches(_from_item(item))
+            ],
             few=wanted != ANY_ENTRY,
         )
         if following is not None and wanted.ends_before(following):

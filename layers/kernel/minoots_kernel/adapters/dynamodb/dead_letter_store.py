@@ -89,7 +89,11 @@ class DynamoDeadLetterStore:
         else:
             filters = wanted != ANY_LETTER
             items, following = self._letters.page(
-                tenant_id, limit, position, wanted=lambda item: wanted.matches(_from_item(item)), few=filters
+                tenant_id,
+                limit,
+                position,
+                wanted=lambda items: [item for item in items if wanted.matches(_from_item(item))],
+                few=filters,
             )
         letters = (_from_item(item) for item in items)
         return Page(tuple(letter for letter in letters if wanted.matches(letter)), following)

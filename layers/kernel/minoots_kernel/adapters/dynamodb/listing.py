@@ -94,7 +94,7 @@ class MergedListing:
         position: str | None,
         statuses: Sequence[str] = (),
         *,
-        wanted: Callable[[Item], bool] = lambda _: True,
+        wanted: Callable[[list[Item]], list[Item]] = lambda items: items,
         few: bool = False,
         ascending: bool = False,
     ) -> tuple[list[Item], str | None]:
@@ -105,7 +105,7 @@ class MergedListing:
             limit: Most items in the page.
             position: Where the page before ended.
             statuses: Only items in one of these; all when empty. The table leaves the others out.
-            wanted: Only items of which this holds; the others are read all the same.
+            wanted: Chooses among the items that were read; the others are read all the same.
             few: Whether that may be a few among many.
             ascending: Whether the lowest ids come first, and not the highest.
 
@@ -134,7 +134,7 @@ class MergedListing:
                 ScanIndexForward=ascending,
                 **extra,
             )
-            return shard, Stretch([item for item in items if wanted(item)], last["sk"]["S"] if last else None)
+            return shard, Stretch(wanted(items), last["sk"]["S"] if last else None)
 
         def read_all(beyond: dict[int, str | None]) -> Iterable[tuple[int, Stretch]]:
             return self._pool.map(read, beyond.keys(), beyond.values())

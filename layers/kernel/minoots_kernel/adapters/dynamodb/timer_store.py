@@ -6,7 +6,6 @@ import json
 import logging
 import secrets
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from minoots_kernel.adapters.dynamodb.batches import write_new
@@ -197,16 +196,19 @@ class DynamoTimerStore:
     ) -> Page[Timer]:
         """List a tenant's timers, eventually consistent; see the port."""
 
-        def matches(item: Item) -> bool:
-            due_ms, labels = int(item["fireAt"]["N"]), partial(self._labels, item)
-            return wanted.holds(item["name"]["S"], item["requestedBy"]["S"], due_ms, labels)
+        def chosen(items: list[Item]) -> list[Item]:
+            found = [item for item in items if wanted.holds_beside_labels(*_told(item))]
+            if not wanted.labels:
+                return found
+            far = self._labels_with_payloads(found)
+            return [item for item in found if wanted.holds_of(far.get(item["sk"]["S"]) or labels_of(item))]
 
         items, following = self._timers.page(
             tenant_id,
             limit,
             position,
             sorted(status.value for status in statuses),
-            wanted=matches,
+            wanted=chosen,
             few=wanted != EVERY,
             ascending=oldest_first,
         )
@@ -254,12 +256,18 @@ class DynamoTimerStore:
             kept = {"spec": None, "payload": {"N": str(size)}, "labels": labels.get("labels")}
         return {**kept, "revision": {"S": after.spec.revision}}
 
-    def _labels(self, item: Item) -> Mapping[str, str]:
-        """Return the labels of a timer; those of a large one lie beside it, or with all the rest if they are large."""
-        if "labels" in item or "payload" not in item:
-            return labels_of(item)
-        payload = self._table.get(_payload_key_of(item), consistent=False)
-        return spec_from_json(payload["spec"]["S"]).labels if payload else {}
+    def _labels_with_payloads(self, items: list[Item]) -> dict[str, Mapping[str, str]]:
+        """Return the labels, by timer id, of those timers whose labels are so large that they lie with all the rest."""
+        places = {
+            _payload_key_of(item)["pk"]["S"]: item["sk"]["S"]
+            for item in items
+            if "payload" in item and "labels" not in item
+        }
+        keys = [_payload_key_of(item) for item in items if item["sk"]["S"] in places.values()]
+        return {
+            places[payload["pk"]["S"]]: spec_from_json(payload["spec"]["S"]).labels
+            for payload in self._table.get_many(keys)
+        }
 
     def _bears(self, timer: Timer, attribute: str, nonce: str) -> bool:
         item = self._table.get(timer_key(timer.tenant_id, timer.id))
@@ -283,6 +291,10 @@ class DynamoTimerStore:
             # Only when the timer outlived its payload's retention: what is left of it can still be read.
             logger.warning("payload is gone", extra={"timerId": item["sk"]["S"]})
         return timer_from_item(item, payload["spec"]["S"] if payload else None)
+
+
+def _told(item: Item) -> tuple[str, str, int]:
+    return item["name"]["S"], item["requestedBy"]["S"], int(item["fireAt"]["N"])
 
 
 def _payload_key_of(item: Item) -> Item:

@@ -1,11 +1,13 @@
 """What tenants use, in DynamoDB: each count one conditional update, so that no number of callers passes a limit.
 
-An update whose answer was lost is made again by the client, and may count twice: a limit is then reached one early,
-never late.
+A charge whose answer was lost is made again by the client, and may count twice; a refund does not. So a limit may be
+reached early, and never late.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any, Final
 
 from minoots_kernel.adapters.dynamodb.keys import Item, item_key, partitions
@@ -40,9 +42,9 @@ class DynamoUsageStore:
                 UpdateExpression="ADD used :count SET expiresAt = :ends",
                 ConditionExpression="attribute_not_exists(used) OR used <= :room",
                 ExpressionAttributeValues={
-                    ":count": _number(count),
-                    ":room": _number(limit - count),
-                    ":ends": _number((minute + 1) * 60 + KEPT_S),
+                    ":count": _value(count),
+                    ":room": _value(limit - count),
+                    ":ends": _value((minute + 1) * 60 + KEPT_S),
                 },
             )
         except ConditionFailedError:
@@ -81,10 +83,15 @@ class DynamoUsageStore:
         )
 
     def refund(self, tenant_id: str, day: int) -> None:
-        """Take back one create that was counted on a day, and one active timer."""
-        values = {"less": -1, "zero": 0, "day": day}
-        if not self._count(tenant_id, "ADD creates :less, active :less", "#day = :day AND active > :zero", values):
-            self._count(tenant_id, "ADD active :less", "#day > :day AND active > :zero", values)
+        """Take back one create that was counted on a day, and one active timer.
+
+        Once, though the client library sends it again if its answer is lost: the item remembers the last refund.
+        """
+        values: dict[str, int | str] = {"less": -1, "zero": 0, "day": day, "nonce": token_hex(4)}
+        once = "active > :zero AND (attribute_not_exists(refund) OR refund <> :nonce)"
+        for counts, when in (("creates :less, active :less", "#day = :day"), ("active :less", "#day > :day")):
+            if self._count(tenant_id, f"ADD {counts} SET refund = :nonce", f"{when} AND {once}", values):
+                return
 
     def recount(self, tenant_id: str, seen: TimersUsed, active: int) -> None:
         """Set how many are active, unless one was counted since; see the port."""
@@ -117,14 +124,14 @@ class DynamoUsageStore:
                 arguments = {"ExclusiveStartKey": last}
         return min(found, most)
 
-    def _count(self, tenant_id: str, expression: str, condition: str, values: dict[str, int]) -> bool:
+    def _count(self, tenant_id: str, expression: str, condition: str, values: Mapping[str, int | str]) -> bool:
         try:
             self._table.update(
                 _timers(tenant_id),
                 UpdateExpression=expression,
                 ConditionExpression=condition,
                 ExpressionAttributeNames={"#day": "day"},
-                ExpressionAttributeValues={f":{name}": _number(value) for name, value in values.items()},
+                ExpressionAttributeValues={f":{name}": _value(value) for name, value in values.items()},
             )
         except ConditionFailedError:
             return False
@@ -139,5 +146,5 @@ def _timers(tenant_id: str) -> Item:
     return item_key(f"U#{tenant_id}", "timers")
 
 
-def _number(value: int) -> Item:
-    return {"N": str(value)}
+def _value(value: int | str) -> Item:
+    return {"S": value} if isinstance(value, str) else {"N": str(value)}
