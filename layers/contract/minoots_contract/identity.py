@@ -58,9 +58,14 @@ class _Expiring(WireModel):
 
 
 class CreateKeyRequest(_Expiring):
-    """Body of ``POST /keys``. Without ``expiresIn`` and ``expiresAt`` the key does not expire."""
+    """Body of ``POST /keys``. Without ``expiresIn`` and ``expiresAt`` the key does not expire.
 
-    name: Line = Field(description="Who uses it: what it creates and changes is told under this name.")
+    A key that expires itself makes none that does so later.
+    """
+
+    name: Line = Field(
+        description="Who uses it: what it creates and changes is told under it, and no other key of the tenant has it."
+    )
     roles: _Roles = Field(description="What it may do; nothing that the caller may not do itself.")
 
 
@@ -90,6 +95,10 @@ class KeyWithSecret(KeyReply):
     """A key that was just made or rotated."""
 
     key: str = Field(description="What to send as `X-API-Key`. Shown this once: nobody can read it again.")
+    works_until: Instant | None = Field(
+        default=None,
+        description="Of a rotated key: the latest at which a server may still accept what it was before.",
+    )
 
 
 class KeyPage(WireModel):

@@ -49,13 +49,14 @@ def _key_row(key: KeyReply, now_ms: int) -> Sequence[str | Text]:
 
 def made_key(key: KeyWithSecret, *, now_ms: int) -> RenderableType:
     """Draw a key with its text."""
+    until = key.works_until or key.overlap_until
     about = facts(
         [
             ("id", key.id),
             ("name", key.name),
             ("roles", ", ".join(key.roles)),
             ("ends", instant(key.expires_at, now_ms)),
-            ("before", "" if key.overlap_until is None else f"works until {instant(key.overlap_until, now_ms)}"),
+            ("before", "" if until is None else f"works until {instant(until, now_ms)}"),
         ]
     )
     # On a line of its own, whole: it is there to be copied.

@@ -48,7 +48,7 @@ def _template() -> str:
 
 
 def _key() -> str:
-    return str(_made("POST", "/keys", {"name": "made", "roles": ["timer.read"]})["id"])
+    return str(_made("POST", "/keys", {"name": f"made {next(_numbers)}", "roles": ["timer.read"]})["id"])
 
 
 def _tenant() -> str:

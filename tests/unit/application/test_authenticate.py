@@ -93,7 +93,7 @@ def test_a_made_key_names_who_uses_it_what_it_may_do_and_when_it_ends(door: Door
 
 
 def test_keys_differ_and_the_store_has_none_of_their_texts(door: Door) -> None:
-    texts = [door.key()[0] for _ in range(20)]
+    texts = [door.key(name=f"robot {number}")[0] for number in range(20)]
     assert len(set(texts)) == 20
     assert not any(text[-52:] in repr(door.store._keys) for text in texts)
 

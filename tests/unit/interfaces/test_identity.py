@@ -21,9 +21,9 @@ def api() -> Api:
     return Api()
 
 
-def make(api: Api, *roles: RoleName, **how: Any) -> Any:
+def make(api: Api, *roles: RoleName, name: str = "robot", **how: Any) -> Any:
     """Make a key of the demo tenant; the answer's content."""
-    made = api.call("POST", "/keys", body={"name": "robot", "roles": list(roles), **how})
+    made = api.call("POST", "/keys", body={"name": name, "roles": list(roles), **how})
     assert made.status == 201, made.text
     return made.json
 
@@ -105,7 +105,7 @@ def test_the_answer_with_a_secret_is_kept_by_no_cache(api: Api) -> None:
 
 
 def test_keys_are_listed_in_pages(api: Api) -> None:
-    made = {make(api, "timer.read")["id"] for _ in range(5)}
+    made = {make(api, "timer.read", name=f"robot {number}")["id"] for number in range(5)}
     found: set[str] = set()
     query = {"limit": "2"}
     for _ in range(9):

@@ -20,6 +20,7 @@ from typing import Any, Final
 
 from minoots_kernel.application.policy_ports import Rules
 from minoots_kernel.domain.authority import Thing, Value
+from minoots_kernel.domain.key_giving import is_like_a_token
 from minoots_kernel.domain.policies import Decision, Fault, Question, Statement, statements
 from minoots_kernel.domain.tenancy import Principal
 
@@ -129,8 +130,11 @@ def _annotated_id(statement: Statement) -> str:
 
 
 def _caller_id(principal: Principal) -> str:
-    # The subjects of issuers of tokens are not ours to choose: they must not be taken for a key of the same name.
-    return principal.subject if principal.issuer is None else f"{principal.issuer}#{principal.subject}"
+    # The subjects of issuers of tokens are not ours to choose: they must not be taken for a key of the same name. Nor
+    # must a key be taken for one of theirs: from a key file, or made long ago, it may be called like one.
+    if principal.issuer is not None:
+        return f"{principal.issuer}#{principal.subject}"
+    return f"key#{principal.subject}" if is_like_a_token(principal.subject) else principal.subject
 
 
 def _caller(principal: Principal) -> dict[str, Any]:

@@ -76,7 +76,7 @@ class ApiKey:
         created_by: Who made it.
         expires_at_ms: When it ends; none if it does not.
         last_used_at_ms: When it was last seen, to within `LAST_USED_INTERVAL_MS`.
-        tier: The tier that a key file names, for a tenant that has no record of its own.
+        tier: For a tenant that has no record of its own: what a key file names, or whoever made it had.
         version: Rises with each rotation.
     """
 
@@ -185,8 +185,8 @@ def rotated(key: ApiKey, text: str, now_ms: int, overlap_ms: int, expires_at_ms:
     return replace(key, secrets=secrets, expires_at_ms=ends_at_ms, version=key.version + 1)
 
 
-def key_reply(key: ApiKey, now_ms: int, text: str | None = None) -> KeyReply:
-    """Show a key; with its text if it was just made."""
+def key_reply(key: ApiKey, now_ms: int, text: str | None = None, works_until_ms: int | None = None) -> KeyReply:
+    """Show a key; with its text if it was just made, and until when one before may work."""
     overlaps = [one.until_ms for one in key.secrets if one.until_ms is not None and now_ms < one.until_ms]
     shown = {
         "id": key.id,
@@ -199,7 +199,9 @@ def key_reply(key: ApiKey, now_ms: int, text: str | None = None) -> KeyReply:
         "last_used_at": key.last_used_at_ms,
         "overlap_until": max(overlaps, default=None),
     }
-    return KeyReply.model_validate(shown) if text is None else KeyWithSecret.model_validate({**shown, "key": text})
+    if text is None:
+        return KeyReply.model_validate(shown)
+    return KeyWithSecret.model_validate({**shown, "key": text, "works_until": works_until_ms})
 
 
 def _base32(raw: bytes) -> str:

@@ -75,7 +75,7 @@ def _add_reading(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
 
 
 def _add_changing(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
-    @app.post("/keys", **described("createKey", "Make an API key", KeyWithSecret, status=201, body=True))
+    @app.post("/keys", **described("createKey", "Make an API key", KeyWithSecret, 409, status=201, body=True))
     def create_key(request: CreateBody) -> Response[Any]:
         return made_key_answer(use_cases, use_cases.keys.create(principal(app), request), 201)
 
@@ -95,4 +95,5 @@ def _add_changing(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
 
 def made_key_answer(use_cases: UseCases, made: MadeKey, status: int) -> Response[Any]:
     """Answer with a key and its text, which no cache on the way may keep."""
-    return json_answer(status, key_reply(made.key, use_cases.keys.clock.now_ms(), made.text), _NOT_KEPT)
+    shown = key_reply(made.key, use_cases.keys.clock.now_ms(), made.text, made.works_until_ms)
+    return json_answer(status, shown, _NOT_KEPT)

@@ -89,7 +89,7 @@ def _add_changing(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
 
     @app.post(
         "/tenants/<tenant_id>/keys",
-        **described("createTenantKey", "Make an API key for a tenant", KeyWithSecret, 404, status=201, body=True),
+        **described("createTenantKey", "Make an API key for a tenant", KeyWithSecret, 404, 409, status=201, body=True),
     )
     def create_tenant_key(tenant_id: TenantId, request: KeyBody) -> Response[Any]:
         return made_key_answer(use_cases, use_cases.tenants.create_key(principal(app), tenant_id, request), 201)
