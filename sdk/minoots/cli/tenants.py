@@ -134,6 +134,19 @@ def resume(ctx: typer.Context, tenant_id: TenantId, as_json: JsonFlag = False) -
         _show(run, client.tenants.resume(tenant_id))
 
 
+@tenants.command("reset-policies")
+def reset_policies(ctx: typer.Context, tenant_id: TenantId, as_json: JsonFlag = False) -> None:
+    """Let a tenant's roles decide again, as when its own policies have locked everybody out."""
+    run = invocation(ctx, as_json)
+    with run.client() as client:
+        now = client.tenants.reset_policies(tenant_id)
+
+    def draw(console: Console) -> None:
+        console.print(f"Roles decide, as version {now.version} of its policies; every server heeds it in a minute.")
+
+    run.show(now.wire(), draw)
+
+
 @tenants.command("key")
 def key(
     ctx: typer.Context,

@@ -10,6 +10,7 @@ from minoots.client.paging import every_page
 from minoots.client.session import Call, Session
 from minoots.client.values import if_match
 from minoots_contract.identity import KeyWithSecret, RoleName, TierName
+from minoots_contract.policies import PolicyVersionReply
 from minoots_contract.tenants import TenantPage, TenantReply
 
 __all__ = ["Tenants"]
@@ -104,6 +105,15 @@ class Tenants:
             MinootsClientError: One of the tree in `minoots.client.errors`.
         """
         return self._session.send(Call("POST", f"{_path(tenant_id)}/resume"), TenantReply)
+
+    def reset_policies(self, tenant_id: str) -> PolicyVersionReply:
+        """Let a tenant's roles decide again, as when its own policies have locked everybody out.
+
+        Raises:
+            NotFoundError: If it has no policies of its own.
+            MinootsClientError: Any other of the tree in `minoots.client.errors`.
+        """
+        return self._session.send(Call("DELETE", f"{_path(tenant_id)}/policies"), PolicyVersionReply)
 
     def create_key(
         self, tenant_id: str, name: str, roles: Sequence[RoleName], *, expires_in: str | int | None = None

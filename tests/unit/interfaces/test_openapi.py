@@ -91,6 +91,7 @@ def test_every_route_of_the_contract_is_described_and_no_other(described: dict[s
         *(f"{verb} /tenants" for verb in ("GET", "POST")),
         *(f"{verb} /tenants/{{tenant_id}}" for verb in ("GET", "PATCH")),
         *(f"POST /tenants/{{tenant_id}}/{what}" for what in ("keys", "suspend", "resume")),
+        "DELETE /tenants/{tenant_id}/policies",
     }
 
 

@@ -20,7 +20,7 @@ from minoots_kernel.domain.tenancy import Principal
 from minoots_kernel.interfaces.rest.errands import ABOUT, EACH_BY
 from minoots_kernel.interfaces.rest.roles import REQUIRED_ROLES
 from tests.unit.domain.builders import NOW_MS
-from tests.unit.interfaces.api import CACHE_MS, OTHER_KEY, Answer, Api
+from tests.unit.interfaces.api import CACHE_MS, KEY, OTHER_KEY, Answer, Api
 from tests.unit.interfaces.test_tenants_apart import BODIES, OPERATIONS, Apart, Operation
 
 ENGINE = CedarEngine()
@@ -394,3 +394,48 @@ def test_nobody_gives_roles_that_he_has_not_whatever_the_policies_say(api: Api) 
     robot = key_of(api, "robot")
     answer = api.call("POST", "/keys", key=robot, body={"name": "k", "roles": ["tenant.admin"]})
     assert (answer.status, answer.fields) == (403, ["roles"])
+
+
+OPERATOR = "mnt_ops"
+
+
+def locking_in(ms: int) -> str:
+    """A policy that lets nobody do anything from so many milliseconds after the beginning."""
+    return (
+        '@id("soon") forbid (principal, action, resource)'
+        f' when {{ context.now > datetime("{format_instant(NOW_MS + ms)}") }};'
+    )
+
+
+def reset(api: Api, tenant: str = "demo", key: str = OPERATOR) -> Answer:
+    api.keys.put(key_from_file(OPERATOR, "ops", name="olga", roles=frozenset({"operator", "tenant.admin"})))
+    return api.call("DELETE", f"/tenants/{tenant}/policies", key=key)
+
+
+def test_an_operator_lets_those_in_again_whom_their_own_policies_have_locked_out(api: Api) -> None:
+    in_force(api, '@id("all") permit (principal, action, resource);' + locking_in(4_000))
+    api.clock.advance(5_000)
+    assert put(api, DEFAULTS, force=True).status == 403
+    assert api.call("DELETE", "/policies").status == 403
+    answer = reset(api)
+    assert answer.status == 200
+    assert (answer.json["version"], answer.json["own"], answer.json["createdBy"]) == (2, False, "olga")
+    assert api.call("GET", "/timers").status == 200
+    assert put(api, DEFAULTS).status == 200
+    for key in (OPERATOR, KEY):
+        entries = api.call("GET", "/audit", key=key).json["entries"]
+        told = [one["resource"] for one in entries if one["action"] == "resetTenantPolicies"]
+        assert told == [{"type": "Tenant", "id": "demo"}]
+
+
+def test_there_is_nothing_to_reset_where_a_tenant_has_no_policies_of_its_own(api: Api) -> None:
+    for tenant in ("demo", "nobody"):
+        assert (reset(api, tenant).status, api.known.of(tenant).version) == (404, 0)
+    in_force(api, DEFAULTS)
+    assert [reset(api).status, reset(api).status] == [200, 404]
+
+
+def test_only_an_operator_resets_policies_whatever_they_permit(api: Api) -> None:
+    in_force(api, '@id("all") permit (principal, action, resource);')
+    assert reset(api, key=KEY).status == 403
+    assert api.call("GET", "/policies").json["own"]

@@ -40,6 +40,7 @@ ANSWERS = {
     "/tenants/acme/keys": a_made_key(),
     "/tenants/acme/suspend": a_tenant(),
     "/tenants/acme/resume": a_tenant(),
+    "/tenants/acme/policies": version(),
     "/policies": in_force(),
     "/policies:test": SAID,
     "/policies/versions": {"versions": [version()]},

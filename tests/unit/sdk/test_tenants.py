@@ -12,6 +12,7 @@ from minoots.cli.invocation import Seams
 from minoots_contract.instants import format_instant
 from tests.unit.sdk.fakes import NOW_MS, HandClock, Script, client_on
 from tests.unit.sdk.test_keys import a_made_key
+from tests.unit.sdk.test_policies import version
 
 USAGE = {
     "tier": "free",
@@ -33,7 +34,7 @@ SUSPENDED = a_tenant(
 
 
 def test_an_operator_keeps_tenants() -> None:
-    script = Script([a_tenant()] * 7 + [a_made_key()])
+    script = Script([a_tenant()] * 7 + [version(0), a_made_key()])
     with client_on(script) as client:
         client.tenants.create("acme", tier="pro", audit_days=30)
         client.tenants.get("acme")
@@ -42,6 +43,7 @@ def test_an_operator_keeps_tenants() -> None:
         client.tenants.change("acme", audit_days="default")
         client.tenants.suspend("acme", "unpaid")
         client.tenants.resume("acme")
+        assert not client.tenants.reset_policies("acme").own
         assert client.tenants.create_key("acme", "admin", ["tenant.admin"]).key
         with pytest.raises(ValueError, match="not empty"):
             client.tenants.get("")
@@ -51,6 +53,7 @@ def test_an_operator_keeps_tenants() -> None:
         *[("PATCH", "/tenants/acme")] * 3,
         ("POST", "/tenants/acme/suspend"),
         ("POST", "/tenants/acme/resume"),
+        ("DELETE", "/tenants/acme/policies"),
         ("POST", "/tenants/acme/keys"),
     ]
     assert script.bodies == [
@@ -128,3 +131,10 @@ def test_the_command_line_says_how_long_a_tenants_audit_is_kept(written: str, se
     assert "30 days" in shown.stdout
     refused = run("tenants", "change", "acme", "--audit-days", "a week", answer=a_tenant())
     assert refused.exit_code == 2
+
+
+def test_the_command_line_resets_a_tenants_policies() -> None:
+    shown = run("tenants", "reset-policies", "acme", answer=version(0, version=7))
+    assert shown.exit_code == 0
+    assert "version 7" in shown.stdout
+    assert json.loads(run("tenants", "reset-policies", "acme", "--json", answer=version(0)).stdout) == version(0)

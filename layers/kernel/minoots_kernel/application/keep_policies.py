@@ -15,6 +15,7 @@ from minoots_kernel.domain.errors import InvalidPolicyError, NotFoundError, Vers
 from minoots_kernel.domain.policies import Decision, PolicyVersion, Question
 from minoots_kernel.domain.roles import held_roles
 from minoots_kernel.domain.tenancy import Principal
+from minoots_kernel.domain.tenants import Tenant
 
 __all__ = ["KeepPolicies"]
 
@@ -77,7 +78,7 @@ class KeepPolicies:
             text = self.get(principal, request.restore_version).text
         if text is not None:
             self._check(principal, text, force=request.force, ip=ip)
-        return self._store(principal, text, versions)
+        return self._store(principal, principal.tenant_id, text, versions)
 
     def delete(self, principal: Principal, *, versions: frozenset[int] | None = None) -> PolicyVersion:
         """Go back to having no policies of one's own: roles decide.
@@ -88,7 +89,19 @@ class KeepPolicies:
         """
         if self.latest(principal).text is None:
             raise NotFoundError("Your tenant has no policies of its own.")
-        return self._store(principal, None, versions)
+        return self._store(principal, principal.tenant_id, None, versions)
+
+    def reset(self, principal: Principal, tenant: Tenant) -> PolicyVersion:
+        """Take a tenant's policies out of force, as an operator does for one that its own have locked out.
+
+        Raises:
+            NotFoundError: If it has none.
+            VersionMismatchError: If others change them just now.
+        """
+        latest = self.store.latest(tenant.id)
+        if latest is None or latest.text is None:
+            raise NotFoundError("That tenant has no policies of its own.")
+        return self._store(principal, tenant.id, None, None, tenant)
 
     def test(self, principal: Principal, request: TestPoliciesRequest, ip: str | None = None) -> Decision:
         """Answer what policies would say: those of the request, those in force or, without any, the default ones.
@@ -119,16 +132,22 @@ class KeepPolicies:
         (decision,) = rules.decide([question])
         return decision
 
-    def _store(self, principal: Principal, text: str | None, versions: frozenset[int] | None) -> PolicyVersion:
-        latest = self.latest(principal)
-        if versions is not None and latest.version not in versions:
-            raise VersionMismatchError(f"The policies are at version {latest.version} by now: read them.")
-        after = PolicyVersion(
-            principal.tenant_id, latest.version + 1, text, self.clock.now_ms(), created_by=principal.subject
-        )
-        principal.check(Thing("Tenant", principal.tenant_id))
+    def _store(
+        self,
+        principal: Principal,
+        tenant_id: str,
+        text: str | None,
+        versions: frozenset[int] | None,
+        tenant: Tenant | None = None,
+    ) -> PolicyVersion:
+        latest = self.store.latest(tenant_id)
+        version = latest.version if latest else 0
+        if versions is not None and version not in versions:
+            raise VersionMismatchError(f"The policies are at version {version} by now: read them.")
+        after = PolicyVersion(tenant_id, version + 1, text, self.clock.now_ms(), created_by=principal.subject)
+        principal.check(tenant or Thing("Tenant", tenant_id))
         self.store.put(after)
-        self.known.forget(principal.tenant_id)
+        self.known.forget(tenant_id)
         return after
 
     def _check(self, principal: Principal, text: str, *, force: bool, ip: str | None) -> None:

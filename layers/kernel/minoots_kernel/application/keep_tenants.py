@@ -51,6 +51,10 @@ class KeepTenants:
             raise NotFoundError("There is no such tenant.")
         return tenant
 
+    def known(self, tenant_id: str) -> Tenant:
+        """Return a tenant, or what one is of which there is no record."""
+        return self.store.find(tenant_id) or Tenant(tenant_id, "free", self.clock.now_ms())
+
     def page(self, *, limit: int, position: str | None) -> Page[Tenant]:
         """List the tenants, by id."""
         return self.store.page(limit=limit, position=position)

@@ -66,6 +66,7 @@ ABOUT: Final[dict[str, ThingType | None]] = {
     "createTenantKey": None,
     "suspendTenant": None,
     "resumeTenant": None,
+    "resetTenantPolicies": None,
     "getPolicies": "Tenant",
     "putPolicies": "Tenant",
     "deletePolicies": "Tenant",
@@ -113,6 +114,7 @@ RECORDED: Final[frozenset[str]] = frozenset(
         "createTenantKey",
         "suspendTenant",
         "resumeTenant",
+        "resetTenantPolicies",
     }
 )
 """Rare changes of what is no timer, which the audit has before they are made, and exports of it. Those of timers the

@@ -22,7 +22,7 @@ from minoots_kernel.interfaces.rest.preconditions import etag, versions_of
 from minoots_kernel.interfaces.rest.resolver import ConcurrentHttpResolver
 from minoots_kernel.interfaces.rest.use_cases import UseCases
 
-__all__ = ["add_policies"]
+__all__ = ["add_policies", "version_shown"]
 
 Reply = TypeVar("Reply", bound=PolicyVersionReply)
 
@@ -49,7 +49,7 @@ def _add_reading(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
     def list_versions(limit: Limit = 50, cursor: Cursor = None) -> Response[Any]:
         position = use_cases.cursors.decode(principal(app), _LISTING, cursor)
         page = use_cases.policies.page(principal(app), limit=limit, position=position)
-        found = [_shown(use_cases, one, PolicyVersionReply) for one in page.items]
+        found = [version_shown(use_cases, one, PolicyVersionReply) for one in page.items]
         cursor_after = use_cases.cursors.encode(principal(app), _LISTING, page.next_position)
         return json_answer(200, PolicyVersionPage.model_construct(versions=found, next_cursor=cursor_after))
 
@@ -58,7 +58,9 @@ def _add_reading(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
         **described("getPolicyVersion", "Read a version of the policies", PolicyVersionReply, 404),
     )
     def get_version(version: Version) -> Response[Any]:
-        return json_answer(200, _shown(use_cases, use_cases.policies.get(principal(app), version), PolicyVersionReply))
+        return json_answer(
+            200, version_shown(use_cases, use_cases.policies.get(principal(app), version), PolicyVersionReply)
+        )
 
 
 def _add_changing(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
@@ -94,11 +96,12 @@ def _add_test(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
 
 
 def _answer(use_cases: UseCases, found: PolicyVersion) -> Response[Any]:
-    shown = _shown(use_cases, found, PoliciesReply, cedar_schema=use_cases.policies.engine.schema())
+    shown = version_shown(use_cases, found, PoliciesReply, cedar_schema=use_cases.policies.engine.schema())
     return json_answer(200, shown, {"etag": etag(found.version)})
 
 
-def _shown(use_cases: UseCases, found: PolicyVersion, reply: type[Reply], **more: Any) -> Reply:
+def version_shown(use_cases: UseCases, found: PolicyVersion, reply: type[Reply], **more: Any) -> Reply:
+    """Show a version of policies; where a tenant has none of its own, with those that say the same as the roles."""
     own = found.text is not None
     return reply(
         version=found.version,

@@ -69,5 +69,6 @@ REQUIRED_ROLES: Final[dict[str, RoleName | None]] = {
     "createTenantKey": "operator",
     "suspendTenant": "operator",
     "resumeTenant": "operator",
+    "resetTenantPolicies": "operator",
 }
 """Operation id to role; none where any caller who is known will do. Operations without a key are not in it."""

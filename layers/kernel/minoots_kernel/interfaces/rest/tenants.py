@@ -9,6 +9,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Body, Path
 
 from minoots_contract.identity import CreateKeyRequest, KeyWithSecret
 from minoots_contract.model import TenantId as TenantName
+from minoots_contract.policies import PolicyVersionReply
 from minoots_contract.tenants import (
     ChangeTenantRequest,
     CreateTenantRequest,
@@ -21,6 +22,7 @@ from minoots_kernel.domain.tenants import Tenant, tenant_reply
 from minoots_kernel.interfaces.rest.answers import Cursor, IfMatch, Limit, in_wire_names, json_answer, principal
 from minoots_kernel.interfaces.rest.identity import made_key_answer
 from minoots_kernel.interfaces.rest.openapi import described
+from minoots_kernel.interfaces.rest.policies import version_shown
 from minoots_kernel.interfaces.rest.preconditions import etag, versions_of
 from minoots_kernel.interfaces.rest.resolver import ConcurrentHttpResolver
 from minoots_kernel.interfaces.rest.use_cases import UseCases
@@ -110,6 +112,14 @@ def _add_standing(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
     )
     def resume_tenant(tenant_id: TenantId, if_match: IfMatch = None) -> Response[Any]:
         return _answer(use_cases.tenants.resume(principal(app), tenant_id, versions=versions_of(if_match)))
+
+    @app.delete(
+        "/tenants/<tenant_id>/policies",
+        **described("resetTenantPolicies", "Let a tenant's roles decide again", PolicyVersionReply, 404, 412),
+    )
+    def reset_tenant_policies(tenant_id: TenantId) -> Response[Any]:
+        after = use_cases.policies.reset(principal(app), use_cases.tenants.known(tenant_id))
+        return json_answer(200, version_shown(use_cases, after, PolicyVersionReply))
 
 
 def _answer(tenant: Tenant, status: int = 200) -> Response[Any]:
