@@ -459,3 +459,16 @@ def test_changes_whose_entries_cannot_be_written_come_again(api: Api) -> None:
     (change,) = api.store.changes
     assert audit([change, replace(change, before=change.after)]) == set()
     assert len(done) == 2
+
+
+def test_a_change_that_is_refused_for_what_it_would_make_is_not_told_as_allowed(api: Api) -> None:
+    text = '@id("all") permit (principal, action, resource);'
+    text += '@id("inside") forbid (principal, action == Action::"putDestination", resource is Destination)'
+    text += ' when { resource has url && resource.url like "https://evil.example.com/*" };'
+    assert api.call("PUT", "/policies", body={"policies": text}).status == 200
+    assert api.call("PUT", "/destinations/d", body={"url": "https://example.com/h"}).status == 201
+    api.clock.advance(1)
+    refused = api.call("PUT", "/destinations/d", body={"url": "https://evil.example.com/h", "authHeaders": {}})
+    assert (refused.status, refused.json["code"]) == (403, "forbidden")
+    told = [(one["action"], one["outcome"]) for one in listing(api)["entries"]]
+    assert told == [("putDestination", "refused"), ("putDestination", "allowed"), ("putPolicies", "allowed")]

@@ -44,6 +44,7 @@ def change_destination(
     change: Callable[[Destination], Destination],
     permit: Permit = anybody,
     versions: frozenset[int] | None = None,
+    first: Permit | None = None,
 ) -> Destination:
     """Change a destination and return it as it stands then.
 
@@ -54,6 +55,8 @@ def change_destination(
         change: Makes of it what it is to be.
         permit: Lets it pass as it is and as it would be, or raises.
         versions: The versions upon which that may be done; any when none.
+        first: Lets it pass as it is, instead of `permit`: of a change that may be refused for what it would make, the
+            audit is not to say before that it was allowed.
 
     Raises:
         VersionMismatchError: If it stands at another version.
@@ -62,7 +65,7 @@ def change_destination(
         ForbiddenError: If `permit` does not let it pass as it is, or as it would be.
     """
     for _ in range(MAX_TRIES):
-        before = find_destination(store, tenant_id, name, permit)
+        before = find_destination(store, tenant_id, name, first or permit)
         check_version(before.version, versions)
         after = change(before)
         if after is before:

@@ -119,7 +119,9 @@ class PutDestination:
             moved = replace(moved, limits=_limited(before.limits, request))
             return self._with_auth(moved, request.auth_headers)
 
-        changed = change_destination(self.store, principal.tenant_id, name, change, principal.check, versions)
+        changed = change_destination(
+            self.store, principal.tenant_id, name, change, principal.check, versions, principal.check_each
+        )
         return MadeSecret(changed)
 
     def _with_auth(self, destination: Destination, headers: dict[str, str] | None) -> Destination:
