@@ -64,16 +64,13 @@ def test_an_answer_comes_after_the_disk(
     threads = [threading.Thread(target=lambda n=n: (toy.put(n), done.append(n))) for n in ("a", "b")]
     for thread in threads:
         thread.start()
-    reader = threading.Thread(
-        target=lambda: done.append(
-            str(
-                toy.client("dynamodb")
-                .get_item(TableName=toy.name("ThingsTable"), Key={"pk": {"S": "p"}, "sk": {"S": "a"}})
-                .get("Item", {})
-                .get("sk")
-            )
-        )
-    )
+
+    def read() -> Any:
+        key = {"pk": {"S": "p"}, "sk": {"S": "a"}}
+        return toy.client("dynamodb").get_item(TableName=toy.name("ThingsTable"), Key=key).get("Item")
+
+    # Whoever looks before the write has begun finds nothing, and looks again.
+    reader = threading.Thread(target=lambda: done.append(str(until(read)["sk"])))
     until(lambda: toy.stack._ledger._journal.appended >= 3)
     reader.start()
     time.sleep(0.2)
