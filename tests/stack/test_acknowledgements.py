@@ -171,9 +171,10 @@ def test_a_refusal_goes_to_an_inbox_at_once_and_taking_the_message_out_is_done(c
         acknowledge(agent.asked[0]["url"], "done")
 
 
-def test_waits_outlive_the_stack(tmp_path: Path) -> None:
+def test_waits_outlive_the_stack(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """Executions are gone after a kill; what the table says is answered, and given up, all the same."""
     running = StackProcess(tmp_path / "data")
+    request.addfinalizer(running.kill)
     with receiver() as agent, receiver() as person:
         running.start()
         escalation = [{"webhook": {"url": person.url}, "timeoutMs": 60_000}]
