@@ -74,7 +74,8 @@ cloud: install ## deploy to an emulated AWS, try it over HTTP, take it down; ARG
 	@$(BIN)/python -m tests.e2e.cloud_check $(ARGS)
 
 openapi: install ## write docs/openapi.json from the routes
-	$(BIN)/python -m minoots_kernel.interfaces.rest.describe > docs/openapi.json
+	$(BIN)/python -m minoots_kernel.interfaces.rest.describe > docs/openapi.json.new
+	mv docs/openapi.json.new docs/openapi.json
 
 openapi-check: install
 	@$(BIN)/python -m minoots_kernel.interfaces.rest.describe | diff -u docs/openapi.json - \

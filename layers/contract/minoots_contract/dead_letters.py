@@ -36,7 +36,7 @@ _LabelValue = Annotated[str, StringConstraints(max_length=256)]
 class DeadLetterReply(WireModel):
     """An action that exhausted its attempts, with its whole story."""
 
-    id: str = Field(description="`<timer id>.<action id>`; also the delivery id.")
+    id: str = Field(description="`<timer id>_<action id>`; also the delivery id.")
     timer_id: str
     action_id: str
     kind: str

@@ -31,7 +31,7 @@ class DeadLetter:
     A delivery has one letter, however often it dies; the letter of a later death takes the place of the one before.
 
     Attributes:
-        id: The delivery id, `<timer id>.<action id>`.
+        id: The delivery id, `<timer id>_<action id>`.
         request: What was asked for, as JSON, without header values: they may be secrets.
         labels: The timer's.
         death: How often the delivery had been redriven before it died.
