@@ -14,7 +14,8 @@ import pytest
 from minoots_local.template.reader import read_template
 from tests.build.cloud import ROOT, Cloud
 from tests.build.emulator import ARCHITECTURE, Function, Runtime, running
-from tests.build.processes import environment, run, started, wait_until
+from tests.build.processes import STARTUP_S, environment, run, started
+from tests.support.waiting import until
 
 TOOLS = Path(sys.executable).parent
 
@@ -81,7 +82,7 @@ def emulated_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     command = [TOOLS / "moto_server", "-H", "127.0.0.1", "-p", "0"]
     env = environment(MOTO_ENABLE_RECORDING="1", MOTO_RECORDER_FILEPATH=str(recording))
     with started(command, cwd=scratch, env=env, log=log):
-        wait_until(lambda: bool(address.search(log.read_text(encoding="utf-8"))), "moto_server")
+        until(lambda: bool(address.search(log.read_text(encoding="utf-8"))), STARTUP_S, "moto_server")
         found = address.search(log.read_text(encoding="utf-8"))
         assert found
         yield Cloud(found.group(1), read_template(ROOT / "template.yaml"), recording)

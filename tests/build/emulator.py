@@ -11,7 +11,9 @@ from typing import Any
 
 import samcli.local.rapid
 
-from tests.build.processes import environment, free_port, listens, started, wait_until
+from tests.build.processes import STARTUP_S, environment, listens, started
+from tests.support.ports import free_port
+from tests.support.waiting import until
 
 # The artefacts of this machine's own architecture are those that can be started.
 ARCHITECTURE = "arm64" if platform.machine() in {"aarch64", "arm64"} else "x86_64"
@@ -80,5 +82,5 @@ def running(
         *(runtime.python, "-m", "awslambdaric", handler),
     ]
     with started(command, cwd=code, env=env, log=log) as process:
-        wait_until(lambda: process.poll() is not None or listens(port), f"the emulator of {handler}")
+        until(lambda: process.poll() is not None or listens(port), STARTUP_S, f"the emulator of {handler}")
         yield Function(port, log)

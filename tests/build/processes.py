@@ -4,8 +4,7 @@ import os
 import signal
 import socket
 import subprocess
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -26,27 +25,6 @@ def run(command: Sequence[str | Path], *, cwd: Path | None = None, env: Mapping[
     done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{command} failed:\n{done.stdout}\n{done.stderr}"
     return done.stdout
-
-
-def free_port() -> int:
-    """A loopback port that nothing listens on at the moment."""
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def wait_until(holds: Callable[[], bool], what: str, limit_s: float = STARTUP_S) -> None:
-    """Return as soon as `holds`.
-
-    Raises:
-        AssertionError: It still did not after `limit_s`.
-    """
-    pause = threading.Event()
-    for _ in range(int(limit_s / 0.02)):
-        if holds():
-            return
-        pause.wait(0.02)
-    raise AssertionError(f"{what}: not within {limit_s} s")
 
 
 def listens(port: int) -> bool:

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from tests.support.ports import free_port
+
 PACKAGE = "amplify-dynamodb-simulator"
 CACHE = Path(__file__).resolve().parents[2] / ".cache" / "dynamodb-local"
 START_WITHIN_S = 60
@@ -64,7 +66,7 @@ def running() -> Iterator[str]:
         UnavailableError: If it cannot be had.
     """
     folder = emulator()
-    port = _free_port()
+    port = free_port()
     log = CACHE / f"server-{os.getpid()}.log"
     command = [
         "java",
@@ -96,9 +98,3 @@ def _await(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
         with suppress(subprocess.TimeoutExpired):
             process.wait(timeout=0.1)
     raise AssertionError(f"DynamoDB Local did not listen within {START_WITHIN_S} s: {log.read_text()[-2000:]}")
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-    return port

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
@@ -19,6 +17,7 @@ from minoots_kernel.adapters.stepfunctions import StepFunctionsWorkflow
 from minoots_kernel.application.acknowledgement_ports import AcknowledgementWorkflow
 from minoots_kernel.domain.errors import DependencyUnavailableError
 from minoots_kernel.domain.executions import Execution, NextMove
+from tests.support.waiting import until
 
 FIRST = Execution("0190-t1-abc-a1", "demo", "0190-t1", "look", NextMove("ask", 1, 60))
 
@@ -80,14 +79,6 @@ def _moto() -> Member:
 
     workflow = StepFunctionsWorkflow(lambda: aws.client("stepfunctions", {}), arn)
     return Member(workflow, token_of, lambda: list(executions()), lambda name: executions()[name] == "SUCCEEDED")
-
-
-def until(condition: Callable[[], object]) -> list[dict[str, str]]:
-    deadline = time.monotonic() + 20
-    while not (found := condition()):
-        assert time.monotonic() < deadline
-        threading.Event().wait(0.02)
-    return found  # type: ignore[return-value]
 
 
 @pytest.fixture(params=["memory", "moto"])

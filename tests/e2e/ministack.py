@@ -13,7 +13,9 @@ from typing import Any
 import boto3
 
 from tests.build.conftest import TOOLS, find_python_313
-from tests.build.processes import environment, free_port, run, started, wait_until
+from tests.build.processes import STARTUP_S, environment, run, started
+from tests.support.ports import free_port
+from tests.support.waiting import until
 from tests.template.expanded import ROOT
 
 VERSION = "1.5.33"
@@ -92,7 +94,7 @@ def ministack(scratch: Path) -> Iterator[Ministack]:
         TMPDIR=str(state),
     )
     with started([programs / "ministack"], cwd=scratch, env=env, log=server.log) as process:
-        wait_until(lambda: process.poll() is not None or _answers(server), "ministack")
+        until(lambda: process.poll() is not None or _answers(server), STARTUP_S, "ministack")
         if process.poll() is not None:
             raise SystemExit(f"ministack did not start:\n{server.log.read_text(encoding='utf-8')}")
         yield server

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,6 +13,7 @@ import standardwebhooks
 
 from tests.support.receiver import Receiver
 from tests.support.stack_process import until_ended, webhook_timer
+from tests.support.waiting import until
 from tests.template.expanded import DEAD_LETTER_QUEUES, ROOT
 
 pytestmark = pytest.mark.e2e
@@ -26,15 +26,6 @@ def created(api: httpx.Client, body: dict[str, Any]) -> dict[str, Any]:
     assert answer.status_code == 201, answer.text
     timer: dict[str, Any] = answer.json()
     return timer
-
-
-def until(holds: Callable[[], Any], what: str, timeout_s: float = 60) -> Any:
-    """What `holds` returns, as soon as that is true."""
-    deadline = time.monotonic() + timeout_s
-    while not (found := holds()):
-        assert time.monotonic() < deadline, f"{what}: not within {timeout_s} s"
-        time.sleep(0.2)
-    return found
 
 
 def saw(text: str) -> None:
@@ -142,7 +133,7 @@ def test_a_far_timer_is_armed_with_a_schedule_that_its_cancellation_removes(
     api: httpx.Client, aws: Aws, names: dict[str, str]
 ) -> None:
     timer = created(api, {"requestedBy": "test", "duration": "2h", "name": "far"})
-    until(lambda: api.get(f"/timers/{timer['id']}").json()["status"] == "armed", "armed")
+    until(lambda: api.get(f"/timers/{timer['id']}").json()["status"] == "armed", what="armed")
     where = {"GroupName": names["TimerScheduleGroup"], "Name": f"{timer['id']}-g1"}
     schedule = aws("scheduler").get_schedule(**where)
     due = datetime.fromisoformat(timer["fireAt"])
@@ -150,7 +141,7 @@ def test_a_far_timer_is_armed_with_a_schedule_that_its_cancellation_removes(
     assert timedelta(seconds=74) <= due - at <= timedelta(seconds=841)
     assert json.loads(schedule["Target"]["Input"])["timerId"] == timer["id"]
     api.post(f"/timers/{timer['id']}/cancel", json={"requestedBy": "test"}).raise_for_status()
-    until(lambda: not scheduled(aws, names, timer["id"]), "disarmed")
+    until(lambda: not scheduled(aws, names, timer["id"]), what="disarmed")
     saw(f"{schedule['ScheduleExpression']}, {(due - at).seconds} s before it is due; gone after the cancel")
 
 
@@ -166,7 +157,7 @@ def test_what_a_schedule_sends_waits_in_the_queue_for_the_rest(
 ) -> None:
     """The far leg from its schedule on, without waiting for the hour: the schedule is copied to a moment from now."""
     timer = created(api, {"requestedBy": "test", "duration": "2h"})
-    (armed,) = until(lambda: scheduled(aws, names, timer["id"]), "armed")
+    (armed,) = until(lambda: scheduled(aws, names, timer["id"]), what="armed")
     scheduler = aws("scheduler")
     copied = scheduler.get_schedule(GroupName=names["TimerScheduleGroup"], Name=armed["Name"])
     before = held_back(aws, names)
@@ -178,7 +169,7 @@ def test_what_a_schedule_sends_waits_in_the_queue_for_the_rest(
         ActionAfterCompletion="DELETE",
         Target=copied["Target"],
     )
-    until(lambda: held_back(aws, names) > before, "the wake-up came and was held back")
+    until(lambda: held_back(aws, names) > before, what="the wake-up came and was held back")
     assert api.get(f"/timers/{timer['id']}").json()["status"] == "armed"
     saw("Scheduler delivered the wake-up; too early, so it waits in WakeQueue again")
 
@@ -220,7 +211,7 @@ def test_what_happens_to_a_timer_is_heard_on_the_bus(
         return {one["detail-type"] for one in listening() if timer["id"] in json.dumps(one["detail"])}
 
     wanted = {f"io.minoots.timer.{what}.v1" for what in ("created", "fired", "settled")}
-    until(lambda: kinds() >= wanted, "all three events")
+    until(lambda: kinds() >= wanted, what="all three events")
     saw(", ".join(sorted(kinds())))
 
 

@@ -2,8 +2,6 @@
 
 import os
 import sys
-import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -17,17 +15,6 @@ from minoots_local.settings import LocalSettings
 from minoots_local.template.model import ACCOUNT, REGION
 
 TOY = Path(__file__).parent / "toy" / "template.yaml"
-
-
-def until(condition: Callable[[], Any], timeout_s: float = 10.0) -> Any:
-    """Wait for a condition to hold and return what it gave; fails the test when it never does."""
-    deadline = time.monotonic() + timeout_s
-    while True:
-        if found := condition():
-            return found
-        if time.monotonic() > deadline:
-            pytest.fail("what was waited for did not happen")
-        threading.Event().wait(0.005)
 
 
 class Toy:

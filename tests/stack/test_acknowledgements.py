@@ -17,8 +17,9 @@ from mcp.server.mcpserver import Context, MCPServer
 
 from minoots import Client, ConflictError, acknowledge
 from minoots_contract.timers import ActionReply, TimerReply
+from tests.support.ports import free_port
 from tests.support.receiver import Arrival, receiver
-from tests.support.stack_process import StackProcess, free_port
+from tests.support.stack_process import StackProcess
 from tests.unit.adapters.agents.test_mcp import serving
 
 pytestmark = pytest.mark.stack

@@ -11,7 +11,7 @@ import pytest
 
 from minoots_local.local_stack import LocalStack
 from minoots_local.settings import LocalSettings
-from tests.stack.conftest import until
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.stack
 

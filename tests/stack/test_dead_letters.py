@@ -9,9 +9,9 @@ import pytest
 from minoots.client import Client, NotFoundError
 from minoots.client.dead_letters import DeadLetters
 from tests.drill.redrive import redrive_round
-from tests.stack.conftest import until
 from tests.support.receiver import Receiver, receiver
 from tests.support.stack_process import StackProcess, stack_process, webhook_timer
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.stack
 

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from minoots_local import journal
 from minoots_local.ledger import Ledger
-from tests.stack.conftest import until
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.stack
 
@@ -211,9 +211,9 @@ def test_a_long_poll_holds_nobody_up(start: Callable[..., Any]) -> None:
     started = time.monotonic()
     for number in range(10):
         toy.put(str(number))
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 15, "a poll lasts twenty seconds"
     for _ in pollers:
         toy.send("{}", queue="RuleQueue")
     for poller in pollers:
-        poller.join(5)
+        poller.join(30)
     assert [len(messages) for messages in got] == [1, 1, 1]

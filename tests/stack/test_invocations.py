@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.stack.conftest import Toy, until
+from tests.stack.conftest import Toy
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.stack
 

@@ -15,9 +15,10 @@ from botocore.exceptions import ConnectionClosedError
 from minoots_local.model.hops import Hop
 from minoots_local.model.settings import FaultRates, ModelSettings
 from minoots_local.template.model import REGION
-from tests.stack.conftest import Toy, until
+from tests.stack.conftest import Toy
 from tests.stack.test_schedules import at, names, schedule
 from tests.support.misfortune import suffer
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.stack
 

@@ -15,7 +15,7 @@ import pytest
 
 from minoots_local.local_stack import LocalStack
 from minoots_local.settings import DEMO_KEYS, LocalSettings
-from tests.stack.conftest import until
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.stack
 

@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import contextlib
+import itertools
 import json
 import re
 import signal
@@ -17,7 +18,8 @@ import pytest
 from minoots_local.cli import _private_hosts
 from minoots_local.local_stack import LocalStack
 from minoots_local.settings import LocalSettings
-from tests.stack.conftest import TOY, until
+from tests.stack.conftest import TOY
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.stack
 
@@ -47,7 +49,7 @@ class Process:
     def stop(self, number: int = signal.SIGTERM) -> int:
         if self.process.poll() is None:
             self.process.send_signal(number)
-        return self.process.wait(15)
+        return self.process.wait(30)
 
 
 @pytest.fixture
@@ -71,6 +73,14 @@ def put(url: str, key: str) -> bool:
     return False
 
 
+def write_until_refused(url: str, name: str, done: list[str]) -> None:
+    """Write one item after another, and note those that were acknowledged."""
+    for number in itertools.count():
+        if not put(url, key := f"{name}-{number}"):
+            return
+        done.append(key)
+
+
 def test_it_says_where_it_is_and_what_to_try(run: type[Process]) -> None:
     process = run("--ephemeral", "--aws-port", "0")
     assert httpx.get(f"{process.url}/healthz").status_code == 200
@@ -92,7 +102,7 @@ def test_a_signal_stops_it_cleanly_and_soon(run: type[Process], number: int) -> 
     assert httpx.get(f"{process.url}/healthz").status_code == 200
     started = time.monotonic()
     assert process.stop(number) == 0
-    assert time.monotonic() - started < 2.5
+    assert time.monotonic() - started < 12, "no poll of twenty seconds is waited for"
     assert "stopped" in process.text
     assert "Traceback" not in process.text
 
@@ -103,12 +113,12 @@ def test_what_was_acknowledged_survives_kill_9(run: type[Process]) -> None:
     for life in range(3):
         process = run("--no-aws-port", "--data", "data")
         url = process.url
+        done: list[str] = []
         with concurrent.futures.ThreadPoolExecutor(8) as pool:
-            writes = {pool.submit(put, url, f"{life}-{n}"): f"{life}-{n}" for n in range(400)}
-            until(lambda writes=writes: sum(write.done() for write in writes) > 100)
+            writers = [pool.submit(write_until_refused, url, f"{life}-{n}", done) for n in range(8)]
+            until(lambda done=done: len(done) > 100, 30)
             process.stop(signal.SIGKILL)
-        done = [key for write, key in writes.items() if write.result()]
-        assert 100 < len(done) < 400
+        assert [writer.result() for writer in writers] == [None] * 8
         acknowledged += done
     process = run("--aws-port", "0", "--data", "data")
     assert process.url

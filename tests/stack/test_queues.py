@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.stack.conftest import until
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.stack
 
@@ -62,7 +62,7 @@ def test_a_delayed_message_arrives_when_its_delay_has_passed(toy: Any) -> None:
     toy.send('{"n": "late"}', DelaySeconds=1)
     until(lambda: toy.seen)
     arrived_ms = toy.module("RelayFunction").seen_at["late"]
-    assert 1000 <= arrived_ms - sent_ms < 3000
+    assert arrived_ms - sent_ms >= 1000
 
 
 def test_a_hop_takes_milliseconds(toy: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.stack.conftest import until
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.stack
 

@@ -11,8 +11,8 @@ import pytest
 
 from minoots_local.local_stack import LocalStack
 from minoots_local.settings import LocalSettings
-from tests.stack.conftest import until
 from tests.support.stack_process import HEADERS
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.stack
 

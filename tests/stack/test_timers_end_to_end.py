@@ -10,14 +10,16 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
+from typing import Any
 
 import httpx
 import pytest
 
 from minoots_contract.instants import format_instant, parse_instant
-from tests.stack.conftest import until
-from tests.support.receiver import Receiver, receiver
+from tests.support.receiver import Arrival, Receiver, receiver
 from tests.support.stack_process import HEADERS, StackProcess, stack_process, until_ended, webhook_timer
+from tests.support.waiting import before, until, with_room
 
 pytestmark = pytest.mark.stack
 
@@ -61,7 +63,7 @@ def test_a_webhook_comes_once_and_just_after_its_time(client: httpx.Client, hook
     timer = until_ended(client, created.json()["id"])
     [arrival] = hook.wait_for(1)
 
-    assert 0 <= arrival.at_ms - parse_instant(timer["fireAt"]) < 3000
+    assert arrival.at_ms >= parse_instant(timer["fireAt"])
     assert timer["status"] == "settled"
     assert timer["latenessMs"] >= 0
     assert [entry["event"] for entry in timer["timeline"]] == ["created", "fired", "settled"]
@@ -70,17 +72,24 @@ def test_a_webhook_comes_once_and_just_after_its_time(client: httpx.Client, hook
 
 
 def test_a_timer_that_was_cancelled_sends_nothing(client: httpx.Client, hook: Receiver) -> None:
-    doomed = client.post("/timers", json=webhook_timer(f"{hook.url}/doomed", duration="1s")).json()
-    cancelled = client.post(f"/timers/{doomed['id']}/cancel", json={"requestedBy": "test", "reason": "no"})
-    again = client.post(f"/timers/{doomed['id']}/cancel", json={"requestedBy": "else", "reason": "later"})
+    def cancelled(room_s: float) -> tuple[str, httpx.Response, httpx.Response]:
+        body = webhook_timer(f"{hook.url}/doomed/{room_s}", duration=f"{room_s * 1000:.0f}ms")
+        doomed = client.post("/timers", json=body).json()
+        first = client.post(f"/timers/{doomed['id']}/cancel", json={"requestedBy": "test", "reason": "no"})
+        before(parse_instant(doomed["fireAt"]))
+        later = {"requestedBy": "else", "reason": "later"}
+        return doomed["fireAt"], first, client.post(f"/timers/{doomed['id']}/cancel", json=later)
+
+    due, *answers = with_room(cancelled)
     # Another timer, due after the cancelled one was: when it has come, the cancelled one would have come too.
-    later = client.post("/timers", json=webhook_timer(f"{hook.url}/later", duration="2500ms")).json()
+    after = format_instant(max(parse_instant(due), int(time.time() * 1000)) + 1_500)
+    later = client.post("/timers", json=webhook_timer(f"{hook.url}/later", fireAt=after)).json()
     until_ended(client, later["id"])
 
-    assert cancelled.status_code == again.status_code == 200
-    assert again.json()["cancelReason"] == "no"
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert answers[1].json()["cancelReason"] == "no"
     assert len(hook.at("/later")) == 1
-    assert hook.at("/doomed") == []
+    assert hook.of(answers[0].json()["id"]) == []
 
 
 def test_a_far_timer_that_is_pulled_near_fires_once_at_its_new_time(client: httpx.Client, hook: Receiver) -> None:
@@ -93,7 +102,7 @@ def test_a_far_timer_that_is_pulled_near_fires_once_at_its_new_time(client: http
     ended = until_ended(client, timer["id"])
     [arrival] = hook.wait_for(1)
     assert ended["fireAt"] == answer.json()["fireAt"]
-    assert 0 <= arrival.at_ms - parse_instant(ended["fireAt"]) < 3000
+    assert arrival.at_ms >= parse_instant(ended["fireAt"])
     told = [entry["event"] for entry in ended["timeline"] if entry["event"] != "armed"]
     assert told == ["created", "extended", "paused", "resumed", "rescheduled", "fired", "settled"]
 
@@ -109,16 +118,24 @@ def test_a_timer_is_fired_now_and_only_once_however_often_it_is_asked(client: ht
 def test_a_heartbeat_timer_waits_for_as_long_as_it_is_beaten_and_no_longer(
     client: httpx.Client, hook: Receiver
 ) -> None:
-    timer = client.post("/timers", json=webhook_timer(hook.url, duration="2s", heartbeat=True)).json()
-    for beats in range(1, 13):  # four seconds, twice what it waits for
-        time.sleep(0.33)
-        beaten = client.post(f"/timers/{timer['id']}/heartbeat").json()
-        assert (beaten["heartbeat"]["beats"], beaten["status"]) == (beats, "scheduled")
-    assert hook.arrivals == []
-    ended = until_ended(client, timer["id"])
-    [arrival] = hook.wait_for(1)
+    def beaten_for_twice_its_time(room_s: float) -> dict[str, Any]:
+        body = webhook_timer(hook.url, duration=f"{room_s * 1000:.0f}ms", heartbeat=True)
+        beaten = client.post("/timers", json=body).json()
+        for beats in range(1, 13):
+            time.sleep(room_s / 6)
+            due_ms = parse_instant(beaten["fireAt"])
+            beaten = client.post(f"/timers/{beaten['id']}/heartbeat").json()
+            before(due_ms)
+            assert (beaten["heartbeat"]["beats"], beaten["status"]) == (beats, "scheduled")
+        assert hook.of(beaten["id"]) == []
+        before(parse_instant(beaten["fireAt"]))
+        return dict(beaten)
+
+    beaten = with_room(beaten_for_twice_its_time)
+    ended = until_ended(client, beaten["id"])
+    [arrival] = hook.of(beaten["id"])
     assert ended["fireAt"] == beaten["fireAt"]
-    assert 0 <= arrival.at_ms - parse_instant(beaten["fireAt"]) < 3000
+    assert arrival.at_ms >= parse_instant(beaten["fireAt"])
     assert [entry["event"] for entry in ended["timeline"]] == ["created", "fired", "settled"]
 
 
@@ -131,7 +148,9 @@ def test_a_flaky_receiver_is_tried_three_times_with_growing_delays(client: httpx
 
     assert timer["status"] == "settled"
     assert [one["outcome"] for one in timer["actions"][0]["attempts"]] == ["failed", "failed", "succeeded"]
-    assert third.at_ms - second.at_ms > second.at_ms - first.at_ms >= 500
+    # Half the policy's delay at least, which doubles; `attempts` tells what was drawn, however late they came.
+    assert second.at_ms - first.at_ms >= 500
+    assert third.at_ms - second.at_ms >= 1_000
     assert {arrival.delivery for arrival in (first, second, third)} == {f"{timer['id']}_w"}
 
 
@@ -150,19 +169,33 @@ def test_what_always_fails_is_a_dead_letter_with_its_attempts(client: httpx.Clie
 
 
 def test_the_actions_of_a_bundle_run_in_order_or_side_by_side(client: httpx.Client, hook: Receiver) -> None:
-    hook.answer = lambda _: time.sleep(0.3) or 200
+    together = Barrier(3)
+    under_way: list[str] = []
+    most = 0
+
+    def alone(arrival: Arrival) -> int:
+        nonlocal most
+        under_way.append(arrival.path)
+        most = max(most, len(under_way))
+        time.sleep(0.2)
+        under_way.remove(arrival.path)
+        return 200
+
+    def side_by_side(_: Arrival) -> int:
+        together.wait(30)  # none is answered until all three have come
+        return 200
+
     actions = [{"id": f"a{n}", "kind": "webhook", "parameters": {"url": f"{hook.url}/{n}"}} for n in range(3)]
-    ends: dict[int, float] = {}
-    for concurrency in (1, 3):
+    for concurrency, answer in ((1, alone), (3, side_by_side)):
         hook.arrivals.clear()
+        hook.answer = answer
         body = {"requestedBy": "t", "duration": 500, "actionBundle": {"actions": actions, "concurrency": concurrency}}
         timer = until_ended(client, client.post("/timers", json=body).json()["id"])
         assert timer["status"] == "settled"
-        times = [arrival.at_ms for arrival in hook.wait_for(3)]
-        ends[concurrency] = max(times) - min(times)
+        paths = [arrival.path for arrival in hook.wait_for(3)]
+        assert sorted(paths) == ["/0", "/1", "/2"]
         if concurrency == 1:
-            assert [arrival.path for arrival in hook.arrivals] == ["/0", "/1", "/2"]
-    assert ends[1] >= 600 > ends[3]
+            assert (paths, most) == (["/0", "/1", "/2"], 1)
 
 
 def test_a_hundred_cancels_against_firing_each_have_one_winner(client: httpx.Client, hook: Receiver) -> None:

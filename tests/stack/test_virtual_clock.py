@@ -17,8 +17,9 @@ from minoots_local.local_stack import LocalStack
 from minoots_local.model.settings import ModelSettings
 from minoots_local.settings import LocalSettings
 from minoots_local.virtual_clock import VirtualClock
+from tests.support.ports import free_port
 from tests.support.receiver import Arrival, Receiver, receiver
-from tests.support.stack_process import HEADERS, KEYS, StackProcess, free_port, webhook_timer
+from tests.support.stack_process import HEADERS, KEYS, StackProcess, webhook_timer
 
 pytestmark = pytest.mark.stack
 

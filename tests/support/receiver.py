@@ -44,6 +44,11 @@ class Receiver:
             )
             return list(self.arrivals)
 
+    def of(self, timer_id: str) -> list[Arrival]:
+        """The requests that a timer made."""
+        with self.changed:
+            return [arrival for arrival in self.arrivals if arrival.body["timer"]["id"] == timer_id]
+
     def at(self, path: str) -> list[Arrival]:
         """The requests that came to a path."""
         with self.changed:

@@ -7,7 +7,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,15 +17,10 @@ from typing import Any
 
 import httpx
 
+from tests.support.ports import free_port
+
 KEYS = [{"key": "mnt_example", "userId": "demo", "tier": "free"}, {"key": "mnt_other", "userId": "other"}]
 HEADERS = {"x-api-key": "mnt_example"}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class StackProcess:

@@ -22,6 +22,7 @@ from minoots_kernel.application.protect import Protect
 from minoots_kernel.domain.circuits import FAILURES_TO_OPEN, Call
 from minoots_kernel.domain.errors import PutOffError, TransientActionError
 from minoots_kernel.domain.webhooks import WebhookRequest
+from tests.support.waiting import until
 from tests.unit.adapters.webhook.conftest import Names
 from tests.unit.adapters.webhook.servers import OK, Talk, a_request, black_hole, raw_server
 from tests.unit.application.world import Watcher
@@ -35,7 +36,7 @@ def in_time(at_least_s: float = TIMEOUT_MS / 1000 - 0.05) -> Iterator[None]:
     began_s = time.monotonic()
     with pytest.raises(TransientActionError, match=f"no answer within {TIMEOUT_MS} ms"):
         yield
-    assert at_least_s <= time.monotonic() - began_s < 3
+    assert at_least_s <= time.monotonic() - began_s < 8  # servers hang for ten
 
 
 def request(url: str, body: bytes = b"{}") -> WebhookRequest:
@@ -149,7 +150,7 @@ def hanging_look_ups(names: Names, *hosts: str) -> Iterator[None]:
     release = threading.Event()
 
     def hang() -> list[tuple[str, int]]:
-        release.wait(10)
+        release.wait(60)
         return [("127.0.0.1", 9)]
 
     names.answers.update(dict.fromkeys(hosts, hang))
@@ -181,11 +182,11 @@ def find_none_free(resolver: Resolver, host: str, party: str) -> None:
     began_s = time.monotonic()
     with exchange_within(100, party) as exchange, pytest.raises(PutOffError, match="too many names"):
         resolver.resolve(host, 9, exchange)
-    assert time.monotonic() - began_s < 2
+    assert time.monotonic() - began_s < 8
 
 
 def find(resolver: Resolver, host: str, party: str) -> None:
-    with exchange_within(5_000, party) as exchange:
+    with exchange_within(30_000, party) as exchange:
         assert resolver.resolve(host, 9, exchange) == FAST
 
 
@@ -196,6 +197,7 @@ def test_look_ups_are_bounded_and_who_finds_none_free_is_put_off(names: Names) -
         for party in ("a", "b"):
             give_up(resolver, "slow.example", party)
         find_none_free(resolver, "fast.example", "c")
+        until(lambda: len(names.asked) == 2)  # who looks up may begin after who asked has given up
         assert names.asked == ["slow.example", "slow.example"]
         names.answers["127.0.0.1"] = names.answers["fast.example"]
         find(resolver, "127.0.0.1", "c")  # an address takes none
