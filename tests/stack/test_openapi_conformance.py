@@ -68,7 +68,6 @@ def at_least(count: int, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return found if len(found) >= count else []
 
 
-@pytest.mark.timeout(280)
 def test_the_api_does_what_its_description_says(api: httpx.Client, tmp_path: Path) -> None:
     answered = tmp_path / "answered.txt"
     environment = {

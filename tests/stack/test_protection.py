@@ -14,7 +14,7 @@ from tests.drill.neighbours import measure
 from tests.support.receiver import receiver
 from tests.support.stack_process import HEADERS, StackProcess, stack_process, until_ended, webhook_timer
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.stack
 
 
 @pytest.fixture
