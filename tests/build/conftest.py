@@ -16,6 +16,7 @@ from tests.build.cloud import ROOT, Cloud
 from tests.build.emulator import ARCHITECTURE, Function, Runtime, running
 from tests.build.processes import STARTUP_S, environment, run, started
 from tests.support.waiting import until
+from tests.template.reach import layers_of
 
 TOOLS = Path(sys.executable).parent
 
@@ -28,7 +29,8 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     def build_for(architecture: str) -> Path:
         if architecture not in made:
             target = tmp_path_factory.mktemp(architecture) / "build"
-            env = environment(SAM_CLI_TELEMETRY="0", PATH=f"{TOOLS}:{environment()['PATH']}")
+            compiler = {"RUNTIME_PYTHON": str(python)} if (python := find_python_313()) else {}
+            env = environment(SAM_CLI_TELEMETRY="0", PATH=f"{TOOLS}:{environment()['PATH']}", **compiler)
             options = ["--template", ROOT / "template.yaml", "--build-dir", target, "--region", "us-east-1"]
             parameters = ["--parameter-overrides", f"Architecture={architecture}"]
             run([TOOLS / "sam", "build", *options, *parameters], cwd=target.parent, env=env)
@@ -69,7 +71,7 @@ def runtime(tmp_path_factory: pytest.TempPathFactory) -> Runtime:
     run([uv, "export", "--quiet", "--project", ROOT, "--frozen", "--all-extras", "--no-emit-project", "-o", lock])
     run([uv, "venv", "--quiet", "--python", python, scratch / "venv"])
     wanted = ["awslambdaric", "boto3", "--constraint", lock]
-    run([uv, "pip", "install", "--quiet", "--python", scratch / "venv", *wanted])
+    run([uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", scratch / "venv", *wanted])
     return Runtime(scratch / "venv" / "bin" / "python", scratch)
 
 
@@ -103,7 +105,7 @@ class Start(Protocol):
 
 @pytest.fixture
 def start(build: Callable[[str], Path], runtime: Runtime, cloud: Cloud) -> Start:
-    """Starts a built function in the environment that the template gives it, but for what is named.
+    """Starts a built function with the layers and in the environment that the template gives it, but for what is named.
 
     What it then asks of AWS must be what its role allows.
     """
@@ -112,7 +114,7 @@ def start(build: Callable[[str], Path], runtime: Runtime, cloud: Cloud) -> Start
     @contextmanager
     def start_function(function: str, **variables: str) -> Iterator[Function]:
         handler = cloud.stack.resources[function].properties["Handler"]
-        layers = [built / "ContractLayer", built / "KernelLayer"]
+        layers = [built / layer for layer in layers_of(function)]
         with running(runtime, built / function, layers, handler, cloud.variables(function) | variables) as found:
             yield found
         assert cloud.used_permissions() <= cloud.granted_permissions(function)

@@ -22,7 +22,7 @@ BINARY = Path(next(iter(samcli.local.rapid.__path__))) / f"aws-lambda-rie-{ARCHI
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """What Lambda provides: an interpreter with the runtime client and boto3, and a place for its bytecode."""
+    """What Lambda provides: an interpreter with the runtime client and boto3, and a place for its logs."""
 
     python: Path
     scratch: Path
@@ -71,9 +71,8 @@ def running(
     env = environment(
         **variables,
         PYTHONPATH=":".join(str(path) for path in [code, *(layer / "python" for layer in layers)]),
-        # Six starts share one cache, and the artefacts stay as they were built.
-        PYTHONPYCACHEPREFIX=str(runtime.scratch / "bytecode"),
-        PYTHONDONTWRITEBYTECODE="",
+        # As on Lambda, where a function cannot write to these folders: compiled is what the build has compiled.
+        PYTHONDONTWRITEBYTECODE="1",
         AWS_LAMBDA_FUNCTION_TIMEOUT="60",
     )
     command = [

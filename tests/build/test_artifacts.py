@@ -1,11 +1,16 @@
 """The artefacts of `sam build` hold what they should, for the architecture asked for."""
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.build.cloud import ROOT
+from tests.build.conftest import find_python_313
 from tests.build.emulator import ARCHITECTURE, Runtime, running
+from tests.build.processes import environment, run
+from tests.template.reach import layers_of, libraries
 
 pytestmark = pytest.mark.build
 
@@ -21,7 +26,16 @@ FUNCTIONS = {
     "EventFabricFunction": "event_fabric",
 }
 MEBIBYTE = 1024 * 1024
+# The layers, and how large each may be unpacked.
+LAYERS = {"ContractLayer": MEBIBYTE, "KernelLayer": 24 * MEBIBYTE, "EdgeLayer": 52 * MEBIBYTE}
+# How a compiled module of Python 3.13 begins: its magic number, and the flags of a hash that is not checked (PEP 552).
+PYTHON_3_13 = (3571).to_bytes(2, "little") + b"\r\n"
+UNCHECKED_HASH = (0b01).to_bytes(4, "little")
 both_architectures = pytest.mark.parametrize("architecture", sorted(MACHINES))
+
+
+def packages_in(layer: Path) -> set[str]:
+    return {path.name for path in (layer / "python").iterdir()}
 
 
 def size_of(folder: Path) -> int:
@@ -47,36 +61,86 @@ def test_a_function_carries_its_own_package_and_nothing_else(build: Callable[[st
 
 
 @both_architectures
-def test_the_layers_leave_out_what_the_runtime_has_and_what_only_developers_need(
+@pytest.mark.parametrize("layer", LAYERS)
+def test_a_layer_leaves_out_what_the_runtime_has_and_what_only_developers_need(
+    build: Callable[[str], Path], architecture: str, layer: str
+) -> None:
+    packages = build(architecture) / layer / "python"
+    assert {path.name for path in packages.parent.iterdir()} == {"python"}
+    assert not packages_in(packages.parent) & {"boto3", "botocore", "moto", "bin", "minoots_local", "minoots", "pytest"}
+    assert not [path for path in packages.rglob("tests") if path.is_dir()]
+
+
+@both_architectures
+def test_the_libraries_of_the_control_plane_are_in_a_layer_of_their_own(
     build: Callable[[str], Path], architecture: str
 ) -> None:
-    names = {path.name for path in (build(architecture) / "KernelLayer" / "python").iterdir()}
-    assert names >= {"minoots_kernel", "pydantic", "httpx", "aws_lambda_powertools", "uuid_utils"}
-    assert not names & {"boto3", "botocore", "moto", "bin", "minoots_local", "minoots"}
-    assert not list(build(architecture).rglob("__pycache__"))
-    assert not [path for path in build(architecture).rglob("tests") if path.is_dir()]
+    of_all, of_the_edge = (packages_in(build(architecture) / layer) for layer in ("KernelLayer", "EdgeLayer"))
+    edge = {"cedarpy", "cryptography", "joserfc", "jsonschema_rs", "uuid_utils"}
+    assert of_all >= {"minoots_kernel", "pydantic", "httpx", "aws_lambda_powertools"}
+    assert of_the_edge >= edge
+    assert not of_all & edge
+
+
+@both_architectures
+def test_no_file_is_in_two_layers(build: Callable[[str], Path], architecture: str) -> None:
+    """Lambda unpacks a function's layers into one folder, where the later would lie over the earlier."""
+    found = Counter(
+        path.relative_to(build(architecture) / layer)
+        for layer in LAYERS
+        for path in (build(architecture) / layer).rglob("*")
+        if path.is_file()
+    )
+    assert [path for path, times in found.items() if times > 1] == []
+
+
+@both_architectures
+@pytest.mark.parametrize("layer", LAYERS)
+def test_every_module_of_a_layer_is_compiled_for_the_runtime_and_trusted_whatever_its_time(
+    build: Callable[[str], Path], architecture: str, layer: str
+) -> None:
+    sources = list((build(architecture) / layer).rglob("*.py"))
+    compiled = [path for path in map(_compiled, sources) if path.is_file()]
+    assert sources
+    assert len(compiled) == (len(sources) if find_python_313() else 0)
+    assert {path.read_bytes()[:8] for path in compiled} <= {PYTHON_3_13 + UNCHECKED_HASH}
+
+
+def _compiled(source: Path) -> Path:
+    return source.parent / "__pycache__" / f"{source.stem}.cpython-313.pyc"
+
+
+def test_without_python_3_13_a_layer_is_built_all_the_same_and_the_build_says_what_is_missing(tmp_path: Path) -> None:
+    artifacts = tmp_path / "artifacts"
+    makefile = ROOT / "layers" / "platforms" / ARCHITECTURE / "Makefile"
+    command = ["make", "--makefile", makefile, "build-ContractLayer"]
+    env = environment(ARTIFACTS_DIR=str(artifacts), RUNTIME_PYTHON=str(tmp_path / "python"))
+    said = run(command, cwd=ROOT / "layers" / "contract", env=env)
+    assert "No Python 3.13 here: ContractLayer" in said
+    assert (artifacts / "python" / "minoots_contract" / "__init__.py").is_file()
+    assert not list(artifacts.rglob("__pycache__"))
 
 
 @both_architectures
 def test_the_artefacts_stay_small(build: Callable[[str], Path], architecture: str) -> None:
-    # Lambda takes 250 MiB. Three quarters of the layer are cryptography, cedarpy and jsonschema_rs, which the control
-    # plane imports when a caller first needs them (tests/template/test_imports.py).
-    assert size_of(build(architecture) / "KernelLayer") < 64 * MEBIBYTE
-    assert size_of(build(architecture) / "ContractLayer") < MEBIBYTE
+    # Lambda takes 250 MiB of a function and its layers. Every function fetches and unpacks the first two when it starts
+    # cold; what is compiled is 8 MiB of the kernel's.
+    for layer, limit in LAYERS.items():
+        assert size_of(build(architecture) / layer) < limit
     for function in FUNCTIONS:
         assert size_of(build(architecture) / function) < MEBIBYTE // 4
 
 
-def test_every_dependency_loads_from_the_layers_on_lambdas_python(
-    build: Callable[[str], Path], runtime: Runtime
+@pytest.mark.parametrize("layers", sorted({layers_of(function) for function in FUNCTIONS}), ids="+".join)
+def test_all_that_a_function_can_import_loads_from_its_layers_on_lambdas_python(
+    build: Callable[[str], Path], runtime: Runtime, layers: tuple[str, ...]
 ) -> None:
     built = build(ARCHITECTURE)
-    layers = [built / "ContractLayer", built / "KernelLayer"]
-    modules = ["minoots_contract", "minoots_kernel", "pydantic_core", "httpx", "aws_lambda_powertools", "uuid_utils"]
-    modules += ["cedarpy", "joserfc", "jsonschema_rs"]
+    having = [function for function in FUNCTIONS if layers_of(function) == layers]
+    modules = {"minoots_contract", "minoots_kernel", *set().union(*map(libraries, having))}
     probe = Path(__file__).parent / "probe"
-    with running(runtime, probe, layers, "handler.handler", {}) as function:
-        answer = function.invoke({"modules": modules})
+    with running(runtime, probe, [built / layer for layer in layers], "handler.handler", {}) as function:
+        answer = function.invoke({"modules": sorted(modules)})
     assert answer["python"] == [3, 13]
     for name, file in answer["files"].items():
         assert Path(file).is_relative_to(built), name

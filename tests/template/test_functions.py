@@ -65,13 +65,13 @@ def test_a_function_runs_on_python_3_13_and_the_architecture_parameter(resources
 
 def test_the_architecture_parameter_reaches_every_layer_and_its_build(source: Resources) -> None:
     layers = of_type(source["Resources"], "AWS::Serverless::LayerVersion")
-    assert set(layers) == {"ContractLayer", "KernelLayer"}
+    assert set(layers) == {"ContractLayer", "KernelLayer", "EdgeLayer"}
     for layer in layers.values():
         assert layer["Properties"]["CompatibleRuntimes"] == ["python3.13"]
         assert layer["Properties"]["CompatibleArchitectures"] == [{"Ref": "Architecture"}]
         assert layer["Metadata"]["BuildArchitecture"] == {"Ref": "Architecture"}
-    # The makefile that knows the wheels' platform is chosen by the parameter and nothing else.
-    assert layers["KernelLayer"]["Metadata"]["ContextPath"] == {"Fn::Sub": "layers/kernel/platforms/${Architecture}"}
+        # The makefile that knows the wheels' platform is chosen by the parameter and nothing else.
+        assert layer["Metadata"]["ContextPath"] == {"Fn::Sub": "layers/platforms/${Architecture}"}
 
 
 @pytest.mark.parametrize("function", sorted(FUNCTIONS))

@@ -46,6 +46,7 @@ from minoots_kernel.application.update_timer import UpdateTimer
 from minoots_kernel.application.use_inbox import UseInbox
 from minoots_kernel.bootstrap import parts, surroundings
 from minoots_kernel.bootstrap.lazy import Handler
+from minoots_kernel.bootstrap.tokens import tokens
 from minoots_kernel.config import Settings
 from minoots_kernel.interfaces.rest.app import ControlPlane
 from minoots_kernel.interfaces.rest.cursors import Cursors
@@ -120,7 +121,7 @@ def _control_plane(settings: Settings, env: Mapping[str, str], metrics: Metrics)
         usage=ReadUsage(usage, clock, enforced, None if settings.audit == "none" else settings.audit_days),
         cursors=Cursors(DynamoCursorKey(dynamodb, settings.table, token_bytes)),
     )
-    authenticate = Authenticate(keys, clock, cache_ms, parts.tokens(settings), tenants)
+    authenticate = Authenticate(keys, clock, cache_ms, tokens(settings), tenants)
     kept = None if settings.audit == "none" else audit
     authorise = Authorise(known, clock, settings.policy_log_percent, audit=kept, timers_tell=settings.audit == "all")
     noted = None if kept is None else NoteRefusals(kept, clock)

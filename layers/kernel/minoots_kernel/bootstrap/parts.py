@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from threading import Lock
 from typing import Any
@@ -15,9 +15,8 @@ from minoots_kernel.adapters.kms import KmsSecretBox
 from minoots_kernel.adapters.scheduler import SchedulerWakeSchedules
 from minoots_kernel.adapters.sqs import SqsActionQueue, SqsMessageVisibility, SqsWakeQueue
 from minoots_kernel.adapters.stepfunctions import StepFunctionsWorkflow
-from minoots_kernel.application.identity_ports import TokenVerifier
 from minoots_kernel.bootstrap import surroundings
-from minoots_kernel.config import ConfigurationError, Settings
+from minoots_kernel.config import Settings
 from minoots_kernel.domain.targets import AllowedTargets
 
 __all__ = [
@@ -32,7 +31,6 @@ __all__ = [
     "schedules",
     "secret_box",
     "timer_store",
-    "tokens",
     "visibility",
     "wake_queue",
 ]
@@ -97,37 +95,6 @@ def destinations(settings: Settings, env: Mapping[str, str]) -> DynamoDestinatio
 def secret_box(settings: Settings, env: Mapping[str, str]) -> KmsSecretBox:
     """Make what seals and opens secrets."""
     return KmsSecretBox(client("kms", env), settings.secrets_key, surroundings.clock())
-
-
-def tokens(settings: Settings) -> TokenVerifier | None:
-    """Make what reads access tokens; none if the deployment trusts no issuer.
-
-    Raises:
-        ConfigurationError: If the trusted issuers are not written as they should be.
-    """
-    if not settings.oidc_issuers.strip():
-        return None
-    # Deployments without issuers need none of it, and those with them the way out only when the first token comes.
-    from minoots_kernel.adapters.oidc.issuers import trusted_issuers
-    from minoots_kernel.adapters.oidc.key_sets import KeySets
-    from minoots_kernel.adapters.oidc.verifier import OidcTokenVerifier
-
-    @cache
-    def way_out() -> Callable[[str], bytes]:
-        from minoots_kernel.adapters.oidc.fetching import GuardedFetch
-        from minoots_kernel.adapters.webhook.guard import AddressGuard
-
-        return GuardedFetch.over(AddressGuard(settings.allowed_private_hosts))
-
-    def fetch(url: str) -> bytes:
-        return way_out()(url)
-
-    try:
-        issuers = trusted_issuers(settings.oidc_issuers)
-    except ValueError as error:
-        raise ConfigurationError(f"MINOOTS_OIDC_ISSUERS: {error}") from error
-    clock = surroundings.clock()
-    return OidcTokenVerifier(issuers, KeySets(fetch, clock), clock)
 
 
 def wake_queue(settings: Settings, env: Mapping[str, str]) -> SqsWakeQueue:

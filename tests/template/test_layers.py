@@ -1,0 +1,30 @@
+"""A function gets the layers with what it can import, and no other (docs/adr/0038)."""
+
+import pytest
+
+from tests.template.expanded import FUNCTIONS
+from tests.template.reach import RUNTIME, declared, distributions, layers_of, libraries, reached
+
+# What each layer of libraries is made from: extras of pyproject.toml, None for what every install has.
+HELD = {"KernelLayer": (None, "aws"), "EdgeLayer": ("edge",)}
+
+
+def held(layer: str) -> set[str]:
+    return set().union(*(declared(extra) for extra in HELD[layer])) - RUNTIME
+
+
+@pytest.mark.parametrize("function", sorted(FUNCTIONS))
+def test_a_function_has_the_layers_that_its_imports_lead_to_and_no_other(function: str) -> None:
+    needed = distributions(libraries(function))
+    leading = [layer for layer in HELD if held(layer) & needed]
+    assert any(module.startswith("minoots_contract") for module in reached(function))
+    assert layers_of(function) == ("ContractLayer", *leading)
+    assert needed <= set().union(*map(held, leading))
+
+
+def test_no_library_is_declared_for_two_layers() -> None:
+    assert not held("KernelLayer") & held("EdgeLayer")
+
+
+def test_the_control_plane_alone_has_the_libraries_of_the_edge() -> None:
+    assert {function for function in FUNCTIONS if "EdgeLayer" in layers_of(function)} == {"ControlPlaneFunction"}
