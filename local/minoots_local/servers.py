@@ -48,8 +48,8 @@ class HttpServer:
             ws="none",
             server_header=False,
             timeout_graceful_shutdown=1,
-            # Longer than HTTP clients keep a connection that rests (5 s, the default here, is httpx's very time): whoever
-            # sends just as it is closed here gets no answer, and does not know whether the request was heard.
+            # Longer than HTTP clients keep a connection that rests (5 s, the default here, is httpx's very time):
+            # whoever sends just as it is closed here gets no answer, and does not know whether it was heard.
             timeout_keep_alive=75,
         )
         self._server = uvicorn.Server(config)
