@@ -11,17 +11,16 @@ import json
 import math
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from email.message import Message
 from random import Random
 from typing import Any
 
 import httpx
 
+from bench.sink import sink
 from minoots_contract.instants import format_instant, parse_instant
 from minoots_local.local_stack import LocalStack
 from minoots_local.logs import configure
@@ -112,7 +111,7 @@ def run(timers: int, seed: int) -> dict[str, Any]:
     settings = LocalSettings(port=0, aws_port=None, model=model, virtual_clock=True, api_keys=keys)
     late: Late = {f"{kind} {what}": [] for kind in ("far", "near") for what in ("fire", "arrival")}
     started = time.monotonic()
-    with _sink(late) as hook, LocalStack(settings) as stack:
+    with sink(_noting(late)) as hook, LocalStack(settings) as stack:
         workload = Workload(stack, hook, seed)
         alone = workload.schedule(timers)
         workload.create_far(timers)
@@ -124,32 +123,14 @@ def run(timers: int, seed: int) -> dict[str, Any]:
     return {"timers": timers, "took_s": round(time.monotonic() - started, 1), "late": late}
 
 
-@contextmanager
-def _sink(late: Late) -> Iterator[str]:
-    class Sink(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+def _noting(late: Late) -> Callable[[str, Message], int]:
+    def take(path: str, headers: Message) -> int:
+        came_ms, kind = time.time() * 1000, path.lstrip("/")
+        late[f"{kind} arrival"].append(came_ms - parse_instant(headers["minoots-scheduled-for"]))
+        late[f"{kind} fire"].append(float(headers["minoots-lateness-ms"]))
+        return 200
 
-        def do_POST(self) -> None:
-            came_ms = time.time() * 1000
-            self.rfile.read(int(self.headers.get("content-length", 0)))
-            kind = self.path.lstrip("/")
-            late[f"{kind} arrival"].append(came_ms - parse_instant(self.headers["minoots-scheduled-for"]))
-            late[f"{kind} fire"].append(float(self.headers["minoots-lateness-ms"]))
-            self.send_response(200)
-            self.send_header("content-length", "0")
-            self.end_headers()
-
-        def log_message(self, format: str, *args: Any) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Sink)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
+    return take
 
 
 if __name__ == "__main__":

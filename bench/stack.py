@@ -6,15 +6,15 @@ import json
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import httpx
+
+from bench.sink import sink
 
 TERMINAL = {"settled", "failed", "cancelled"}
 _PATIENCE_S = 120.0
@@ -90,7 +90,10 @@ class MeteredStack:
 def metered_stack() -> Iterator[MeteredStack]:
     """Start a metered stack and a sink; stop both on leaving."""
     answers: list[int] = []
-    with tempfile.TemporaryDirectory(prefix="minoots-bench-") as directory, _sink(answers) as hook:
+    with (
+        tempfile.TemporaryDirectory(prefix="minoots-bench-") as directory,
+        sink(lambda *_: answers.pop(0) if answers else 200) as hook,
+    ):
         process = subprocess.Popen(
             [sys.executable, "-m", "bench.probe", directory],
             stdin=subprocess.PIPE,
@@ -98,7 +101,7 @@ def metered_stack() -> Iterator[MeteredStack]:
             text=True,
         )
         try:
-            yield MeteredStack(process, hook, answers)
+            yield MeteredStack(process, f"{hook}/hook", answers)
         finally:
             assert process.stdin
             process.stdin.close()
@@ -107,27 +110,3 @@ def metered_stack() -> Iterator[MeteredStack]:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-
-
-@contextmanager
-def _sink(answers: list[int]) -> Iterator[str]:
-    class Sink(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers.get("content-length", 0)))
-            self.send_response(answers.pop(0) if answers else 200)
-            self.send_header("content-length", "0")
-            self.end_headers()
-
-        def log_message(self, format: str, *args: Any) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Sink)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/hook"
-    finally:
-        server.shutdown()
-        server.server_close()

@@ -13,6 +13,8 @@ import pytest
 from minoots_local.local_stack import LocalStack
 from minoots_local.settings import LocalSettings
 from minoots_local.template.model import ACCOUNT, REGION
+from tests.support.receiver import Receiver, receiver
+from tests.support.stack_process import HEADERS, StackProcess, stack_process
 
 TOY = Path(__file__).parent / "toy" / "template.yaml"
 
@@ -104,6 +106,27 @@ def toy(start: Callable[..., Toy]) -> Iterator[Toy]:
     running = start()
     yield running
     running.http.close()
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackProcess]:
+    """The product's own stack in a process of its own, for all tests of a module."""
+    with stack_process(tmp_path_factory.mktemp("stack") / "data") as running:
+        yield running
+
+
+@pytest.fixture
+def client(stack: StackProcess) -> Iterator[httpx.Client]:
+    """A caller of that stack."""
+    with httpx.Client(base_url=stack.url, headers=HEADERS, timeout=20) as made:
+        yield made
+
+
+@pytest.fixture
+def hook() -> Iterator[Receiver]:
+    """A receiver of webhooks that says 200 until it is told otherwise."""
+    with receiver() as running:
+        yield running
 
 
 @pytest.fixture

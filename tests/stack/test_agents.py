@@ -20,12 +20,6 @@ from tests.unit.adapters.agents.test_mcp import Official, serving
 pytestmark = pytest.mark.stack
 
 
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackProcess]:
-    with stack_process(tmp_path_factory.mktemp("stack") / "data") as running:
-        yield running
-
-
 @pytest.fixture
 def client(stack: StackProcess) -> Iterator[Client]:
     with Client(stack.url, "mnt_example", timeout=40) as made:

@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from minoots.client import Client, NotFoundError
 from minoots.client.dead_letters import DeadLetters
 from tests.drill.redrive import redrive_round
-from tests.support.receiver import Receiver, receiver
-from tests.support.stack_process import StackProcess, stack_process, webhook_timer
+from tests.support.receiver import Receiver
+from tests.support.stack_process import StackProcess, webhook_timer
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.stack
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackProcess]:
-    with stack_process(tmp_path_factory.mktemp("letters") / "data") as running:
-        yield running
-
-
-@pytest.fixture
-def hook() -> Iterator[Receiver]:
-    with receiver() as running:
-        yield running
 
 
 def test_every_dead_letter_is_delivered_once_after_its_receiver_is_mended(stack: StackProcess, hook: Receiver) -> None:

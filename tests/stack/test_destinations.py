@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,28 +12,10 @@ import svix
 
 from minoots_contract.signatures import verify
 from tests.support.node_verifier import Delivery, UnavailableError, node_says
-from tests.support.receiver import Arrival, Receiver, receiver
-from tests.support.stack_process import HEADERS, StackProcess, stack_process, until_ended, webhook_timer
+from tests.support.receiver import Arrival, Receiver
+from tests.support.stack_process import HEADERS, stack_process, until_ended, webhook_timer
 
 pytestmark = pytest.mark.stack
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackProcess]:
-    with stack_process(tmp_path_factory.mktemp("destinations") / "data") as running:
-        yield running
-
-
-@pytest.fixture
-def client(stack: StackProcess) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=stack.url, headers=HEADERS, timeout=20) as made:
-        yield made
-
-
-@pytest.fixture
-def hook() -> Iterator[Receiver]:
-    with receiver() as running:
-        yield running
 
 
 def put(client: httpx.Client, name: str, url: str, **body: Any) -> str:

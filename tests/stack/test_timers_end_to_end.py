@@ -7,7 +7,6 @@ import shlex
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
@@ -17,31 +16,13 @@ import httpx
 import pytest
 
 from minoots_contract.instants import format_instant, parse_instant
-from tests.support.receiver import Arrival, Receiver, receiver
-from tests.support.stack_process import HEADERS, StackProcess, stack_process, until_ended, webhook_timer
+from tests.support.receiver import Arrival, Receiver
+from tests.support.stack_process import StackProcess, until_ended, webhook_timer
 from tests.support.waiting import before, until, with_room
 
 pytestmark = pytest.mark.stack
 
 README = Path(__file__).parents[2] / "README.md"
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackProcess]:
-    with stack_process(tmp_path_factory.mktemp("stack") / "data") as running:
-        yield running
-
-
-@pytest.fixture
-def client(stack: StackProcess) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=stack.url, headers=HEADERS, timeout=20) as made:
-        yield made
-
-
-@pytest.fixture
-def hook() -> Iterator[Receiver]:
-    with receiver() as running:
-        yield running
 
 
 def _readme_curl(port: int) -> list[str]:
