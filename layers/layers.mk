@@ -1,6 +1,6 @@
 # How layers are made. A layer is a folder here with a target of its own, which says what is in it, and a resource of
 # template.yaml. One that holds libraries names an extra of pyproject.toml (EXTRA), and the extras whose layers a function
-# has anyway (BELOW): what those hold, it leaves out. No package is in two layers of a function.
+# has anyway (BELOW): what those hold, it leaves out. What is required and never imported is named, too (UNUSED). No package is in two layers of a function.
 #
 # Never run by itself: platforms/<Architecture>/Makefile names the wheels' platform and includes it. The template's
 # Architecture parameter chooses that file (ContextPath), so what is built cannot differ from what is declared.
@@ -17,7 +17,7 @@ PACKAGES = $(ARTIFACTS_DIR)/python
 
 # The runtime has boto3, and botocore with it.
 EXPORT = "$(UV)" export --quiet --project "$(ROOT)" --frozen --no-dev --no-emit-project --no-header --no-annotate \
-  --prune boto3 --prune botocore
+  --prune boto3 --prune botocore $(UNUSED:%=--prune %)
 
 define install_libraries
 @test -n "$(PLATFORM)" || { echo "no PLATFORM: build through platforms/<architecture>/Makefile" >&2; exit 1; }

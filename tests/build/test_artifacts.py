@@ -27,7 +27,12 @@ FUNCTIONS = {
 }
 MEBIBYTE = 1024 * 1024
 # The layers, and how large each may be unpacked.
-LAYERS = {"ContractLayer": MEBIBYTE, "KernelLayer": 24 * MEBIBYTE, "EdgeLayer": 52 * MEBIBYTE}
+LAYERS = {
+    "ContractLayer": MEBIBYTE,
+    "KernelLayer": 24 * MEBIBYTE,
+    "EdgeLayer": 52 * MEBIBYTE,
+    "AgentsLayer": 28 * MEBIBYTE,
+}
 # How a compiled module of Python 3.13 begins: its magic number, and the flags of a hash that is not checked (PEP 552).
 PYTHON_3_13 = (3571).to_bytes(2, "little") + b"\r\n"
 UNCHECKED_HASH = (0b01).to_bytes(4, "little")
@@ -83,11 +88,24 @@ def test_the_libraries_of_the_control_plane_are_in_a_layer_of_their_own(
 
 
 @both_architectures
-def test_no_file_is_in_two_layers(build: Callable[[str], Path], architecture: str) -> None:
+def test_the_libraries_that_reach_agents_are_in_a_layer_of_their_own_without_what_is_never_imported(
+    build: Callable[[str], Path], architecture: str
+) -> None:
+    of_all, of_agents = (packages_in(build(architecture) / layer) for layer in ("KernelLayer", "AgentsLayer"))
+    assert of_agents >= {"mcp", "mcp_types", "httpx2"}
+    assert not of_agents & {"httpcore2", "jsonschema", "truststore"}
+    assert not of_all & of_agents
+
+
+@both_architectures
+@pytest.mark.parametrize("layers", sorted({layers_of(function) for function in FUNCTIONS}), ids="+".join)
+def test_no_file_is_in_two_layers_of_a_function(
+    build: Callable[[str], Path], architecture: str, layers: tuple[str, ...]
+) -> None:
     """Lambda unpacks a function's layers into one folder, where the later would lie over the earlier."""
     found = Counter(
         path.relative_to(build(architecture) / layer)
-        for layer in LAYERS
+        for layer in layers
         for path in (build(architecture) / layer).rglob("*")
         if path.is_file()
     )

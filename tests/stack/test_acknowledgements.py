@@ -20,7 +20,7 @@ from minoots_contract.timers import ActionReply, TimerReply
 from tests.support.ports import free_port
 from tests.support.receiver import Arrival, receiver
 from tests.support.stack_process import StackProcess
-from tests.unit.adapters.agents.test_mcp import serving
+from tests.unit.adapters.agents.mcp_servers import serving
 
 pytestmark = pytest.mark.stack
 
@@ -240,10 +240,12 @@ def acknowledged_after(client: Client, bundle: dict[str, Any], count: int) -> li
 
 
 def test_an_mcp_server_acknowledges_within_moments_of_each_firing(client: Client) -> None:
-    """Four messages of MCP and the answer's request: what an agent on this machine needs."""
+    """Four messages of MCP and the answer's request: what an agent on this machine needs, once the SDK is imported."""
     agent = Agent({"status": "done"})
     with serving(agent.server.streamable_http_app()) as url:
+        (first_ms,) = acknowledged_after(client, asking(url, doneWithinMs=60_000), 1)
         took_ms = acknowledged_after(client, asking(url, doneWithinMs=60_000), 50)
     assert {reply.status_code for reply in agent.replies} == {200}
+    print(f"MCP: the first acknowledged after {first_ms} ms")
     print(f"MCP: acknowledged after {statistics.median(took_ms):.0f} ms, the last after {took_ms[-1]} ms")
     assert statistics.median(took_ms) < 5_000

@@ -15,7 +15,7 @@ from minoots_contract.timers import TimerReply
 from tests.stack.test_destinations import verdicts
 from tests.support.receiver import Receiver, receiver
 from tests.support.stack_process import StackProcess, stack_process
-from tests.unit.adapters.agents.test_mcp import Official, serving
+from tests.unit.adapters.agents.mcp_servers import Official, serving
 
 pytestmark = pytest.mark.stack
 

@@ -65,7 +65,7 @@ def test_a_function_runs_on_python_3_13_and_the_architecture_parameter(resources
 
 def test_the_architecture_parameter_reaches_every_layer_and_its_build(source: Resources) -> None:
     layers = of_type(source["Resources"], "AWS::Serverless::LayerVersion")
-    assert set(layers) == {"ContractLayer", "KernelLayer", "EdgeLayer"}
+    assert set(layers) == {"ContractLayer", "KernelLayer", "EdgeLayer", "AgentsLayer"}
     for layer in layers.values():
         assert layer["Properties"]["CompatibleRuntimes"] == ["python3.13"]
         assert layer["Properties"]["CompatibleArchitectures"] == [{"Ref": "Architecture"}]

@@ -1,12 +1,15 @@
 """A function gets the layers with what it can import, and no other (docs/adr/0038)."""
 
+from itertools import combinations
+
 import pytest
 
 from tests.template.expanded import FUNCTIONS
 from tests.template.reach import RUNTIME, declared, distributions, layers_of, libraries, reached
 
 # What each layer of libraries is made from: extras of pyproject.toml, None for what every install has.
-HELD = {"KernelLayer": (None, "aws"), "EdgeLayer": ("edge",)}
+HELD = {"KernelLayer": (None, "aws"), "EdgeLayer": ("edge",), "AgentsLayer": ("agents",)}
+OF_ONE_FUNCTION = {"EdgeLayer": "ControlPlaneFunction", "AgentsLayer": "OrchestratorFunction"}
 
 
 def held(layer: str) -> set[str]:
@@ -23,8 +26,9 @@ def test_a_function_has_the_layers_that_its_imports_lead_to_and_no_other(functio
 
 
 def test_no_library_is_declared_for_two_layers() -> None:
-    assert not held("KernelLayer") & held("EdgeLayer")
+    assert [pair for pair in combinations(HELD, 2) if held(pair[0]) & held(pair[1])] == []
 
 
-def test_the_control_plane_alone_has_the_libraries_of_the_edge() -> None:
-    assert {function for function in FUNCTIONS if "EdgeLayer" in layers_of(function)} == {"ControlPlaneFunction"}
+@pytest.mark.parametrize("layer", OF_ONE_FUNCTION)
+def test_one_function_alone_has_the_libraries_that_it_alone_needs(layer: str) -> None:
+    assert {function for function in FUNCTIONS if layer in layers_of(function)} == {OF_ONE_FUNCTION[layer]}

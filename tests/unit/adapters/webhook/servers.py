@@ -51,9 +51,10 @@ class Talk:
         fields = dict(line.lower().split(b": ", 1) for line in head.split(b"\r\n")[1:])
         while len(body) < int(fields.get(b"content-length", 0)):
             body += self.sock.recv(65536)
-        self.server.requests.append(head + b"\r\n\r\n" + body)
+        whole = head + b"\r\n\r\n" + body
+        self.server.requests.append(whole)
         self.server.ports.append(self.sock.getpeername()[1])
-        return data
+        return whole
 
     def answer_all(self, answer: bytes = OK) -> None:
         """Answer every request of the connection alike."""

@@ -40,17 +40,27 @@ class Answer:
         wanted = name.lower().encode()
         return next((value.decode("latin-1") for found, value in self.headers if found.lower() == wanted), None)
 
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the content as it comes.
+
+        Raises:
+            PermanentActionError: If there is more than `MAX_ANSWER_BYTES`.
+        """
+        size = 0
+        for chunk in self._response.iter_stream():
+            size += len(chunk)
+            if size > MAX_ANSWER_BYTES:
+                raise PermanentActionError("the receiver's answer is too long", failure="invalidResponse")
+            yield chunk
+
     def lines(self) -> Iterator[str]:
         """Yield the lines of the content as they come, without their ends.
 
         Raises:
             PermanentActionError: If there is more than `MAX_ANSWER_BYTES`.
         """
-        rest, size = b"", 0
-        for chunk in self._response.iter_stream():
-            size += len(chunk)
-            if size > MAX_ANSWER_BYTES:
-                raise PermanentActionError("the receiver's answer is too long", failure="invalidResponse")
+        rest = b""
+        for chunk in self.chunks():
             *whole, rest = (rest + chunk).split(b"\n")
             yield from (line.decode("utf-8", "replace").removesuffix("\r") for line in whole)
         if rest:
@@ -63,6 +73,14 @@ class Conversation:
     def __init__(self, pool: httpcore.ConnectionPool, exchange: Exchange) -> None:
         self._pool = pool
         self._exchange = exchange
+
+    def left_s(self) -> float:
+        """Return the seconds that are left for all that is still to come, more than 0.
+
+        Raises:
+            httpcore.TimeoutException: If there are none.
+        """
+        return self._exchange.left_s(httpcore.ReadTimeout)
 
     @contextmanager
     def ask(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None = None) -> Iterator[Answer]:

@@ -1,0 +1,202 @@
+"""What the SDK's HTTP client sends goes through a guarded conversation, and what it reads comes out of it.
+
+The SDK takes any client of httpx2, and httpx2 any transport. This one makes each request by the very code that checks
+addresses, keeps time and bounds answers for everything else that goes out. So the SDK resolves no name, opens no
+connection, follows no redirect, unpacks nothing and keeps no cookie: of an answer it sees the content, whether that is
+a stream, and the session's id.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack
+from typing import Any, Final
+
+import httpx2
+from anyio import to_thread
+
+from minoots_kernel.adapters.agents.mcp_messages import RESUME, Message, fields_of
+from minoots_kernel.adapters.webhook.conversation import Answer, Conversation
+from minoots_kernel.adapters.webhook.replies import Reply, refusal
+from minoots_kernel.application.ports import Clock
+from minoots_kernel.domain.agents import AgentDelivery
+from minoots_kernel.domain.errors import ActionError, PermanentActionError, TransientActionError
+
+__all__ = ["NOT_MCP", "UNANSWERED", "GuardedTransport", "refused"]
+
+NOT_MCP: Final = "the target's answer is not MCP"
+UNANSWERED: Final = "the MCP server did not answer the request"
+MAX_RESUMED: Final = 5
+SESSION: Final = "mcp-session-id"
+_EVENTS: Final = "text/event-stream"
+_LARGEST_CODE: Final = 2**31
+_LASTING: Final = frozenset({-32700, -32600, -32601, -32602, -32022})
+"""By JSON-RPC 2.0, 5.1: parse error, invalid request, unknown method, invalid parameters; MCP's unsupported version."""
+# What an HTTP client writes on its own account, which here is the conversation.
+_HTTP: Final = frozenset({"host", "connection", "content-length", "transfer-encoding", "user-agent", "accept-encoding"})
+
+
+def refused(code: Any) -> ActionError:
+    """Return the failure that an error of JSON-RPC stands for; nothing of it is said but its code.
+
+    Args:
+        code: What stands there for one; may be anything, our own secrets too.
+    """
+    if type(code) is not int or abs(code) > _LARGEST_CODE:
+        code = None
+    said = f"the MCP server answered with error {code}"
+    if code in _LASTING:
+        return PermanentActionError(said, failure="clientError")
+    return TransientActionError(said, failure="serverError")
+
+
+class GuardedTransport(httpx2.AsyncBaseTransport):
+    """Sends the messages of one conversation, each with the fields of its delivery.
+
+    The SDK logs exceptions, and some of its tasks end with them in ways of their own. So it is not given any: the first
+    failure that matters is noted here, and the SDK told that the server is unavailable.
+
+    Args:
+        conversation: Makes the requests.
+        delivery: What is delivered, and where to: the SDK's own idea of the URL is not asked.
+        clock: Tells what time it is when a server names one.
+
+    Attributes:
+        failure: What the conversation failed of, if it did.
+    """
+
+    def __init__(self, conversation: Conversation, delivery: AgentDelivery, clock: Clock) -> None:
+        self._conversation = conversation
+        self._delivery = delivery
+        self._clock = clock
+        self._resumed = 0
+        self.failure: Exception | None = None
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Send a request and return its answer, or one that stands for the failure."""
+        content = await request.aread()
+        message = Message.of(request.method, json.loads(content) if content else {})
+        if request.method == "GET" and "last-event-id" not in request.headers:
+            return httpx2.Response(405)  # what a server says on its own account is nothing to the caller of one tool
+        if message.part == RESUME:
+            self._resume()
+        if self.failure is not None and message.decides:
+            return httpx2.Response(503)
+        theirs = {name: value for name, value in request.headers.items() if name not in _HTTP}
+        try:
+            # Nothing else runs in this loop that could not wait: it is the conversation's own.
+            return self._ask(request.method, message, theirs, content)
+        except Exception as error:
+            if message.decides:
+                self._note(error)
+            return httpx2.Response(503)
+
+    def _ask(self, verb: str, message: Message, theirs: dict[str, str], content: bytes) -> httpx2.Response:
+        fields = fields_of(self._delivery, message.part, theirs, content) | {"accept-encoding": "identity"}
+        with ExitStack() as stack:
+            asked = self._conversation.ask(verb, self._delivery.target, fields, content or None)
+            answer = stack.enter_context(asked)
+            failure = self._failure(answer, in_session=SESSION in theirs)
+            found = answer.header(SESSION)
+            kept = {SESSION: found} if found is not None else {}
+            if failure is None and _is_stream(answer) and (message.number is not None or message.part == RESUME):
+                stream = _Events(answer.chunks(), stack.pop_all(), self._note)
+                return httpx2.Response(200, headers={**kept, "content-type": _EVENTS}, stream=stream)
+            whole = b"".join(answer.chunks())  # to its end, so that the connection can be used again
+        if failure is not None and (SESSION in theirs or not _is_refusal(answer.status, whole)):
+            raise failure
+        if failure is None and message.number is not None:
+            _check(whole, message.number)
+        status = answer.status if failure is not None else 200
+        return httpx2.Response(status, headers={**kept, "content-type": "application/json"}, content=whole)
+
+    def _failure(self, answer: Answer, *, in_session: bool) -> ActionError | None:
+        failure = refusal(Reply(answer.status, answer.headers), self._clock.now_ms())
+        if failure is None and (answer.header("content-encoding") or "identity").strip().lower() != "identity":
+            raise PermanentActionError("the receiver's answer is compressed, unasked", failure="invalidResponse")
+        if failure is not None and answer.status == 404 and in_session:
+            return TransientActionError("the MCP server forgot the session", 404, failure="serverError")
+        return failure
+
+    def _resume(self) -> None:
+        """Let a stream that broke be taken up where it did: a few times, though the SDK would go on for ever."""
+        self._resumed += 1
+        if self._resumed > MAX_RESUMED:
+            self._note(TransientActionError(UNANSWERED, failure="connection"))
+        elif not isinstance(self.failure, ActionError):
+            self.failure = None
+
+    def _note(self, error: Exception) -> None:
+        self.failure = self.failure or error
+
+
+class _Events(httpx2.AsyncByteStream):
+    """The content of an answer as it comes."""
+
+    def __init__(self, chunks: Iterator[bytes], opened: ExitStack, note: Callable[[Exception], None]) -> None:
+        self._chunks = chunks
+        self._opened = opened
+        self._note = note
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while True:
+            try:
+                # In a thread, for what the server asks within its stream may have to be answered before it goes on.
+                chunk = await to_thread.run_sync(next, self._chunks, None)
+            except Exception as error:
+                self._note(error)
+                return
+            if chunk is None:
+                return
+            yield chunk
+
+    async def aclose(self) -> None:
+        self._opened.close()
+
+
+def _is_stream(answer: Answer) -> bool:
+    return (answer.header("content-type") or "").partition(";")[0].strip().lower() == _EVENTS
+
+
+def _read(content: bytes) -> Any:
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        raise PermanentActionError(NOT_MCP, failure="invalidResponse") from None
+
+
+def _is_refusal(status: int, content: bytes) -> bool:
+    """Say whether it is the protocol that refuses, and not HTTP: from 2026-07-28 on its errors have these statuses."""
+    if status not in {400, 404}:
+        return False
+    try:
+        answer = _read(content)
+    except PermanentActionError:
+        return False
+    return isinstance(answer, dict) and isinstance(answer.get("error"), dict)
+
+
+def _check(content: bytes, number: Any) -> None:
+    """Refuse what is no answer to the request: the SDK would go on waiting for one, or call it a fault of parsing.
+
+    Raises:
+        PermanentActionError: If it is not MCP at all.
+        TransientActionError: If it answers something else, or is an error without a code.
+    """
+    answer = _read(content)
+    if not isinstance(answer, dict) or answer.get("id") != number or not answer.keys() & {"result", "error"}:
+        raise TransientActionError(UNANSWERED, failure="connection")
+    error = answer.get("error")
+    if error is not None and not _is_readable(error):
+        raise refused(error.get("code") if isinstance(error, dict) else None)
+    if error is None and not isinstance(answer.get("result"), dict):
+        raise PermanentActionError(NOT_MCP, failure="invalidResponse")
+
+
+def _is_readable(error: Any) -> bool:
+    """Say whether an error is one that the SDK takes for one."""
+    if not isinstance(error, dict) or not isinstance(error.get("message"), str):
+        return False
+    code = error.get("code")
+    return type(code) is int and abs(code) <= _LARGEST_CODE
