@@ -41,8 +41,9 @@ def prepared(api: httpx.Client) -> dict[str, list[str]]:
         "parameters": {"prompt": "tea", "requiresAcknowledgement": {"timeoutMs": 3_600_000}},
     }
     for number in range(LETTERS):
-        # A private address, which is refused for good.
-        make(api, {"actions": [{"id": "w", "kind": "webhook", "parameters": {"url": f"http://10.0.0.{number}/"}}]})
+        # Nobody listens there; and each is a receiver of its own, so that no circuit opens.
+        url = f"http://127.0.1.{number}:2/"
+        make(api, {"actions": [{"id": "w", "kind": "webhook", "parameters": {"url": url}}]})
     for _ in range(MESSAGES):
         make(api, {"actions": [asked]}, agentBinding={"adapter": "inbox", "target": "ann"})
     letters = until(lambda: at_least(LETTERS, api.get("/dead-letters?limit=200").json()["deadLetters"]), 30)

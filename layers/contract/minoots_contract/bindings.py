@@ -30,7 +30,7 @@ class AgentBinding(DeferredModel):
     target: Annotated[str, StringConstraints(min_length=1, max_length=2048)] | None = Field(
         default=None,
         description="The agent's URL; for `inbox` the agent's name. May be left out when a destination is named, which "
-        "has a URL itself.",
+        "has a URL itself. A host that is an address must be public, or allowed by the deployment.",
     )
     destination: Identifier | None = Field(
         default=None,

@@ -50,7 +50,9 @@ class PutDestinationRequest(WireModel):
     """Body of ``PUT /destinations/{name}``."""
 
     url: WebhookUrl | None = Field(
-        default=None, description="Where webhooks of this destination go: it, or below it. Not for `default`."
+        default=None,
+        description="Where webhooks of this destination go: it, or below it. Not for `default`. A host that is an "
+        "address must be public, or allowed by the deployment.",
     )
     auth_headers: CallersHeaders | None = Field(
         default=None,

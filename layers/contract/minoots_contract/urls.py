@@ -6,6 +6,7 @@ Of an address this is what its text tells; where the name behind it leads is che
 from __future__ import annotations
 
 import re
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Annotated, Final
 from unicodedata import normalize
 from urllib.parse import unquote, urlsplit
@@ -14,7 +15,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 
 from minoots_contract.templates import blanked, placeholders
 
-__all__ = ["CallersHeaders", "WebhookUrl", "WebhookUrlTemplate", "lies_under", "same_origin"]
+__all__ = ["CallersHeaders", "WebhookUrl", "WebhookUrlTemplate", "address_of", "lies_under", "same_origin"]
 
 _HEADER_NAME = r"^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$"
 # RFC 9110, 5.5: blanks and tabs stand between visible characters only, or the request could not be sent.
@@ -86,9 +87,14 @@ def _climbs(path: str) -> bool:
 
 def _check_numbers(host: str) -> None:
     """Refuse a host that ends in a number and is no IPv4 address as everybody writes it (URL standard, 3.5)."""
-    plain = normalize("NFKC", host).removesuffix(".")
+    plain = _plain(host)
     if ":" not in plain and _NUMBER.fullmatch(plain.rpartition(".")[2]) and not _IPV4.fullmatch(plain):
         raise ValueError(f"the URL's host '{host}' is no name, and no IPv4 address: write it as 192.0.2.1")
+
+
+def _plain(host: str) -> str:
+    """Return a host as the wire will have it: with plain digits, and plain dots (RFC 3490, 3.1)."""
+    return normalize("NFKC", host).replace("\u3002", ".").removesuffix(".")
 
 
 def _check_port(port: int | None) -> None:
@@ -135,6 +141,14 @@ CallersHeaders = Annotated[
     AfterValidator(_callers_own),
 ]
 """Header fields of a request, none of which the service writes itself."""
+
+
+def address_of(url: str) -> IPv4Address | IPv6Address | None:
+    """Return the address that a URL, as `WebhookUrl` takes it, has for its host; none if that is a name."""
+    try:
+        return ip_address(_plain(urlsplit(url).hostname or ""))
+    except ValueError:
+        return None
 
 
 def same_origin(url: str, other: str) -> bool:

@@ -19,7 +19,9 @@ class WebhookParameters(WireModel):
     """Parameters of an action of kind ``webhook``; `url`, `method`, values of `headers` and `body` are templates."""
 
     url: WebhookUrlTemplate | None = Field(
-        default=None, description="Where to; may be left out when a destination is named, which has a URL itself."
+        default=None,
+        description="Where to; may be left out when a destination is named, which has a URL itself. A host that is an "
+        "address must be public, or allowed by the deployment.",
     )
     destination: Identifier | None = Field(
         default=None, description="The destination whose secrets sign the request; the URL must lie under its own."

@@ -66,7 +66,7 @@ def limited() -> World:
     """A world with a destination that takes one attempt at a time."""
     world = World()
     maker = SecretMaker(world.secret_box, bytes)
-    put = PutDestination(world.destinations, maker, world.clock)
+    put = PutDestination(world.destinations, maker, world.clock, world.guard.refusal)
     put(DEMO, "slow", PutDestinationRequest.model_validate({"url": URL, "maxInFlight": 1}))
     return world
 

@@ -38,7 +38,7 @@ class Shop(World):
         super().__init__()
         made = iter(range(1, 1_000))
         self.maker = SecretMaker(self.secret_box, lambda size: next(made).to_bytes(size))
-        self.put_destination = PutDestination(self.destinations, self.maker, self.clock)
+        self.put_destination = PutDestination(self.destinations, self.maker, self.clock, self.guard.refusal)
 
     def put(self, name: str, **body: Any) -> None:
         wanted = PutDestinationRequest.model_validate(body, by_alias=True)

@@ -30,6 +30,7 @@ from minoots_kernel.adapters.memory import (
     SequentialIds,
     VirtualClock,
 )
+from minoots_kernel.adapters.webhook.guard import AddressGuard
 from minoots_kernel.application.acknowledge_action import AcknowledgeAction
 from minoots_kernel.application.address_book import AddressBook
 from minoots_kernel.application.arm_timers import ArmTimers, DisarmTimer
@@ -258,7 +259,8 @@ class World:
         self.circuits, self.watch = MemoryCircuitStore(), Watcher()
         self.shield = Protect(around(self.circuits), self.clock, self.metrics, self.watch, tenant, lambda _: 0)
         self.destinations, self.secret_box = MemoryDestinationStore(), MemorySecretBox()
-        checks = (CheckReceivers(around(self.destinations)),)
+        self.guard = AddressGuard(["192.168.7.0/24"])
+        checks = (CheckReceivers(around(self.destinations), self.guard.refusal),)
         self.settings_store = MemorySettingsStore()
         self.settings = KeepSettings(self.settings_store, self.clock)
         self.create = CreateTimer(

@@ -130,7 +130,7 @@ class Api(World):
             self.discard,
             UseInbox(self.inboxes, self.clock, self.store, self.acknowledge),
             KeepCommandTemplates(self.templates, self.clock, JsonSchemas()),
-            DestinationUseCases.over(self.destinations, self.secret_box, self.clock, draw),
+            DestinationUseCases.over(self.destinations, self.secret_box, self.clock, draw, self.guard.refusal),
             keep_keys,
             KeepPolicies(self.policies, engine, self.known, self.clock),
             self.settings,

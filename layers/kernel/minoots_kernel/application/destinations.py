@@ -140,12 +140,17 @@ class DestinationUseCases:
 
     @classmethod
     def over(
-        cls, store: DestinationStore, box: SecretBox, clock: Clock, random_bytes: Callable[[int], bytes]
+        cls,
+        store: DestinationStore,
+        box: SecretBox,
+        clock: Clock,
+        random_bytes: Callable[[int], bytes],
+        refusal: Callable[[str], str | None],
     ) -> DestinationUseCases:
-        """Make them over one set of ports."""
+        """Make them over one set of ports; `refusal` as of `PutDestination`."""
         maker = SecretMaker(box, random_bytes)
         return cls(
-            put=PutDestination(store, maker, clock),
+            put=PutDestination(store, maker, clock, refusal),
             get=GetDestination(store),
             list=ListDestinations(store),
             add_secret=AddSecret(store, maker, clock),

@@ -58,11 +58,16 @@ class SecretMaker:
 
 @dataclass(frozen=True, slots=True)
 class PutDestination:
-    """Store a destination. Its secrets are sealed before they are stored, and never read again here."""
+    """Store a destination. Its secrets are sealed before they are stored, and never read again here.
+
+    Attributes:
+        refusal: As of `CheckReceivers`. One that stands may be read, disabled and deleted whatever it says.
+    """
 
     store: DestinationStore
     secrets: SecretMaker
     clock: Clock
+    refusal: Callable[[str], str | None]
 
     def __call__(
         self,
@@ -82,13 +87,14 @@ class PutDestination:
 
         Raises:
             VersionMismatchError: If it stands at another version.
-            InvalidTimerError: If it cannot have that URL or those headers, or keeps headers that were given for another
-                scheme, host or port.
+            InvalidTimerError: If nothing may be sent to that URL, it cannot have that URL or those headers, or it keeps
+                headers that were given for another scheme, host or port.
             AlreadyExistsError: If it exists and the request brings a signing secret: those are rotated.
             DependencyUnavailableError: If the store or the secret box does not answer.
         """
         tenant_id = principal.tenant_id
-        check_url(name, request.url, tuple(request.auth_headers or ()))
+        refusal = self.refusal(request.url) if request.url else None
+        check_url(name, request.url, tuple(request.auth_headers or ()), refusal)
         limits = _limited(NO_LIMITS, request)
         check_limits(name, limits)
         if self.store.get_many(tenant_id, [name]):

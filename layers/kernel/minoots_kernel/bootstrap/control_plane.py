@@ -18,6 +18,7 @@ from minoots_kernel.adapters.dynamodb.tenant_store import DynamoTenantStore
 from minoots_kernel.adapters.dynamodb.usage_store import DynamoUsageStore
 from minoots_kernel.adapters.ids import Uuid7Ids
 from minoots_kernel.adapters.json_schema import JsonSchemas
+from minoots_kernel.adapters.webhook.guard import AddressGuard
 from minoots_kernel.application.acknowledge_action import AcknowledgeAction
 from minoots_kernel.application.authenticate import Authenticate
 from minoots_kernel.application.authorise import Authorise
@@ -74,7 +75,8 @@ def _control_plane(settings: Settings, env: Mapping[str, str], metrics: Metrics)
     schemas = JsonSchemas()
     prepare_actions = PrepareActions(parts.allowed_targets(settings), templates, schemas)
     destinations = parts.destinations(settings, env)
-    checks = (CheckReceivers(destinations),)
+    refusal = AddressGuard(settings.allowed_private_hosts).refusal
+    checks = (CheckReceivers(destinations, refusal),)
     keys, cache_ms = DynamoKeyStore(dynamodb, settings.table), settings.key_cache_s * 1000
     policies, engine = DynamoPolicyStore(dynamodb, settings.table), CedarEngine()
     known = KnownPolicies(policies, engine, clock, cache_ms)
@@ -111,7 +113,9 @@ def _control_plane(settings: Settings, env: Mapping[str, str], metrics: Metrics)
         discard=DiscardDeadLetters(store, letters, clock),
         use_inbox=UseInbox(DynamoInboxStore(dynamodb, settings.table), clock, store, acknowledge),
         command_templates=KeepCommandTemplates(templates, clock, schemas),
-        destinations=DestinationUseCases.over(destinations, parts.secret_box(settings, env), clock, token_bytes),
+        destinations=DestinationUseCases.over(
+            destinations, parts.secret_box(settings, env), clock, token_bytes, refusal
+        ),
         keys=keep_keys,
         policies=KeepPolicies(policies, engine, known, clock),
         settings=keep_settings,

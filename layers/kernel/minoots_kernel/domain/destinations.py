@@ -88,8 +88,14 @@ class Destination:
     limits: Limits = NO_LIMITS
 
 
-def check_url(name: str, url: str | None, auth_names: tuple[str, ...]) -> None:
-    """Hold a destination to what its name stands for.
+def check_url(name: str, url: str | None, auth_names: tuple[str, ...], refusal: str | None = None) -> None:
+    """Hold a destination to what its name stands for, and to where the deployment lets anything be sent.
+
+    Args:
+        name: Its name.
+        url: Its URL.
+        auth_names: The headers that it is to have.
+        refusal: Why nothing may be sent to the URL, if so.
 
     Raises:
         InvalidTimerError: If it cannot have that URL or those auth headers.
@@ -99,6 +105,8 @@ def check_url(name: str, url: str | None, auth_names: tuple[str, ...]) -> None:
     if name != DEFAULT_DESTINATION:
         if url is None:
             raise _refused("url", "give the URL that webhooks of this destination go to")
+        if refusal is not None:
+            raise _refused("url", refusal)
         return
     if url is not None:
         raise _refused("url", f"'{DEFAULT_DESTINATION}' is for webhooks to any URL: leave it out")

@@ -1,6 +1,7 @@
 """Which addresses a webhook may reach: checked at connect time, on the very address that is connected to.
 
-A check before the request would be worth nothing: the name may answer differently a moment later (DNS rebinding).
+A check before the request would be worth nothing: the name may answer differently a moment later (DNS rebinding). A
+host that is an address itself leads nowhere else: whoever writes one down can be told at once.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import ipaddress
 import re
 from collections.abc import Sequence
 
+from minoots_contract.urls import address_of
 from minoots_kernel.adapters.webhook.networks import IPNetwork, is_of_the_host, is_public, real_address
 
 __all__ = ["AddressGuard", "BlockedAddressError"]
@@ -68,6 +70,20 @@ class AddressGuard:
             return
         # Not which one: what a name stands for within somebody's network is nobody else's business.
         raise BlockedAddressError(f"{host} leads to what is not a public address")
+
+    def refusal(self, url: str) -> str | None:
+        """Say why a URL, as `WebhookUrl` takes it, would never pass; none if its host is a name, or may be reached."""
+        address = address_of(url)
+        if address is None:
+            return None
+        try:
+            self.check(str(address), str(address))
+        except BlockedAddressError:
+            return (
+                f"'{address}' is not a public address, and nothing is sent there: name a public host, or have the "
+                "deployment's AllowedPrivateHosts list it"
+            )
+        return None
 
 
 def _network(entry: str) -> IPNetwork | None:
