@@ -6,6 +6,8 @@ import pytest
 
 from minoots_contract.late_policy import parse_late_policy
 from minoots_kernel.application.fire_timer import FireOutcome
+from minoots_kernel.application.letter_work import Wanted
+from minoots_kernel.domain.errors import PermanentActionError
 from minoots_kernel.domain.timer import Status, Timer
 from tests.unit.application.world import DEMO, Crash, World, crashing, wake_up
 from tests.unit.domain.builders import bundle, request
@@ -36,7 +38,28 @@ def test_a_timer_that_is_too_late_leaves_a_dead_letter_of_each_action() -> None:
     assert (world.now(timer).status, world.now(timer).next_check_at_ms) == (Status.FAILED, None)
     assert [(letter.action_id, letter.attempts) for letter in world.dead_letters.letters] == [("a", ()), ("b", ())]
     assert world.metrics.counts["TimersDeadLettered"] == 1
+    assert world.metrics.counts["DeadLetters"] == 2
     assert world.action_queue.sent == []
+
+
+def test_a_late_timers_dead_letters_are_counted_once_however_many_wake_ups_come() -> None:
+    world = World()
+    timer = late_timer(world, "deadLetter:1s", "a", "b")
+    for again in (False, False, True, True):
+        world.fire(wake_up(timer), again=again)
+    world.play(timer.fire_at_ms + 200_000)
+    assert world.metrics.counts["DeadLetters"] == 2
+
+
+def test_a_late_dead_letter_that_is_redriven_and_fails_again_counts_again_alone() -> None:
+    world = World()
+    timer = late_timer(world, "deadLetter:1s", "a", "b")
+    world.fire(wake_up(timer))
+    world.receiver.answers.append(PermanentActionError("no"))
+    world.redrive.one(DEMO, f"{timer.id}_a", Wanted("ann"))
+    world.play(world.clock.now_ms() + 60_000)
+    assert world.now(timer).status is Status.FAILED
+    assert world.metrics.counts["DeadLetters"] == 3
 
 
 @pytest.mark.parametrize("policy", ["skip:5s", "deadLetter:5s", "fire"])
@@ -55,6 +78,7 @@ def test_a_wake_up_that_failed_between_the_end_and_the_letters_stores_them_when_
     assert world.fire(wake_up(timer), again=True) is FireOutcome.DEAD_LETTERED
     assert [letter.action_id for letter in world.dead_letters.letters] == ["a"]
     assert world.fire(wake_up(timer), again=True) is FireOutcome.DROPPED
+    assert world.metrics.counts["DeadLetters"] == 1
 
 
 def test_a_wake_up_that_is_lost_there_leaves_the_letters_to_the_sweep() -> None:
@@ -65,3 +89,4 @@ def test_a_wake_up_that_is_lost_there_leaves_the_letters_to_the_sweep() -> None:
     world.play(timer.fire_at_ms + 200_000)
     assert [letter.action_id for letter in world.dead_letters.letters] == ["a"]
     assert world.now(timer).next_check_at_ms is None
+    assert world.metrics.counts["DeadLetters"] == 1

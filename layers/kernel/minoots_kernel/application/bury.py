@@ -15,7 +15,7 @@ __all__ = ["bury", "take_up"]
 
 def bury(
     timer: Timer, store: TimerStore, dead_letters: DeadLetterStore, now_ms: int, *, repaired: str | None = None
-) -> None:
+) -> int:
     """Store the letters of every failed action, and then, once the timer has ended, that nothing is left to be done.
 
     Until that is written the sweep keeps an eye on the timer, so no crash loses a letter. Done again, it does no harm,
@@ -28,18 +28,25 @@ def bury(
         now_ms: The service's clock, epoch milliseconds.
         repaired: What this repairs, when the sweep does it.
 
+    Returns:
+        How many letters of a timer that was too late to fire are done with by this call, of all that are made for it:
+        for the metric, which counts any others as their actions fail.
+
     Raises:
         DependencyUnavailableError: If a store does not answer.
     """
+    stored = 0
     for state in timer.actions:
         if state.status is ActionStatus.FAILED and not state.discarded:
             dead_letters.put(dead_letter(timer, state))
+            stored += 1
     if not timer.status.terminal or timer.next_check_at_ms is None:
-        return
+        return 0
     try:
         change_timer(store, timer, Bury(repaired), now_ms)
     except StaleHintError:
-        return  # buried already, or redriven
+        return 0  # buried already, or redriven
+    return stored if timer.fired_at_ms is None else 0
 
 
 def take_up(timer: Timer, state: ActionState, dead_letters: DeadLetterStore, now_ms: int) -> None:

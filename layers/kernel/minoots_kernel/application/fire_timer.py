@@ -96,14 +96,17 @@ class FireTimer:
         return self._finish(transition)
 
     def _finish(self, transition: Transition) -> FireOutcome:
-        timer, now_ms = transition.timer, self.clock.now_ms()
+        timer = transition.timer
         self._dispatch([message_for(timer, state) for state in transition.released])
         if timer.status is Status.FAILED:
-            bury(timer, self.store, self.dead_letters, now_ms)
+            self._bury(timer)
         outcome, metric = _ENDS.get(timer.status, (FireOutcome.FIRED, "TimersFired"))
         self.metrics.count(metric)
         self._report(transition)
         return outcome
+
+    def _bury(self, timer: Timer) -> None:
+        self.metrics.count("DeadLetters", bury(timer, self.store, self.dead_letters, self.clock.now_ms()))
 
     def _send_again(self, wake_up: WakeUp) -> FireOutcome:
         delay_s = queue_delay_s(wake_up.due_at_ms - self.clock.now_ms())
@@ -151,7 +154,7 @@ class FireTimer:
             # It comes back in seconds, before anything is overdue: what the firing released may never have been sent.
             messages = released_at(timer, timer.fired_at_ms or 0)
         if timer and timer.status is Status.FAILED and timer.next_check_at_ms is not None:
-            bury(timer, self.store, self.dead_letters, self.clock.now_ms())
+            self._bury(timer)
             return FireOutcome.DEAD_LETTERED
         if not messages:
             return FireOutcome.DROPPED

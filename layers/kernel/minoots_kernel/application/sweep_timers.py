@@ -180,7 +180,8 @@ class SweepTimers:
         now_ms = self.clock.now_ms()
         try:
             if repair.bury:
-                bury(timer, self.store, self.dead_letters, now_ms, repaired=repair.kind)
+                late = bury(timer, self.store, self.dead_letters, now_ms, repaired=repair.kind)
+                self.metrics.count("DeadLetters", late)
             if repair.look_again_at_ms is not None:
                 recheck = Recheck(timer.generation, repair.look_again_at_ms, repair.kind)
                 change_timer(self.store, timer, recheck, now_ms)

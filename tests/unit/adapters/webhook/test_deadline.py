@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +14,7 @@ import httpcore
 import pytest
 
 from minoots_kernel.adapters.memory import MemoryCircuitStore, MemoryMetrics, VirtualClock
+from minoots_kernel.adapters.webhook import exchange
 from minoots_kernel.adapters.webhook.exchange import exchange_within
 from minoots_kernel.adapters.webhook.guard import AddressGuard
 from minoots_kernel.adapters.webhook.resolver import Resolver
@@ -259,19 +260,51 @@ def test_an_attempt_without_a_free_look_up_is_put_off_and_nobodys_fault(names: N
     sender.close()
 
 
-def test_waiting_for_a_free_connection_counts() -> None:
-    sender = HttpWebhookSender(AddressGuard(["127.0.0.1"]), max_connections=1)
+@contextmanager
+def taken(sender: HttpWebhookSender) -> Iterator[None]:
+    """Keep the sender's only connection in use."""
 
     def hold() -> None:
-        with pytest.raises(TransientActionError):
-            sender.send(a_request(server.url))
+        with suppress(TransientActionError):
+            sender.send(a_request(server.url, timeout_ms=30_000))
 
     with raw_server(says_nothing) as server:
         holds = threading.Thread(target=hold)
         holds.start()
         while not server.requests:
             time.sleep(0.005)
-        with pytest.raises(TransientActionError, match="no connection was free within 200 ms"):
-            sender.send(a_request(server.url, timeout_ms=200))
+        yield
     holds.join()
+
+
+def test_an_attempt_without_a_free_connection_is_put_off_and_nobodys_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exchange, "MAX_WAIT_S", 0.05)
+    sender = HttpWebhookSender(AddressGuard(["127.0.0.1"]), max_connections=1)
+    shield = Protect(MemoryCircuitStore(), VirtualClock(0), MemoryMetrics(), Watcher(), draw=lambda _: 0)
+    call = Call("mine", "h:hooks.example:80")
+    with taken(sender):
+        for _ in range(2 * FAILURES_TO_OPEN):
+            with pytest.raises(PutOffError, match="all are in use") as put_off, shield.admitted(call):
+                sender.send(a_request("http://127.0.0.1:9/", timeout_ms=10_000))
+            assert put_off.value.turn is None
+        with shield.admitted(call):
+            pass  # its circuit is closed
     sender.close()
+
+
+def test_a_connection_that_becomes_free_in_time_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exchange, "MAX_WAIT_S", 15)
+    sender = HttpWebhookSender(AddressGuard(["127.0.0.1"]), max_connections=1)
+    with raw_server(lambda talk: talk.answer_all(OK)) as server, ExitStack() as holding:
+        holding.enter_context(taken(sender))
+        soon = threading.Timer(0.2, holding.close)
+        soon.start()
+        assert sender.send(a_request(server.url, timeout_ms=30_000)).status_code == 200
+        soon.join()
+    sender.close()
+
+
+@pytest.mark.parametrize(("timeout_ms", "longest_s"), [(30_000, 2.0), (1_000, 0.5)])
+def test_what_is_short_here_is_waited_for_and_leaves_the_receiver_its_time(timeout_ms: int, longest_s: float) -> None:
+    with exchange_within(timeout_ms) as current:
+        assert 0 < current.patience_s() <= longest_s

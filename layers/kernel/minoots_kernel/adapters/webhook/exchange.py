@@ -11,10 +11,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import Final
 
 import httpcore
 
-__all__ = ["Exchange", "current_exchange", "exchange_within"]
+from minoots_kernel.domain.errors import PutOffError
+
+__all__ = ["Exchange", "current_exchange", "exchange_within", "shortage"]
+
+MAX_WAIT_S: Final = 2.0
+"""Longest wait for a look-up or a connection that is free, of which half of the exchange's time is the most: what is
+left is the receiver's, and what it does not do in that counts against it."""
+
+LONGEST_MS: Final = 3_600_000
+"""For how long an attempt is put off for want of one before it counts as failed."""
 
 
 @dataclass
@@ -65,6 +75,14 @@ class Exchange:
             raise expired("the time is up")
         return left_s
 
+    def patience_s(self) -> float:
+        """Return how long to wait for something of ours that is short, seconds, more than 0.
+
+        Raises:
+            httpcore.ConnectTimeout: If the exchange's time is up.
+        """
+        return min(self.left_s(httpcore.ConnectTimeout) / 2, MAX_WAIT_S)
+
 
 _CURRENT: ContextVar[Exchange] = ContextVar("exchange")
 
@@ -72,6 +90,11 @@ _CURRENT: ContextVar[Exchange] = ContextVar("exchange")
 def current_exchange() -> Exchange:
     """Return the exchange that the caller is part of: httpcore does its work in the thread that asks for it."""
     return _CURRENT.get()
+
+
+def shortage(reason: str) -> PutOffError:
+    """Return what puts an attempt off for want of something of ours: no attempt, and no failure of the receiver."""
+    return PutOffError(reason, 0, LONGEST_MS)
 
 
 @contextmanager

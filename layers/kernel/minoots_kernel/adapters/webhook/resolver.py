@@ -21,20 +21,13 @@ from typing import Any, Final, TypeAlias
 
 import httpcore
 
-from minoots_kernel.adapters.webhook.exchange import Exchange
+from minoots_kernel.adapters.webhook.exchange import Exchange, shortage
 from minoots_kernel.adapters.webhook.stream import ConnectFailedError
-from minoots_kernel.domain.errors import PutOffError
 
 __all__ = ["Endpoint", "Resolver"]
 
 Endpoint: TypeAlias = tuple[socket.AddressFamily, Any]
 """An address family and the address to connect to, as `getaddrinfo` gives them."""
-
-MAX_WAIT_S: Final = 2.0
-"""Longest wait for a look-up that is free, of which half of the exchange's time is the most."""
-
-LONGEST_MS: Final = 3_600_000
-"""For how long an attempt is put off for want of a look-up before it counts as failed."""
 
 PARENT_LABELS: Final = 2
 
@@ -67,7 +60,7 @@ class Resolver:
             return _endpoints(host, port)
         answer: queue.SimpleQueue[list[Endpoint] | BaseException] = queue.SimpleQueue()
         shares = _shares(exchange.party, host)
-        self._take(shares, min(exchange.left_s(httpcore.ConnectTimeout) / 2, MAX_WAIT_S))
+        self._take(shares, exchange.patience_s())
         self._start(host, port, answer, shares)
         try:
             found = answer.get(timeout=exchange.left_s(httpcore.ConnectTimeout))
@@ -85,8 +78,7 @@ class Resolver:
 
         with self._changed:
             if not self._changed.wait_for(free, wait_s):
-                reason = "too many names are being looked up whose servers do not answer"
-                raise PutOffError(reason, 0, LONGEST_MS)
+                raise shortage("too many names are being looked up whose servers do not answer")
             self._under_way.update(shares)
 
     def _give_back(self, shares: tuple[Share, ...]) -> None:

@@ -14,7 +14,7 @@ import httpx
 from minoots_contract.retry import Failure
 from minoots_kernel.adapters.clock import SystemClock
 from minoots_kernel.adapters.webhook.backend import GuardedBackend
-from minoots_kernel.adapters.webhook.exchange import Exchange, exchange_within
+from minoots_kernel.adapters.webhook.exchange import Exchange, exchange_within, shortage
 from minoots_kernel.adapters.webhook.guard import AddressGuard, BlockedAddressError
 from minoots_kernel.adapters.webhook.replies import Reply, refusal
 from minoots_kernel.adapters.webhook.stream import ConnectFailedError
@@ -36,7 +36,7 @@ UNSENDABLE: Final = "the request cannot be sent: its URL or a header is not vali
 # The first that fits; `{}` is the exchange's time.
 _WORDS: Final[tuple[tuple[tuple[type[Exception], ...], type[ActionError], Failure, str], ...]] = (
     ((httpcore.LocalProtocolError, httpcore.UnsupportedProtocol), PermanentActionError, "unsendable", UNSENDABLE),
-    ((httpcore.PoolTimeout,), TransientActionError, "timeout", "no connection was free within {} ms"),
+    ((httpcore.PoolTimeout,), TransientActionError, "internal", "no connection was free"),
     ((httpcore.TimeoutException,), TransientActionError, "timeout", "no answer within {} ms"),
     (
         (httpcore.RemoteProtocolError,),
@@ -88,6 +88,8 @@ class HttpWebhookSender:
                 failure = refusal(reply, self._clock.now_ms())
             except PutOffError:
                 raise  # nothing was sent
+            except httpcore.PoolTimeout:
+                raise shortage("as many connections are open as may be, and all are in use") from None
             except Exception as error:
                 broken = failure_of(error, request.timeout_ms)
                 broken.answer = _answer(exchange)
@@ -129,7 +131,7 @@ def _wire(request: WebhookRequest) -> httpx.Request:
 def _exchange(pool: httpcore.ConnectionPool, wire: httpx.Request, body: bytes | None, exchange: Exchange) -> Reply:
     url = httpcore.URL(scheme=wire.url.raw_scheme, host=wire.url.raw_host, port=wire.url.port, target=wire.url.raw_path)
     # Only for a free place in the pool; the steps after it look at the exchange.
-    timeouts = {"pool": exchange.left_s(httpcore.ConnectTimeout)}
+    timeouts = {"pool": exchange.patience_s()}
     with pool.stream(wire.method, url, headers=wire.headers.raw, content=body, extensions={"timeout": timeouts}) as got:
         # Read a little, so that the connection can be used again; a longer reply is not worth its bytes.
         size, beginning = 0, bytearray()
