@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from minoots_kernel.application.ports import TimerStore
+from minoots_kernel.application.ports import Page, TimerStore
+from minoots_kernel.domain.authority import Sight, Thing
 from minoots_kernel.domain.timer import Status, Timer
 from minoots_kernel.domain.timer_filter import EVERY, LabelTest, TimerFilter
 from tests.contract.conftest import Stores
@@ -69,6 +72,32 @@ def test_the_pages_are_the_timers_that_match_in_the_order_asked_for(
 
     matching = [timer for timer in timers if wanted.matches(timer)]
     assert found == (matching if oldest_first else matching[::-1])
+
+
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(bodies=st.lists(TIMERS, max_size=20), limit=st.integers(1, 12), oldest_first=st.booleans())
+def test_timers_that_may_not_be_seen_change_nothing_of_a_listing(
+    stores: Stores, bodies: list[dict[str, object]], limit: int, oldest_first: bool
+) -> None:
+    tenant = stores.new_tenant()
+    stores.timers.create_many([a_timer(tenant, actionBundle=None, **body) for body in bodies])
+
+    def page(position: str | None, wanted: TimerFilter, sight: Sight[Thing] | None = None) -> Page[Timer]:
+        more = {"limit": limit, "position": position, "oldest_first": oldest_first}
+        return stores.timers.page(tenant, statuses=frozenset(), wanted=wanted, sight=sight, **more)  # type: ignore[arg-type]
+
+    def sight(things: Sequence[Thing]) -> list[Thing]:
+        return [one for one in things if one.tags.get("env") != "prod" and one.attributes["requestedBy"] == "ann"]
+
+    seen = TimerFilter(labels=(LabelTest("env", "prod", negated=True),), created_by="ann", name_prefix="a")
+    position = None
+    for _ in range(50):
+        shown = page(position, TimerFilter(name_prefix="a"), sight)
+        assert shown == page(position, seen)
+        position = shown.next_position
+        if position is None:
+            return
+    raise AssertionError("the listing has no end")
 
 
 @pytest.mark.parametrize("large", [False, True])

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from minoots_kernel.adapters.memory import MemoryDeadLetterStore, MemoryTimerStore
 from minoots_kernel.application.ports import Page, TimerKey
+from minoots_kernel.domain.authority import Sight, Thing
 from minoots_kernel.domain.dead_letters import ANY_LETTER, DeadLetter, LetterFilter, LetterState
 from minoots_kernel.domain.events import TimerChange
 from minoots_kernel.domain.heartbeats import beaten
@@ -100,6 +101,7 @@ class SimulatedStore:
         position: str | None = None,
         wanted: TimerFilter = EVERY,
         oldest_first: bool = False,
+        sight: Sight[Thing] | None = None,
     ) -> Page[Timer]:
         """List a tenant's timers as they are shown."""
         return self._cross(
@@ -112,6 +114,7 @@ class SimulatedStore:
                 position=position,
                 wanted=wanted,
                 oldest_first=oldest_first,
+                sight=sight,
             ),
         )
 
@@ -193,11 +196,17 @@ class SimulatedDeadLetters:
         self._cross("DeadLetterStore.mark", about, lambda: self.truth.mark(letter, state, at_ms))
 
     def page(
-        self, tenant_id: str, *, wanted: LetterFilter = ANY_LETTER, limit: int, position: str | None = None
+        self,
+        tenant_id: str,
+        *,
+        wanted: LetterFilter = ANY_LETTER,
+        limit: int,
+        position: str | None = None,
+        sight: Sight[DeadLetter] | None = None,
     ) -> Page[DeadLetter]:
         """List a tenant's dead letters."""
         return self._cross(
             "DeadLetterStore.page",
             tenant_id,
-            lambda: self.truth.page(tenant_id, wanted=wanted, limit=limit, position=position),
+            lambda: self.truth.page(tenant_id, wanted=wanted, limit=limit, position=position, sight=sight),
         )

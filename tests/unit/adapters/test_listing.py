@@ -86,6 +86,33 @@ def test_a_page_may_begin_anywhere(placed: list[tuple[int, bool]], limit: int, s
         assert len(page) == len(expected)
 
 
+@settings(max_examples=400)
+@given(
+    placed=st.lists(st.tuples(st.integers(0, SHARDS - 1), st.sampled_from(["other", "shown", "hidden"])), max_size=80),
+    limit=st.integers(1, 20),
+    seed=st.integers(0, 10**6),
+)
+def test_what_is_hidden_changes_no_page_and_no_position(placed: list[tuple[int, str]], limit: int, seed: int) -> None:
+    """The same reads, once of items that match and are hidden, and once of items that do not match."""
+    shown = {f"{number:04}" for number, (_, kind) in enumerate(placed) if kind == "shown"}
+    asked: list[str] = []
+
+    def seen(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        asked.extend(item["sk"]["S"] for item in items)
+        return [item for item in items if item["sk"]["S"] in shown]
+
+    hiding = Partitions([(shard, kind != "other") for shard, kind in placed], seed)
+    without = Partitions([(shard, kind == "shown") for shard, kind in placed], seed)
+    position, pages = None, 0
+    while pages == 0 or position is not None:
+        asked.clear()
+        page = merge(hiding.read_all, limit, position, seen=seen)
+        assert page == merge(without.read_all, limit, position)
+        assert len(asked) == len(set(asked))
+        position, pages = page[1], pages + 1
+    assert hiding.reads == without.reads
+
+
 @pytest.mark.parametrize("limit", [1, 2, 10, 50, 200])
 def test_reads_ask_for_little_more_than_their_share(limit: int) -> None:
     number = listing._read_at_a_time(limit)

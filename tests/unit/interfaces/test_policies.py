@@ -14,6 +14,7 @@ from minoots_contract.instants import format_instant
 from minoots_kernel.adapters.cedar import CedarEngine
 from minoots_kernel.domain.api_keys import key_from_file
 from minoots_kernel.domain.authority import Thing
+from minoots_kernel.domain.errors import PermanentActionError
 from minoots_kernel.domain.policies import PolicyVersion, Question, statements
 from minoots_kernel.domain.roles import held_roles
 from minoots_kernel.domain.tenancy import Principal
@@ -204,6 +205,48 @@ def test_a_listing_leaves_out_what_could_not_be_read_by_itself(api: Api) -> None
     assert listed == [made[2], made[0]]
     assert api.call("GET", f"/timers/{made[1]}", key=robot).status == 403
     assert len(api.call("GET", "/timers").json["timers"]) == 3
+
+
+@pytest.mark.parametrize("limit", ["1", "2", "50"])
+def test_a_search_that_finds_hidden_timers_is_answered_as_one_that_finds_nothing(api: Api, limit: str) -> None:
+    for name in ("payroll-1", "tea", "payroll-2", "payroll-3"):
+        api.post(duration="1h", name=name, labels={"secret": "no" if name == "tea" else "yes"})
+    in_force(
+        api,
+        DEFAULTS + '@id("secret") forbid (principal == Caller::"robot", action == Action::"getTimer", resource)'
+        ' when { resource.hasTag("secret") && resource.getTag("secret") == "yes" };',
+    )
+    robot = key_of(api, "robot", "timer.read")
+
+    def search(prefix: str, **query: str) -> Answer:
+        return api.call("GET", "/timers", query={"namePrefix": prefix, "limit": limit} | query, key=robot)
+
+    assert search("payroll-").text == search("pension-").text == '{"timers":[]}'
+    assert search("payroll-", sort="createdAt").headers == search("pension-", sort="createdAt").headers
+    everything = api.call("GET", "/timers", query={"limit": limit}, key=robot).json["timers"]
+    assert [one["name"] for one in everything] == ["tea"]
+
+
+def test_dead_letters_that_are_hidden_fill_no_page(api: Api) -> None:
+    for host in ("a.example", "b.example", "b.example"):
+        url = f"https://{host}/x"
+        api.post(duration="1s", actionBundle={"actions": [{"id": "a", "kind": "webhook", "parameters": {"url": url}}]})
+        api.receiver.answers.append(PermanentActionError("no"))
+    api.play(api.clock.now_ms() + 60_000)
+    first, *_ = letters = sorted(api.dead_letters.letters, key=lambda letter: letter.timer_id)
+    assert len(letters) == 3
+    in_force(
+        api,
+        DEFAULTS + '@id("b") forbid (principal == Caller::"robot", action == Action::"getDeadLetter", resource)'
+        f' when {{ resource.timerId != "{first.timer_id}" }};',
+    )
+    robot = key_of(api, "robot", "timer.read")
+
+    def search(**query: str) -> Answer:
+        return api.call("GET", "/dead-letters", query={"limit": "1"} | query, key=robot)
+
+    assert search(host="b.example").text == search(host="c.example").text
+    assert [one["id"] for one in search().json["deadLetters"]] == [first.id]
 
 
 def test_a_policy_may_let_somebody_do_what_no_role_would(api: Api) -> None:

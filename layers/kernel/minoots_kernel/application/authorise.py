@@ -88,6 +88,7 @@ class _ByPolicies:
         self._log = log
         self._clock = clock
         self._asked = False
+        self._filtered: list[Decision] = []
         self._passed: object = None
 
     def check(self, *things: object) -> None:
@@ -123,7 +124,7 @@ class _ByPolicies:
         self._asked = True
         action = self._errand.each or self._errand.action
         decisions = self._decide(action, [thing_of(thing) for thing in things])
-        self._log.filtered(action, decisions)
+        self._filtered += decisions
         return tuple(thing for thing, decision in zip(things, decisions, strict=True) if decision.allowed)
 
     def finish(self) -> None:
@@ -134,6 +135,7 @@ class _ByPolicies:
         """
         if not self._asked:
             raise RuntimeError(f"no policy was asked about {self._errand.action}")
+        self._log.filtered(self._errand.each or self._errand.action, self._filtered)
 
     def _decide(self, action: str, things: Sequence[Thing]) -> list[Decision]:
         now_ms = self._clock.now_ms()

@@ -131,10 +131,11 @@ class LetterWork:
         """
         until_ms = self.clock.now_ms() + CALL_MS
         worked: list[Worked] = []
+        sight = principal.sight()
         while True:
             size = min(AT_A_TIME, limit - len(worked))
-            page = self.letters.page(principal.tenant_id, wanted=wanted, limit=size, position=position)
-            worked += self.on(principal.visible(page.items))
+            page = self.letters.page(principal.tenant_id, wanted=wanted, limit=size, position=position, sight=sight)
+            worked += self.on(page.items)
             position = page.next_position
             if position is None or len(worked) >= limit or self.clock.now_ms() >= until_ms:
                 return _report(worked, position)

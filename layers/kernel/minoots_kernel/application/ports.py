@@ -14,6 +14,7 @@ from typing import Generic, Protocol, TypeVar
 from minoots_contract.actions import Action
 from minoots_contract.events import CloudEvent
 from minoots_kernel.domain.answers import Answer
+from minoots_kernel.domain.authority import Sight, Thing
 from minoots_kernel.domain.chains import Asking
 from minoots_kernel.domain.dead_letters import ANY_LETTER, DeadLetter, LetterFilter, LetterState
 from minoots_kernel.domain.destinations import Destination
@@ -167,6 +168,7 @@ class TimerStore(Protocol):
         position: str | None = None,
         wanted: TimerFilter = EVERY,
         oldest_first: bool = False,
+        sight: Sight[Thing] | None = None,
     ) -> Page[Timer]:
         """List a tenant's timers by descending id (newest first) or by ascending id, eventually consistent.
 
@@ -177,6 +179,8 @@ class TimerStore(Protocol):
             position: `next_position` of the page before.
             wanted: Only timers of which this holds, too.
             oldest_first: Whether by ascending id.
+            sight: Returns those timers that may be seen; all when none. The page is filled with these, and it and
+                `next_position` are what they would be if the others did not match.
 
         Raises:
             InvalidTimerError: If the position is none that a page ever named.
@@ -221,7 +225,13 @@ class DeadLetterStore(Protocol):
         ...
 
     def page(
-        self, tenant_id: str, *, wanted: LetterFilter = ANY_LETTER, limit: int, position: str | None = None
+        self,
+        tenant_id: str,
+        *,
+        wanted: LetterFilter = ANY_LETTER,
+        limit: int,
+        position: str | None = None,
+        sight: Sight[DeadLetter] | None = None,
     ) -> Page[DeadLetter]:
         """List a tenant's letters that are dead, by descending id, eventually consistent; as `TimerStore.page`."""
         ...

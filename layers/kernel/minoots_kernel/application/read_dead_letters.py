@@ -44,5 +44,6 @@ class ListDeadLetters:
         self, principal: Principal, *, wanted: LetterFilter = ANY_LETTER, limit: int, position: str | None
     ) -> Page[DeadLetter]:
         """Return a page of those that the principal may read; see `DeadLetterStore.page` for the arguments."""
-        page = self.store.page(principal.tenant_id, wanted=wanted, limit=limit, position=position)
-        return Page(principal.visible(page.items), page.next_position)
+        return self.store.page(
+            principal.tenant_id, wanted=wanted, limit=limit, position=position, sight=principal.sight()
+        )

@@ -53,12 +53,12 @@ class ListTimers:
         oldest_first: bool = False,
     ) -> Page[Timer]:
         """Return a page of those that the principal may read; see `TimerStore.page` for the arguments."""
-        page = self.store.page(
+        return self.store.page(
             principal.tenant_id,
             statuses=statuses,
             limit=limit,
             position=position,
             wanted=wanted,
             oldest_first=oldest_first,
+            sight=principal.sight(),
         )
-        return Page(principal.visible(page.items), page.next_position)

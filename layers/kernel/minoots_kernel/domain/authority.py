@@ -6,16 +6,19 @@ may go by what a timer is called or labelled: so they are asked by the use cases
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol, TypeVar
 
-__all__ = ["BY_ROLE", "Authority", "Thing", "ThingType", "Value"]
+__all__ = ["BY_ROLE", "Authority", "Sight", "Thing", "ThingType", "Value", "timer_as_thing"]
 
 T = TypeVar("T")
 
 ThingType = Literal["Tenant", "Timer", "DeadLetter", "Destination", "CommandTemplate", "Inbox", "Key"]
 """The sorts of things that calls are about, as policies name them."""
+
+Sight = Callable[[Sequence[T]], Sequence[T]]
+"""Returns those of a listing's entries that its caller may see, in their order."""
 
 Value = str | int | frozenset[str]
 """What an attribute may be: a text, an instant in epoch milliseconds, or a set of texts."""
@@ -36,6 +39,14 @@ class Thing:
     id: str
     attributes: Mapping[str, Value] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
+
+
+def timer_as_thing(
+    timer_id: str, *, name: str, status: str, requested_by: str, fire_at_ms: int, labels: Mapping[str, str]
+) -> Thing:
+    """Return a timer, of which so much is known, as policies see it."""
+    attributes: dict[str, Value] = {"name": name, "status": status, "requestedBy": requested_by, "fireAt": fire_at_ms}
+    return Thing("Timer", timer_id, attributes, labels)
 
 
 class Authority(Protocol):

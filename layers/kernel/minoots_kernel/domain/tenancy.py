@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from minoots_contract.identity import TENANT_ROLES, RoleName, TierName
-from minoots_kernel.domain.authority import BY_ROLE, Authority
+from minoots_kernel.domain.authority import BY_ROLE, Authority, Sight
 from minoots_kernel.domain.timer import Via
 
 __all__ = ["Principal"]
@@ -64,3 +64,14 @@ class Principal:
     def visible(self, things: Sequence[T]) -> tuple[T, ...]:
         """Return those of the things of a listing that the caller may see."""
         return self.authority.visible(things)
+
+    def sight(self) -> Sight[Any] | None:
+        """Return `visible` for a store to ask while it lists, or none if the role has decided, and all is to be seen.
+
+        What is hidden is then left out before a page is filled, so that neither its length nor where the next one
+        begins tells anything of it.
+        """
+        if self.authority.by_role:
+            return None
+        self.authority.visible(())  # so it was asked, should nothing be found
+        return self.authority.visible

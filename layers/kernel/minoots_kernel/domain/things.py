@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from minoots_kernel.domain.api_keys import ApiKey
-from minoots_kernel.domain.authority import Thing
+from minoots_kernel.domain.authority import Thing, timer_as_thing
 from minoots_kernel.domain.command_templates import CommandTemplate
 from minoots_kernel.domain.dead_letters import DeadLetter
 from minoots_kernel.domain.destinations import Destination
@@ -17,13 +17,14 @@ __all__ = ["thing_of"]
 
 
 def _timer(timer: Timer) -> Thing:
-    attributes = {
-        "name": timer.name,
-        "status": timer.status.value,
-        "requestedBy": timer.requested_by,
-        "fireAt": timer.fire_at_ms,
-    }
-    return Thing("Timer", timer.id, attributes, timer.spec.labels)
+    return timer_as_thing(
+        timer.id,
+        name=timer.name,
+        status=timer.status.value,
+        requested_by=timer.requested_by,
+        fire_at_ms=timer.fire_at_ms,
+        labels=timer.spec.labels,
+    )
 
 
 def _dead_letter(letter: DeadLetter) -> Thing:

@@ -25,6 +25,7 @@ from minoots_kernel.adapters.dynamodb.keys import (
 from minoots_kernel.adapters.dynamodb.listing import MergedListing
 from minoots_kernel.adapters.dynamodb.table import ConditionFailedError, Table
 from minoots_kernel.application.ports import Page
+from minoots_kernel.domain.authority import Sight
 from minoots_kernel.domain.dead_letters import (
     ANY_LETTER,
     DeadLetter,
@@ -81,22 +82,34 @@ class DynamoDeadLetterStore:
             return  # marked already, or it has died again
 
     def page(
-        self, tenant_id: str, *, wanted: LetterFilter = ANY_LETTER, limit: int, position: str | None = None
+        self,
+        tenant_id: str,
+        *,
+        wanted: LetterFilter = ANY_LETTER,
+        limit: int,
+        position: str | None = None,
+        sight: Sight[DeadLetter] | None = None,
     ) -> Page[DeadLetter]:
         """List a tenant's letters that are dead, by descending id, eventually consistent."""
         if wanted.timer_id is not None:
+            # All that was read is behind the cursor, whatever is shown of it.
             items, following = self._of_timer(tenant_id, wanted.timer_id, limit, position)
-        else:
-            filters = wanted != ANY_LETTER
-            items, following = self._letters.page(
-                tenant_id,
-                limit,
-                position,
-                wanted=lambda items: [item for item in items if wanted.matches(_from_item(item))],
-                few=filters,
-            )
-        letters = (_from_item(item) for item in items)
-        return Page(tuple(letter for letter in letters if wanted.matches(letter)), following)
+            letters = [letter for letter in map(_from_item, items) if wanted.matches(letter)]
+            return Page(tuple(letters if sight is None else sight(letters)), following)
+
+        def seen(items: list[Item], sight: Sight[DeadLetter]) -> list[Item]:
+            shown = {letter.id for letter in sight([_from_item(item) for item in items])}
+            return [item for item in items if item["sk"]["S"] in shown]
+
+        items, following = self._letters.page(
+            tenant_id,
+            limit,
+            position,
+            wanted=lambda items: [item for item in items if wanted.matches(_from_item(item))],
+            few=wanted != ANY_LETTER,
+            seen=None if sight is None else lambda items: seen(items, sight),
+        )
+        return Page(tuple(_from_item(item) for item in items), following)
 
     def _of_timer(
         self, tenant_id: str, timer_id: str, limit: int, position: str | None

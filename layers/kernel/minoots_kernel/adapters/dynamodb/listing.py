@@ -20,6 +20,9 @@ ROUNDS: Final = 3
 FILTERED_READ: Final = 100
 """How many items of a partition are examined at a time when most may be filtered out."""
 
+JUDGED_AT_A_TIME: Final = 50
+"""How many items it is asked about at once, at least, whether they may be seen: questions cost less in company."""
+
 MAX_PAGE_BYTES: Final = 3_000_000
 """A page ends here whatever its limit: a function's whole reply may be 6 MB, and the API is not the only overhead."""
 
@@ -42,7 +45,12 @@ ReadAll = Callable[[dict[int, str | None]], Iterable[tuple[int, Stretch]]]
 
 
 def merge(
-    read_all: ReadAll, limit: int, position: str | None, *, ascending: bool = False
+    read_all: ReadAll,
+    limit: int,
+    position: str | None,
+    *,
+    ascending: bool = False,
+    seen: Callable[[list[Item]], list[Item]] | None = None,
 ) -> tuple[list[Item], str | None]:
     """Merge the partitions' stretches into a page.
 
@@ -54,6 +62,7 @@ def merge(
         limit: Most items in the page.
         position: Only ids beyond this one: below it, or above it when ascending.
         ascending: Whether the lowest ids come first, and not the highest.
+        seen: Returns those that may be seen of a few items; all when none. The others count for nothing.
 
     Returns:
         The page, and the id beyond which the next one begins, if there may be one.
@@ -62,6 +71,7 @@ def merge(
     unfinished: dict[int, str | None] = dict.fromkeys(range(SHARDS), position)
     found: list[Item] = []
     complete: list[Item] = []
+    judged: dict[str, bool] = {}
     frontier: str | None = None
     for _ in range(ROUNDS):
         for shard, stretch in read_all(unfinished.copy()):
@@ -72,11 +82,30 @@ def merge(
                 unfinished[shard] = stretch.examined_to
         frontier = first((stop for stop in unfinished.values() if stop is not None), default=None)
         complete = [item for item in found if frontier is None or first(_id(item), frontier) == _id(item)]
+        complete.sort(key=_id, reverse=not ascending)
+        if seen is not None:
+            complete = _first_seen(complete, limit + 1, seen, judged)
         if len(complete) >= limit or not unfinished:
             break
-    complete.sort(key=_id, reverse=not ascending)
     page = _within_bounds(complete, limit)
     return page, _id(page[-1]) if len(page) < len(complete) else frontier
+
+
+def _first_seen(
+    items: list[Item], most: int, seen: Callable[[list[Item]], list[Item]], judged: dict[str, bool]
+) -> list[Item]:
+    """Return the first items that may be seen, at most so many; no more than it takes are asked about, and once."""
+    first: list[Item] = []
+    at_a_time = max(most, JUDGED_AT_A_TIME)
+    for start in range(0, len(items), at_a_time):
+        some = items[start : start + at_a_time]
+        unknown = [item for item in some if _id(item) not in judged]
+        passed = {_id(item) for item in seen(unknown)} if unknown else set()
+        judged.update((_id(item), _id(item) in passed) for item in unknown)
+        first += [item for item in some if judged[_id(item)]]
+        if len(first) >= most:
+            break
+    return first[:most]
 
 
 class MergedListing:
@@ -87,7 +116,7 @@ class MergedListing:
         self._kind = kind
         self._pool = ThreadPoolExecutor(SHARDS, thread_name_prefix="listing")  # starts its threads when needed
 
-    def page(
+    def page(  # noqa: PLR0913 - what a listing is narrowed by
         self,
         tenant_id: str,
         limit: int,
@@ -97,6 +126,7 @@ class MergedListing:
         wanted: Callable[[list[Item]], list[Item]] = lambda items: items,
         few: bool = False,
         ascending: bool = False,
+        seen: Callable[[list[Item]], list[Item]] | None = None,
     ) -> tuple[list[Item], str | None]:
         """Return a page, and where the next one begins, if there may be one.
 
@@ -108,6 +138,7 @@ class MergedListing:
             wanted: Chooses among the items that were read; the others are read all the same.
             few: Whether that may be a few among many.
             ascending: Whether the lowest ids come first, and not the highest.
+            seen: As of `merge`.
 
         Raises:
             InvalidTimerError: If the position is none that a page ever named.
@@ -139,7 +170,7 @@ class MergedListing:
         def read_all(beyond: dict[int, str | None]) -> Iterable[tuple[int, Stretch]]:
             return self._pool.map(read, beyond.keys(), beyond.values())
 
-        return merge(read_all, limit, position, ascending=ascending)
+        return merge(read_all, limit, position, ascending=ascending, seen=seen)
 
 
 def _read_at_a_time(limit: int) -> int:

@@ -32,6 +32,7 @@ from minoots_kernel.adapters.dynamodb.payloads import Payloads, kept_after_end_s
 from minoots_kernel.adapters.dynamodb.spec_codec import spec_from_json, spec_to_json
 from minoots_kernel.adapters.dynamodb.table import ConditionFailedError, Table
 from minoots_kernel.application.ports import Clock, Page, TimerKey
+from minoots_kernel.domain.authority import Sight, Thing, timer_as_thing
 from minoots_kernel.domain.errors import (
     AlreadyExistsError,
     DependencyUnavailableError,
@@ -193,6 +194,7 @@ class DynamoTimerStore:
         position: str | None = None,
         wanted: TimerFilter = EVERY,
         oldest_first: bool = False,
+        sight: Sight[Thing] | None = None,
     ) -> Page[Timer]:
         """List a tenant's timers, eventually consistent; see the port."""
 
@@ -200,8 +202,13 @@ class DynamoTimerStore:
             found = [item for item in items if wanted.holds_beside_labels(*_told(item))]
             if not wanted.labels:
                 return found
-            far = self._labels_with_payloads(found)
-            return [item for item in found if wanted.holds_of(far.get(item["sk"]["S"]) or labels_of(item))]
+            labels = self._labels(found)
+            return [item for item in found if wanted.holds_of(labels[item["sk"]["S"]])]
+
+        def seen(items: list[Item], sight: Sight[Thing]) -> list[Item]:
+            labels = self._labels(items)
+            shown = {thing.id for thing in sight([_as_thing(item, labels[item["sk"]["S"]]) for item in items])}
+            return [item for item in items if item["sk"]["S"] in shown]
 
         items, following = self._timers.page(
             tenant_id,
@@ -211,6 +218,7 @@ class DynamoTimerStore:
             wanted=chosen,
             few=wanted != EVERY,
             ascending=oldest_first,
+            seen=None if sight is None else lambda items: seen(items, sight),
         )
         return Page(tuple(self._with_payloads(items)), following)
 
@@ -256,18 +264,19 @@ class DynamoTimerStore:
             kept = {"spec": None, "payload": {"N": str(size)}, "labels": labels.get("labels")}
         return {**kept, "revision": {"S": after.spec.revision}}
 
-    def _labels_with_payloads(self, items: list[Item]) -> dict[str, Mapping[str, str]]:
-        """Return the labels, by timer id, of those timers whose labels are so large that they lie with all the rest."""
+    def _labels(self, items: list[Item]) -> dict[str, Mapping[str, str]]:
+        """Return timers' labels by their ids; some are so large that they lie with all the rest, and are read there."""
         places = {
             _payload_key_of(item)["pk"]["S"]: item["sk"]["S"]
             for item in items
             if "payload" in item and "labels" not in item
         }
         keys = [_payload_key_of(item) for item in items if item["sk"]["S"] in places.values()]
-        return {
+        far = {
             places[payload["pk"]["S"]]: spec_from_json(payload["spec"]["S"]).labels
-            for payload in self._table.get_many(keys)
+            for payload in (self._table.get_many(keys) if keys else ())
         }
+        return {item["sk"]["S"]: far.get(item["sk"]["S"]) or labels_of(item) for item in items}
 
     def _bears(self, timer: Timer, attribute: str, nonce: str) -> bool:
         item = self._table.get(timer_key(timer.tenant_id, timer.id))
@@ -295,6 +304,18 @@ class DynamoTimerStore:
 
 def _told(item: Item) -> tuple[str, str, int]:
     return item["name"]["S"], item["requestedBy"]["S"], int(item["fireAt"]["N"])
+
+
+def _as_thing(item: Item, labels: Mapping[str, str]) -> Thing:
+    name, requested_by, fire_at_ms = _told(item)
+    return timer_as_thing(
+        item["sk"]["S"],
+        name=name,
+        status=item["status"]["S"],
+        requested_by=requested_by,
+        fire_at_ms=fire_at_ms,
+        labels=labels,
+    )
 
 
 def _payload_key_of(item: Item) -> Item:

@@ -9,6 +9,7 @@ from threading import Lock
 
 from minoots_kernel.adapters.memory.listing import page_below
 from minoots_kernel.application.ports import Page
+from minoots_kernel.domain.authority import Sight
 from minoots_kernel.domain.dead_letters import ANY_LETTER, DeadLetter, LetterFilter, LetterState, follows
 
 __all__ = ["MemoryDeadLetterStore"]
@@ -56,7 +57,13 @@ class MemoryDeadLetterStore:
             self._letters[key] = marked
 
     def page(
-        self, tenant_id: str, *, wanted: LetterFilter = ANY_LETTER, limit: int, position: str | None = None
+        self,
+        tenant_id: str,
+        *,
+        wanted: LetterFilter = ANY_LETTER,
+        limit: int,
+        position: str | None = None,
+        sight: Sight[DeadLetter] | None = None,
     ) -> Page[DeadLetter]:
         """List a tenant's letters that are dead, by descending id."""
         with self._lock:
@@ -65,5 +72,5 @@ class MemoryDeadLetterStore:
                 position,
                 limit,
                 lambda letter_id: self._letters[tenant_id, letter_id],
-                wanted.matches,
+                lambda letter: wanted.matches(letter) and (sight is None or bool(sight([letter]))),
             )

@@ -11,8 +11,10 @@ from zlib import crc32
 
 from minoots_kernel.adapters.memory.listing import page_below
 from minoots_kernel.application.ports import Page, TimerKey
+from minoots_kernel.domain.authority import Sight, Thing
 from minoots_kernel.domain.errors import AlreadyExistsError, MinootsError, VersionMismatchError
 from minoots_kernel.domain.heartbeats import beaten
+from minoots_kernel.domain.things import thing_of
 from minoots_kernel.domain.timer import Status, Timer
 from minoots_kernel.domain.timer_filter import EVERY, TimerFilter
 
@@ -104,6 +106,7 @@ class MemoryTimerStore:
         position: str | None = None,
         wanted: TimerFilter = EVERY,
         oldest_first: bool = False,
+        sight: Sight[Thing] | None = None,
     ) -> Page[Timer]:
         """List a tenant's timers; see the port."""
         with self._lock:
@@ -112,7 +115,11 @@ class MemoryTimerStore:
                 position,
                 limit,
                 lambda timer_id: self._timers[TimerKey(tenant_id, timer_id)],
-                lambda timer: (not statuses or timer.status in statuses) and wanted.matches(timer),
+                lambda timer: (
+                    (not statuses or timer.status in statuses)
+                    and wanted.matches(timer)
+                    and (sight is None or bool(sight([thing_of(timer)])))
+                ),
                 ascending=oldest_first,
             )
 
