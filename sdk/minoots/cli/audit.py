@@ -9,6 +9,7 @@ import typer
 
 from minoots.cli.invocation import JsonFlag, invocation
 from minoots.cli.listing import Every, Limit, show_listing
+from minoots.cli.sharing import sharing
 from minoots.cli.values import instant
 
 if TYPE_CHECKING:
@@ -21,34 +22,35 @@ __all__ = ["audit"]
 
 audit = typer.Typer(name="audit", no_args_is_help=True, help="Who did what; takes the role tenant.admin.")
 
-Subject = Annotated[str | None, typer.Option(help="Who it was.")]
-KeyId = Annotated[str | None, typer.Option("--key", metavar="ID", help="With which key.")]
-Action = Annotated[str | None, typer.Option(help="What: an operation's id, such as cancelTimer.")]
-Resource = Annotated[str | None, typer.Option(metavar="ID", help="The id or name of what it was about.")]
-Outcome = Annotated[str | None, typer.Option(help="allowed or refused.")]
-Request = Annotated[str | None, typer.Option("--request", metavar="ID", help="In which request; a decision's number.")]
-Since = Annotated[str | None, typer.Option(callback=instant, metavar="INSTANT", help="Then or later.")]
-Until = Annotated[str | None, typer.Option(callback=instant, metavar="INSTANT", help="Before then.")]
+_filtered = sharing(
+    {
+        "subject": Annotated[str | None, typer.Option(help="Who it was.")],
+        "key_id": Annotated[str | None, typer.Option("--key", metavar="ID", help="With which key.")],
+        "action": Annotated[str | None, typer.Option(help="What: an operation's id, such as cancelTimer.")],
+        "resource": Annotated[str | None, typer.Option(metavar="ID", help="The id or name of what it was about.")],
+        # The API knows which outcomes there are.
+        "outcome": Annotated[str | None, typer.Option(help="allowed or refused.")],
+        "request_id": Annotated[
+            str | None, typer.Option("--request", metavar="ID", help="In which request; a decision's number.")
+        ],
+        "since": Annotated[str | None, typer.Option(callback=instant, metavar="INSTANT", help="Then or later.")],
+        "until": Annotated[str | None, typer.Option(callback=instant, metavar="INSTANT", help="Before then.")],
+    },
+    dict,
+)
 
 
 @audit.command("list")
-def list_entries(  # noqa: PLR0913, PLR0917 - the options of a command are its parameters
+@_filtered
+def list_entries(
     ctx: typer.Context,
-    subject: Subject = None,
-    key_id: KeyId = None,
-    action: Action = None,
-    resource: Resource = None,
-    outcome: Outcome = None,
-    request_id: Request = None,
-    since: Since = None,
-    until: Until = None,
+    which: dict[str, Any],
     limit: Limit = 20,
     every: Every = False,
     as_json: JsonFlag = False,
 ) -> None:
     """List entries, the latest first."""
     run = invocation(ctx, as_json)
-    given = _filters(subject, key_id, action, resource, outcome, request_id, since, until)
 
     def draw(shown: Sequence[AuditEntryReply]) -> RenderableType:
         from minoots.cli.access_tables import audit_table
@@ -56,48 +58,18 @@ def list_entries(  # noqa: PLR0913, PLR0917 - the options of a command are its p
         return audit_table(shown)
 
     show_listing(
-        run, "entries", lambda client, size: client.audit.list(**given, page_size=size), draw, limit=limit, every=every
+        run, "entries", lambda client, size: client.audit.list(**which, page_size=size), draw, limit=limit, every=every
     )
 
 
 @audit.command("export")
-def export(  # noqa: PLR0913, PLR0917 - as above
+@_filtered
+def export(
     ctx: typer.Context,
-    subject: Subject = None,
-    key_id: KeyId = None,
-    action: Action = None,
-    resource: Resource = None,
-    outcome: Outcome = None,
-    request_id: Request = None,
-    since: Since = None,
-    until: Until = None,
+    which: dict[str, Any],
 ) -> None:
     """Write all entries as NDJSON, one to a line, just as the API gives them, the latest first."""
     run = invocation(ctx, as_json=True)
-    given = _filters(subject, key_id, action, resource, outcome, request_id, since, until)
     with run.client() as client:
-        for line in client.audit.export(**given):
+        for line in client.audit.export(**which):
             typer.echo(line)
-
-
-def _filters(  # noqa: PLR0913, PLR0917 - as above
-    subject: str | None,
-    key_id: str | None,
-    action: str | None,
-    resource: str | None,
-    outcome: str | None,
-    request_id: str | None,
-    since: str | None,
-    until: str | None,
-) -> dict[str, Any]:
-    # The API knows which outcomes there are.
-    return {
-        "subject": subject,
-        "key_id": key_id,
-        "action": action,
-        "resource": resource,
-        "outcome": outcome,
-        "request_id": request_id,
-        "since": since,
-        "until": until,
-    }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -10,6 +9,7 @@ import typer
 
 from minoots.cli.invocation import Invocation, JsonFlag, invocation
 from minoots.cli.listing import Every, Limit, show_listing
+from minoots.cli.sharing import sharing
 from minoots.cli.values import instant, pairs
 
 if TYPE_CHECKING:
@@ -46,25 +46,17 @@ FILTERS: Final[dict[str, tuple[Any, str]]] = {
 _LABELS: Final = typer.Option("--label", metavar="NAME=VALUE", help="Label of their timers; may be repeated.")
 
 
-def _filtered(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options that filter; it gets them as `which`, in the client's words."""
+def _which(given: dict[str, Any]) -> dict[str, Any]:
+    """Return the filters in the client's words."""
+    labels = pairs(given.pop("label"), "=", "--label")
+    return {FILTERS[name][1]: value for name, value in given.items()} | {"labels": labels}
 
-    def run(**given: Any) -> None:
-        which = {word: given.pop(name) for name, (_, word) in FILTERS.items()}
-        labels = pairs(given.pop("label"), "=", "--label")
-        found = {word: value for word, value in {**which, "labels": labels}.items() if value is not None}
-        command(**given, which=found)
 
-    own = [one for name, one in inspect.signature(command, eval_str=True).parameters.items() if name != "which"]
-    options = {name: Annotated[str | None, option] for name, (option, _) in FILTERS.items()}
-    options["label"] = Annotated[list[str] | None, _LABELS]
-    keyword = inspect.Parameter.KEYWORD_ONLY
-    more = [inspect.Parameter(name, keyword, default=None, annotation=kind) for name, kind in options.items()]
-    parameters = [*(one.replace(kind=keyword) for one in own), *more]
-    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    run.__annotations__ = {one.name: one.annotation for one in parameters}
-    run.__name__, run.__doc__ = command.__name__, command.__doc__
-    return run
+_filtered = sharing(
+    {name: Annotated[str | None, option] for name, (option, _) in FILTERS.items()}
+    | {"label": Annotated[list[str] | None, _LABELS]},
+    _which,
+)
 
 
 @dead_letters.callback()

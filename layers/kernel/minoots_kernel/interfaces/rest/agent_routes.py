@@ -13,8 +13,16 @@ from minoots_contract.commands import CommandTemplateReply as TemplateReply
 from minoots_contract.inbox import InboxReply, ReceiptReply
 from minoots_kernel.domain.command_templates import CommandTemplate
 from minoots_kernel.domain.views import command_template_reply, inbox_message_reply
-from minoots_kernel.interfaces.rest.answers import Cursor, IfMatch, Limit, in_wire_names, json_answer, principal
-from minoots_kernel.interfaces.rest.openapi import described
+from minoots_kernel.interfaces.rest.answers import (
+    Cursor,
+    IfMatch,
+    Limit,
+    in_wire_names,
+    json_answer,
+    page_answer,
+    principal,
+)
+from minoots_kernel.interfaces.rest.openapi import described, paged
 from minoots_kernel.interfaces.rest.preconditions import etag, versions_of
 from minoots_kernel.interfaces.rest.resolver import ConcurrentHttpResolver
 from minoots_kernel.interfaces.rest.use_cases import UseCases
@@ -85,7 +93,7 @@ def add_command_templates(app: ConcurrentHttpResolver, use_cases: UseCases) -> N
 
     @app.get(
         "/command-templates",
-        **described("listCommandTemplates", "List command templates by name", CommandTemplatePage),
+        **paged(described("listCommandTemplates", "List command templates by name", CommandTemplatePage)),
     )
     def list_templates(limit: Limit = 50, cursor: Cursor = None) -> Response[Any]:
         listing = "command-templates"
@@ -93,7 +101,7 @@ def add_command_templates(app: ConcurrentHttpResolver, use_cases: UseCases) -> N
         page = use_cases.command_templates.page(principal(app), limit=limit, position=position)
         found = [command_template_reply(template) for template in page.items]
         cursor_after = use_cases.cursors.encode(principal(app), listing, page.next_position)
-        return json_answer(200, CommandTemplatePage.model_construct(command_templates=found, next_cursor=cursor_after))
+        return page_answer(app, CommandTemplatePage, cursor_after, command_templates=found)
 
     @app.put(
         "/command-templates/<name>",

@@ -13,6 +13,7 @@ from minoots_kernel.domain.errors import ForbiddenError
 from minoots_kernel.domain.tenancy import Principal
 from minoots_kernel.domain.timer import Timer
 from minoots_kernel.domain.views import timer_reply
+from minoots_kernel.interfaces.rest.cursors import next_link
 from minoots_kernel.interfaces.rest.preconditions import TagsText, etag
 from minoots_kernel.interfaces.rest.resolver import ConcurrentHttpResolver
 
@@ -24,6 +25,7 @@ __all__ = [
     "TimerId",
     "in_wire_names",
     "json_answer",
+    "page_answer",
     "principal",
     "refused_in_part",
     "timer_answer",
@@ -64,6 +66,21 @@ def refused_in_part(app: ConcurrentHttpResolver) -> list[ForbiddenError]:
 def timer_answer(timer: Timer, status: int = 200, headers: dict[str, str | list[str]] | None = None) -> Response[Any]:
     """Answer with a timer and its entity tag."""
     return json_answer(status, timer_reply(timer), {"etag": etag(timer.version), **(headers or {})})
+
+
+def page_answer(
+    app: ConcurrentHttpResolver, page: type[BaseModel], cursor_after: str | None, **entries: Any
+) -> Response[Any]:
+    """Answer with a page of a listing, and link to the one that follows, if there is one.
+
+    Args:
+        app: Which request is under way.
+        page: The model of the page.
+        cursor_after: The cursor of the next one; none on the last.
+        entries: What is on it, by the name of the model's field.
+    """
+    reply = page.model_construct(**entries, next_cursor=cursor_after)
+    return json_answer(200, reply, next_link(app.current_event.raw_query_string, cursor_after))
 
 
 def json_answer(status: int, reply: BaseModel, headers: dict[str, str | list[str]] | None = None) -> Response[Any]:

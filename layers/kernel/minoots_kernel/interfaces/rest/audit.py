@@ -12,9 +12,9 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 from minoots_contract.audit import AuditedCaller, AuditedResource, AuditEntryReply, AuditOutcome, AuditPage
 from minoots_contract.model import Line, RequestedInstant
 from minoots_kernel.domain.audit import AuditEntry, AuditFilter
-from minoots_kernel.interfaces.rest.answers import Cursor, Limit, json_answer, principal
+from minoots_kernel.interfaces.rest.answers import Cursor, Limit, page_answer, principal
 from minoots_kernel.interfaces.rest.cursors import next_link
-from minoots_kernel.interfaces.rest.openapi import described
+from minoots_kernel.interfaces.rest.openapi import described, paged
 from minoots_kernel.interfaces.rest.resolver import ConcurrentHttpResolver
 from minoots_kernel.interfaces.rest.use_cases import UseCases
 
@@ -43,7 +43,7 @@ def add_audit(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
 
 
 def _add_listing(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
-    @app.get("/audit", **described("listAudit", "List who did what, latest first", AuditPage))
+    @app.get("/audit", **paged(described("listAudit", "List who did what, latest first", AuditPage)))
     def list_audit(  # noqa: PLR0913, PLR0917  each is a query parameter
         limit: Limit = 50,
         cursor: Cursor = None,
@@ -62,7 +62,7 @@ def _add_listing(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
         page = use_cases.read_audit(principal(app), wanted=wanted, limit=limit, position=position)
         entries = [_entry_reply(one) for one in page.items]
         cursor_after = use_cases.cursors.encode(principal(app), listing, page.next_position)
-        return json_answer(200, AuditPage.model_construct(entries=entries, next_cursor=cursor_after))
+        return page_answer(app, AuditPage, cursor_after, entries=entries)
 
 
 def _add_export(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
@@ -90,13 +90,9 @@ def _add_export(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
 
 def _exported(operation: str, summary: str) -> dict[str, Any]:
     """Describe a route that answers with a line of JSON for each entry."""
-    made = described(operation, summary, None)
+    made = paged(described(operation, summary, None))
     lines = {"type": "string", "description": "A JSON object on each line, an `AuditEntryReply`."}
-    link = 'The query of the next page, `<?…>; rel="next"` (RFC 8288); absent on the last.'
-    made["responses"][200] |= {
-        "content": {NDJSON: {"schema": lines}},
-        "headers": {"Link": {"description": link, "schema": {"type": "string"}}},
-    }
+    made["responses"][200] |= {"content": {NDJSON: {"schema": lines}}}
     return made
 
 

@@ -31,8 +31,8 @@ from minoots_kernel.domain.dead_letters import LetterFilter
 from minoots_kernel.domain.guards import remembered
 from minoots_kernel.domain.tenancy import Principal
 from minoots_kernel.domain.views import dead_letter_reply
-from minoots_kernel.interfaces.rest.answers import Cursor, Limit, in_wire_names, json_answer, principal
-from minoots_kernel.interfaces.rest.openapi import described
+from minoots_kernel.interfaces.rest.answers import Cursor, Limit, in_wire_names, json_answer, page_answer, principal
+from minoots_kernel.interfaces.rest.openapi import described, paged
 from minoots_kernel.interfaces.rest.resolver import ConcurrentHttpResolver
 from minoots_kernel.interfaces.rest.use_cases import UseCases
 
@@ -63,7 +63,7 @@ def add_dead_letters(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
 def _add_listing(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
     @app.get(
         "/dead-letters",
-        **described("listDeadLetters", "List deliveries that failed for good", DeadLetterPage),
+        **paged(described("listDeadLetters", "List deliveries that failed for good", DeadLetterPage)),
     )
     def list_dead_letters(  # noqa: PLR0913, PLR0917  each is a query parameter
         limit: Limit = 50,
@@ -98,7 +98,7 @@ def _add_listing(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
         )
         letters = [dead_letter_reply(letter) for letter in page.items]
         cursor_after = use_cases.cursors.encode(principal(app), listing, page.next_position)
-        return json_answer(200, DeadLetterPage.model_construct(dead_letters=letters, next_cursor=cursor_after))
+        return page_answer(app, DeadLetterPage, cursor_after, dead_letters=letters)
 
 
 def _add_single(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:

@@ -18,8 +18,16 @@ from minoots_contract.destinations import (
 from minoots_kernel.application.destinations import DestinationUseCases
 from minoots_kernel.application.put_destination import MadeSecret
 from minoots_kernel.domain.destinations import Destination, destination_reply
-from minoots_kernel.interfaces.rest.answers import Cursor, IfMatch, Limit, in_wire_names, json_answer, principal
-from minoots_kernel.interfaces.rest.openapi import described
+from minoots_kernel.interfaces.rest.answers import (
+    Cursor,
+    IfMatch,
+    Limit,
+    in_wire_names,
+    json_answer,
+    page_answer,
+    principal,
+)
+from minoots_kernel.interfaces.rest.openapi import described, paged
 from minoots_kernel.interfaces.rest.preconditions import etag, versions_of
 from minoots_kernel.interfaces.rest.resolver import ConcurrentHttpResolver
 from minoots_kernel.interfaces.rest.use_cases import UseCases
@@ -44,7 +52,7 @@ def add_destinations(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
 
 
 def _add_reading(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
-    @app.get("/destinations", **described("listDestinations", "List destinations by name", DestinationPage))
+    @app.get("/destinations", **paged(described("listDestinations", "List destinations by name", DestinationPage)))
     def list_destinations(limit: Limit = 50, cursor: Cursor = None) -> Response[Any]:
         calls = use_cases.destinations
         position = use_cases.cursors.decode(principal(app), _LISTING, cursor)
@@ -52,7 +60,7 @@ def _add_reading(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
         now_ms = calls.clock.now_ms()
         found: list[DestinationReply] = [destination_reply(one, now_ms) for one in page.items]
         cursor_after = use_cases.cursors.encode(principal(app), _LISTING, page.next_position)
-        return json_answer(200, DestinationPage.model_construct(destinations=found, next_cursor=cursor_after))
+        return page_answer(app, DestinationPage, cursor_after, destinations=found)
 
     @app.get(
         "/destinations/<name>", **described("getDestination", "Read a destination", DestinationReply, 404, etag=True)

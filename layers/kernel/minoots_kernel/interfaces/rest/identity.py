@@ -18,8 +18,8 @@ from minoots_contract.identity import (
 )
 from minoots_kernel.application.keep_keys import MadeKey
 from minoots_kernel.domain.api_keys import key_reply
-from minoots_kernel.interfaces.rest.answers import Cursor, Limit, in_wire_names, json_answer, principal
-from minoots_kernel.interfaces.rest.openapi import described
+from minoots_kernel.interfaces.rest.answers import Cursor, Limit, in_wire_names, json_answer, page_answer, principal
+from minoots_kernel.interfaces.rest.openapi import described, paged
 from minoots_kernel.interfaces.rest.resolver import ConcurrentHttpResolver
 from minoots_kernel.interfaces.rest.use_cases import UseCases
 
@@ -59,7 +59,7 @@ def add_keys(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
 
 
 def _add_reading(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
-    @app.get("/keys", **described("listKeys", "List API keys", KeyPage))
+    @app.get("/keys", **paged(described("listKeys", "List API keys", KeyPage)))
     def list_keys(limit: Limit = 50, cursor: Cursor = None) -> Response[Any]:
         page = use_cases.keys.page(
             principal(app), limit=limit, position=use_cases.cursors.decode(principal(app), _LISTING, cursor)
@@ -67,7 +67,7 @@ def _add_reading(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
         now_ms = use_cases.keys.clock.now_ms()
         found = [key_reply(key, now_ms) for key in page.items]
         cursor_after = use_cases.cursors.encode(principal(app), _LISTING, page.next_position)
-        return json_answer(200, KeyPage.model_construct(keys=found, next_cursor=cursor_after))
+        return page_answer(app, KeyPage, cursor_after, keys=found)
 
     @app.get("/keys/<key_id>", **described("getKey", "Read what is known of an API key", KeyReply, 404))
     def get_key(key_id: KeyId) -> Response[Any]:

@@ -11,7 +11,7 @@ from minoots_contract.problems import Problem
 from minoots_kernel.interfaces.rest.problems import PROBLEM_JSON
 from minoots_kernel.interfaces.rest.roles import REQUIRED_ROLES
 
-__all__ = ["SCHEMES", "TITLES", "described"]
+__all__ = ["SCHEMES", "TITLES", "described", "paged"]
 
 TITLES: Final = {
     400: "The request is not valid",
@@ -28,6 +28,7 @@ TITLES: Final = {
     503: "The service is briefly unavailable",
 }
 _TEXT: Final = {"type": "string"}
+_LINK: Final = 'The query of the next page, `<?…>; rel="next"` (RFC 8288); absent on the last.'
 SCHEMES: Final[dict[str, Any]] = {
     "ApiKey": APIKey(
         name="X-API-Key", in_=APIKeyIn.header, description="An API key. Needed roles are named beside it."
@@ -75,3 +76,9 @@ def described(
         # OpenAPI 3.1 lets a requirement of these schemes name roles.
         "security": [] if public else [{scheme: [role] if role else []} for scheme in SCHEMES],
     }
+
+
+def paged(route: dict[str, Any]) -> dict[str, Any]:
+    """Return the description of a route whose good answer is a page of a listing, which links to the one after it."""
+    route["responses"][200]["headers"] = {"Link": {"description": _LINK, "schema": _TEXT}}
+    return route

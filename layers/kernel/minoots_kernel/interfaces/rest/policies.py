@@ -16,8 +16,16 @@ from minoots_contract.policies import (
     TestPoliciesRequest,
 )
 from minoots_kernel.domain.policies import PolicyVersion
-from minoots_kernel.interfaces.rest.answers import Cursor, IfMatch, Limit, in_wire_names, json_answer, principal
-from minoots_kernel.interfaces.rest.openapi import described
+from minoots_kernel.interfaces.rest.answers import (
+    Cursor,
+    IfMatch,
+    Limit,
+    in_wire_names,
+    json_answer,
+    page_answer,
+    principal,
+)
+from minoots_kernel.interfaces.rest.openapi import described, paged
 from minoots_kernel.interfaces.rest.preconditions import etag, versions_of
 from minoots_kernel.interfaces.rest.resolver import ConcurrentHttpResolver
 from minoots_kernel.interfaces.rest.use_cases import UseCases
@@ -45,13 +53,16 @@ def _add_reading(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
     def get_policies() -> Response[Any]:
         return _answer(use_cases, use_cases.policies.latest(principal(app)))
 
-    @app.get("/policies/versions", **described("listPolicyVersions", "List versions of policies", PolicyVersionPage))
+    @app.get(
+        "/policies/versions",
+        **paged(described("listPolicyVersions", "List versions of policies", PolicyVersionPage)),
+    )
     def list_versions(limit: Limit = 50, cursor: Cursor = None) -> Response[Any]:
         position = use_cases.cursors.decode(principal(app), _LISTING, cursor)
         page = use_cases.policies.page(principal(app), limit=limit, position=position)
         found = [version_shown(use_cases, one, PolicyVersionReply) for one in page.items]
         cursor_after = use_cases.cursors.encode(principal(app), _LISTING, page.next_position)
-        return json_answer(200, PolicyVersionPage.model_construct(versions=found, next_cursor=cursor_after))
+        return page_answer(app, PolicyVersionPage, cursor_after, versions=found)
 
     @app.get(
         "/policies/versions/<version>",

@@ -19,9 +19,17 @@ from minoots_contract.tenants import (
     UsageReply,
 )
 from minoots_kernel.domain.tenants import Tenant, tenant_reply
-from minoots_kernel.interfaces.rest.answers import Cursor, IfMatch, Limit, in_wire_names, json_answer, principal
+from minoots_kernel.interfaces.rest.answers import (
+    Cursor,
+    IfMatch,
+    Limit,
+    in_wire_names,
+    json_answer,
+    page_answer,
+    principal,
+)
 from minoots_kernel.interfaces.rest.identity import made_key_answer
-from minoots_kernel.interfaces.rest.openapi import described
+from minoots_kernel.interfaces.rest.openapi import described, paged
 from minoots_kernel.interfaces.rest.policies import version_shown
 from minoots_kernel.interfaces.rest.preconditions import etag, versions_of
 from minoots_kernel.interfaces.rest.resolver import ConcurrentHttpResolver
@@ -54,12 +62,12 @@ def add_tenants(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
 
 
 def _add_reading(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
-    @app.get("/tenants", **described("listTenants", "List tenants", TenantPage))
+    @app.get("/tenants", **paged(described("listTenants", "List tenants", TenantPage)))
     def list_tenants(limit: Limit = 50, cursor: Cursor = None) -> Response[Any]:
         page = use_cases.tenants.page(limit=limit, position=use_cases.cursors.decode(principal(app), _LISTING, cursor))
         found = [tenant_reply(tenant) for tenant in page.items]
         cursor_after = use_cases.cursors.encode(principal(app), _LISTING, page.next_position)
-        return json_answer(200, TenantPage.model_construct(tenants=found, next_cursor=cursor_after))
+        return page_answer(app, TenantPage, cursor_after, tenants=found)
 
     @app.get("/tenants/<tenant_id>", **described("getTenant", "Read a tenant", TenantReply, 404, etag=True))
     def get_tenant(tenant_id: TenantId) -> Response[Any]:

@@ -16,7 +16,7 @@ from minoots_kernel.domain.views import timer_reply
 from minoots_kernel.interfaces.rest import filters
 from minoots_kernel.interfaces.rest.answers import Cursor, Limit, json_answer, principal
 from minoots_kernel.interfaces.rest.cursors import next_link
-from minoots_kernel.interfaces.rest.openapi import described
+from minoots_kernel.interfaces.rest.openapi import described, paged
 from minoots_kernel.interfaces.rest.resolver import ConcurrentHttpResolver
 from minoots_kernel.interfaces.rest.use_cases import UseCases
 
@@ -26,7 +26,7 @@ __all__ = ["add_timer_listing"]
 def add_timer_listing(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
     """Register the route."""
 
-    @app.get("/timers", **described("listTimers", "List timers, newest first", TimerPage))
+    @app.get("/timers", **paged(described("listTimers", "List timers, newest first", TimerPage)))
     def list_timers(  # noqa: PLR0913, PLR0917 - the parameters of the query
         status: Annotated[list[TimerStatus] | None, Query(description="Only timers in one of these.")] = None,
         labels: filters.Labels = None,
