@@ -18,7 +18,8 @@ from typing import Any
 import pytest
 
 from minoots_kernel.adapters.agents.mcp import McpReceiver
-from minoots_kernel.adapters.agents.mcp_transport import MAX_RESUMED
+from minoots_kernel.adapters.agents.mcp_messages import REPLY, RESUME
+from minoots_kernel.adapters.agents.mcp_transport import MOST
 from minoots_kernel.adapters.webhook.conversation import MAX_ANSWER_BYTES, Conversations
 from minoots_kernel.adapters.webhook.guard import AddressGuard
 from minoots_kernel.application.ports import Performed
@@ -201,6 +202,21 @@ def test_a_session_that_cannot_be_ended_takes_nothing_from_the_result() -> None:
     assert [sent(request)[0] for request in server.requests] == ["POST", "POST", "POST", "DELETE"]
 
 
+@pytest.mark.parametrize("before", [[], [HELLO_SESSION, ACCEPTED]], ids=["hello", "call"])
+@pytest.mark.parametrize("status", [400, 404, 410, 429, 503])
+def test_what_a_status_says_is_not_lost_in_a_body_without_end(before: list[bytes], status: int) -> None:
+    head = f"HTTP/1.1 {status} No\r\nContent-Type: application/json\r\nRetry-After: 7\r\n\r\n".encode()
+
+    def flood(connection: Talk) -> None:
+        connection.sock.sendall(head)
+        while not connection.server.over.is_set():
+            connection.sock.sendall(b" " * 65536)
+
+    with raw_server(stepping(*before, flood)) as server:
+        failed = failure(server.url, timeoutMs=30_000)
+    assert (failed.status_code, failed.retry_after_ms) == (status, 7_000 if status != 404 or not before else None)
+
+
 def test_a_session_is_ended_when_the_call_was_refused_too() -> None:
     outcome, server = talked(HELLO_SESSION, ACCEPTED, as_json(b"{}", 503), ACCEPTED)
     assert isinstance(outcome, ActionError)
@@ -229,7 +245,7 @@ def test_a_stream_that_breaks_off_again_and_again_is_given_up() -> None:
     outcome, server = talked(HELLO_REPLY, ACCEPTED, broken)
     assert isinstance(outcome, TransientActionError)
     assert outcome.reason == "the MCP server did not answer the request"
-    assert [sent(request)[0] for request in server.requests] == ["POST"] * 3 + ["GET"] * MAX_RESUMED
+    assert [sent(request)[0] for request in server.requests] == ["POST"] * 3 + ["GET"] * MOST[RESUME]
 
 
 def test_a_tool_that_asks_the_caller_something_is_told_no() -> None:
@@ -247,6 +263,21 @@ def test_a_tool_that_asks_the_caller_something_is_told_no() -> None:
         assert call(server.url) == Performed(200)
     told = json.loads(sent(server.requests[3])[2])
     assert (told["id"], "error" in told) == ("q", True)
+
+
+def test_a_server_that_asks_without_end_is_answered_a_few_times() -> None:
+    asks = b"".join(b'data: {"jsonrpc":"2.0","id":%d,"method":"ping"}\n\n' % n for n in range(5_000))
+    done = b"data: %s\n\n" % message(2, result={"content": []})
+
+    def ask(connection: Talk) -> None:
+        connection.sock.sendall(f"HTTP/1.1 200 OK\r\n{STREAM}\r\n\r\n".encode() + asks)
+        while len(connection.server.requests) < 3 + MOST[REPLY] and not connection.server.over.wait(0.01):
+            pass
+        connection.sock.sendall(done)
+
+    with raw_server(stepping(HELLO_REPLY, ACCEPTED, ask, ACCEPTED)) as server:
+        assert call(server.url) == Performed(200)
+    assert len(server.requests) == 3 + MOST[REPLY]
 
 
 def test_the_payload_arrives_as_it_is() -> None:

@@ -10,7 +10,7 @@ from minoots_kernel.domain.agents import AgentDelivery
 from minoots_kernel.domain.tracing import trace_headers
 from minoots_kernel.domain.webhooks import USER_AGENT
 
-__all__ = ["CALL", "END", "RESUME", "Message", "fields_of", "meta_of"]
+__all__ = ["CALL", "END", "REPLY", "RESUME", "Message", "fields_of", "meta_of"]
 
 CALL: Final = "tools/call"
 END: Final = "end"

@@ -9,6 +9,7 @@ a stream, and the session's id.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 from typing import Any, Final
@@ -16,7 +17,7 @@ from typing import Any, Final
 import httpx2
 from anyio import to_thread
 
-from minoots_kernel.adapters.agents.mcp_messages import RESUME, Message, fields_of
+from minoots_kernel.adapters.agents.mcp_messages import REPLY, RESUME, Message, fields_of
 from minoots_kernel.adapters.webhook.conversation import Answer, Conversation
 from minoots_kernel.adapters.webhook.replies import Reply, refusal
 from minoots_kernel.application.ports import Clock
@@ -27,7 +28,9 @@ __all__ = ["NOT_MCP", "UNANSWERED", "GuardedTransport", "refused"]
 
 NOT_MCP: Final = "the target's answer is not MCP"
 UNANSWERED: Final = "the MCP server did not answer the request"
-MAX_RESUMED: Final = 5
+MOST: Final = {RESUME: 5, REPLY: 20}
+"""How often a stream is taken up again, and how many questions are answered; the SDK would go on for ever."""
+MAX_OF_THE_REST: Final = 100
 SESSION: Final = "mcp-session-id"
 _EVENTS: Final = "text/event-stream"
 _LARGEST_CODE: Final = 2**31
@@ -70,7 +73,7 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
         self._conversation = conversation
         self._delivery = delivery
         self._clock = clock
-        self._resumed = 0
+        self._sent: Counter[str] = Counter()
         self.failure: Exception | None = None
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
@@ -79,9 +82,7 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
         message = Message.of(request.method, json.loads(content) if content else {})
         if request.method == "GET" and "last-event-id" not in request.headers:
             return httpx2.Response(405)  # what a server says on its own account is nothing to the caller of one tool
-        if message.part == RESUME:
-            self._resume()
-        if self.failure is not None and message.decides:
+        if self._is_too_many(message) or (self.failure is not None and message.decides):
             return httpx2.Response(503)
         theirs = {name: value for name, value in request.headers.items() if name not in _HTTP}
         try:
@@ -98,34 +99,37 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
             asked = self._conversation.ask(verb, self._delivery.target, fields, content or None)
             answer = stack.enter_context(asked)
             failure = self._failure(answer, in_session=SESSION in theirs)
+            if failure is not None:
+                return _refusal(answer, failure, may_be_mcp=SESSION not in theirs)
+            if not message.decides:
+                return httpx2.Response(200)
             found = answer.header(SESSION)
             kept = {SESSION: found} if found is not None else {}
-            if failure is None and _is_stream(answer) and (message.number is not None or message.part == RESUME):
+            if _is_stream(answer) and (message.number is not None or message.part == RESUME):
                 stream = _Events(answer.chunks(), stack.pop_all(), self._note)
                 return httpx2.Response(200, headers={**kept, "content-type": _EVENTS}, stream=stream)
             whole = b"".join(answer.chunks())  # to its end, so that the connection can be used again
-        if failure is not None and (SESSION in theirs or not _is_refusal(answer.status, whole)):
-            raise failure
-        if failure is None and message.number is not None:
+        if message.number is not None:
             _check(whole, message.number)
-        status = answer.status if failure is not None else 200
-        return httpx2.Response(status, headers={**kept, "content-type": "application/json"}, content=whole)
+        return httpx2.Response(200, headers={**kept, "content-type": "application/json"}, content=whole)
 
     def _failure(self, answer: Answer, *, in_session: bool) -> ActionError | None:
         failure = refusal(Reply(answer.status, answer.headers), self._clock.now_ms())
         if failure is None and (answer.header("content-encoding") or "identity").strip().lower() != "identity":
-            raise PermanentActionError("the receiver's answer is compressed, unasked", failure="invalidResponse")
+            return PermanentActionError("the receiver's answer is compressed, unasked", failure="invalidResponse")
         if failure is not None and answer.status == 404 and in_session:
             return TransientActionError("the MCP server forgot the session", 404, failure="serverError")
         return failure
 
-    def _resume(self) -> None:
-        """Let a stream that broke be taken up where it did: a few times, though the SDK would go on for ever."""
-        self._resumed += 1
-        if self._resumed > MAX_RESUMED:
-            self._note(TransientActionError(UNANSWERED, failure="connection"))
-        elif not isinstance(self.failure, ActionError):
-            self.failure = None
+    def _is_too_many(self, message: Message) -> bool:
+        self._sent[message.part] += 1
+        if self._sent[message.part] > MOST.get(message.part, MAX_OF_THE_REST):
+            if message.decides:
+                self._note(TransientActionError(UNANSWERED, failure="connection"))
+            return True
+        if message.part == RESUME and not isinstance(self.failure, ActionError):
+            self.failure = None  # the stream broke, and is taken up where it did
+        return False
 
     def _note(self, error: Exception) -> None:
         self.failure = self.failure or error
@@ -166,15 +170,22 @@ def _read(content: bytes) -> Any:
         raise PermanentActionError(NOT_MCP, failure="invalidResponse") from None
 
 
-def _is_refusal(status: int, content: bytes) -> bool:
-    """Say whether it is the protocol that refuses, and not HTTP: from 2026-07-28 on its errors have these statuses."""
-    if status not in {400, 404}:
-        return False
+def _refusal(answer: Answer, failure: ActionError, *, may_be_mcp: bool) -> httpx2.Response:
+    """Return an answer in which it is the protocol that refuses, and not HTTP: 2026-07-28 has statuses for its errors.
+
+    Raises:
+        ActionError: The given one, if it is HTTP, or nothing of the kind can be read.
+    """
+    if not may_be_mcp or answer.status not in {400, 404}:
+        raise failure
     try:
-        answer = _read(content)
-    except PermanentActionError:
-        return False
-    return isinstance(answer, dict) and isinstance(answer.get("error"), dict)
+        whole = b"".join(answer.chunks())
+        said = _read(whole)
+    except Exception:
+        raise failure from None
+    if not isinstance(said, dict) or not _is_readable(said.get("error")):
+        raise failure
+    return httpx2.Response(answer.status, headers={"content-type": "application/json"}, content=whole)
 
 
 def _check(content: bytes, number: Any) -> None:
