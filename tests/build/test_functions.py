@@ -15,6 +15,7 @@ from minoots_kernel.adapters.dynamodb.key_store import DynamoKeyStore
 from minoots_kernel.domain.api_keys import key_from_file
 from tests.build.cloud import Cloud
 from tests.build.conftest import Start
+from tests.unit.adapters.agents.mcp_servers import Official, serving
 
 pytestmark = pytest.mark.build
 
@@ -207,6 +208,20 @@ def test_the_orchestrator_posts_the_webhook_and_settles_the_timer(start: Start, 
     ((headers, body),) = sink.received
     assert headers["webhook-id"] == f"{item['sk']['S']}_notify"
     assert json.loads(body) == {"report": "nightly"}
+    assert cloud.item(item)["status"] == {"S": "settled"}
+
+
+def test_the_orchestrator_calls_a_tool_with_what_its_layers_hold(start: Start, cloud: Cloud) -> None:
+    official, item = Official(), copy.deepcopy(FIRED)
+    with serving(official.app()) as url, start("OrchestratorFunction", MINOOTS_ALLOWED_PRIVATE_HOSTS="127.0.0.1") as it:
+        spec = json.loads(item["spec"]["S"])
+        binding = {"adapter": "mcp", "target": url, "timeoutMs": 30_000, "payloadTemplate": {"ticket": 7}}
+        parameters = {"prompt": "look", "binding": binding}
+        spec["bundle"]["actions"] = [{"id": "notify", "kind": "agent_prompt", "parameters": parameters}]
+        item["spec"]["S"] = json.dumps(spec)
+        cloud.put_item(item)
+        assert it.invoke(captured("orchestrator", "attempt")) == {"batchItemFailures": []}
+    assert official.calls == [{"tool": "agent_prompt", "ticket": 7}]
     assert cloud.item(item)["status"] == {"S": "settled"}
 
 
