@@ -15,10 +15,9 @@ from minoots_contract.actions import Action, ActionBundle, Escalation, RetryPoli
 from minoots_contract.agents import AgentBinding
 from minoots_contract.late_policy import LatePolicy
 from minoots_contract.retry import DEFAULT_RETRY_ON, FAILURES
+from minoots_kernel.adapters.dynamodb.action_codec import attempts_from_json, attempts_to_json
 from minoots_kernel.adapters.dynamodb.codec import (
     MAX_SPEC_BYTES,
-    attempts_from_json,
-    attempts_to_json,
     changes,
     timer_from_item,
     timer_to_item,

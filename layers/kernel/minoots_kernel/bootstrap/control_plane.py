@@ -67,67 +67,85 @@ def build(env: Mapping[str, str]) -> Handler:
     return observed(settings, lambda metrics: _control_plane(settings, env, metrics))
 
 
+class _Stores:
+    """What the function keeps, all of it in the one table."""
+
+    def __init__(self, settings: Settings, env: Mapping[str, str]) -> None:
+        dynamodb, table = parts.client("dynamodb", env), settings.table
+        self.timers = parts.timer_store(settings, env)
+        self.destinations = parts.destinations(settings, env)
+        self.audit = parts.audit(settings, env)
+        self.letters = DynamoDeadLetterStore(dynamodb, table)
+        self.templates = DynamoCommandTemplateStore(dynamodb, table)
+        self.inboxes = DynamoInboxStore(dynamodb, table)
+        self.keys = DynamoKeyStore(dynamodb, table)
+        self.policies = DynamoPolicyStore(dynamodb, table)
+        self.settings = DynamoSettingsStore(dynamodb, table)
+        self.tenants = DynamoTenantStore(dynamodb, table)
+        self.usage = DynamoUsageStore(dynamodb, table)
+        self.cursor_key = DynamoCursorKey(dynamodb, table, token_bytes)
+
+
 def _control_plane(settings: Settings, env: Mapping[str, str], metrics: Metrics) -> Edge:
-    clock, store = surroundings.clock(), parts.timer_store(settings, env)
-    dynamodb, wake_queue = parts.client("dynamodb", env), parts.wake_queue(settings, env)
-    templates = DynamoCommandTemplateStore(dynamodb, settings.table)
-    letters = DynamoDeadLetterStore(dynamodb, settings.table)
-    schemas = JsonSchemas()
-    prepare_actions = PrepareActions(parts.allowed_targets(settings), templates, schemas)
-    destinations = parts.destinations(settings, env)
-    refusal = AddressGuard(settings.allowed_private_hosts).refusal
-    checks = (CheckReceivers(destinations, refusal),)
-    keys, cache_ms = DynamoKeyStore(dynamodb, settings.table), settings.key_cache_s * 1000
-    policies, engine = DynamoPolicyStore(dynamodb, settings.table), CedarEngine()
-    known = KnownPolicies(policies, engine, clock, cache_ms)
-    workflow = parts.acknowledgement_workflow(settings, env)
-    acknowledge = AcknowledgeAction(store, workflow, wake_queue, clock, metrics)
-    audit = parts.audit(settings, env)
-    keep_settings = KeepSettings(DynamoSettingsStore(dynamodb, settings.table), clock)
-    tenants, usage = DynamoTenantStore(dynamodb, settings.table), DynamoUsageStore(dynamodb, settings.table)
-    enforced = settings.limits == "enforced"
-    limits = Limits(usage, clock) if enforced else None
-    keep_keys = KeepKeys(keys, clock, token_bytes, cache_ms)
-    create = CreateTimer(
-        store,
-        wake_queue,
-        clock,
-        Uuid7Ids(),
-        prepare_actions,
-        settings.late_policy,
-        checks,
-        keep_settings.retry_policy,
-        limits,
-    )
-    use_cases = UseCases(
-        create_timer=create,
-        create_timers=CreateTimers(create, surroundings.message_pool(BATCH_THREADS).map),
-        get_timer=GetTimer(store),
-        list_timers=ListTimers(store),
-        change_of_mind=ChangeOfMind(store, wake_queue, clock, limits),
-        update_timer=UpdateTimer(store, clock, prepare_actions, checks, limits),
-        heartbeat_timer=HeartbeatTimer(store, clock),
-        list_dead_letters=ListDeadLetters(letters),
-        get_dead_letter=GetDeadLetter(letters),
-        redrive=RedriveDeadLetters(store, letters, wake_queue, clock),
-        discard=DiscardDeadLetters(store, letters, clock),
-        use_inbox=UseInbox(DynamoInboxStore(dynamodb, settings.table), clock, store, acknowledge),
-        command_templates=KeepCommandTemplates(templates, clock, schemas),
-        destinations=DestinationUseCases.over(
-            destinations, parts.secret_box(settings, env), clock, token_bytes, refusal
-        ),
-        keys=keep_keys,
-        policies=KeepPolicies(policies, engine, known, clock),
-        settings=keep_settings,
-        acknowledge_action=acknowledge,
-        read_audit=ReadAudit(audit),
-        tenants=KeepTenants(tenants, keep_keys, clock),
-        usage=ReadUsage(usage, clock, enforced, None if settings.audit == "none" else settings.audit_days),
-        cursors=Cursors(DynamoCursorKey(dynamodb, settings.table, token_bytes)),
-    )
-    authenticate = Authenticate(keys, clock, cache_ms, tokens(settings), tenants)
-    kept = None if settings.audit == "none" else audit
+    clock, stores, engine = surroundings.clock(), _Stores(settings, env), CedarEngine()
+    known = KnownPolicies(stores.policies, engine, clock, settings.key_cache_s * 1000)
+    limits = Limits(stores.usage, clock) if settings.limits == "enforced" else None
+    use_cases = _use_cases(settings, env, metrics, stores, KeepPolicies(stores.policies, engine, known, clock), limits)
+    authenticate = Authenticate(stores.keys, clock, settings.key_cache_s * 1000, tokens(settings), stores.tenants)
+    kept = None if settings.audit == "none" else stores.audit
     authorise = Authorise(known, clock, settings.policy_log_percent, audit=kept, timers_tell=settings.audit == "all")
     noted = None if kept is None else NoteRefusals(kept, clock)
     control_plane = ControlPlane(authenticate, authorise, use_cases, metrics, noted, limits)
     return Edge(control_plane, settings.allowed_origins)
+
+
+def _use_cases(
+    settings: Settings,
+    env: Mapping[str, str],
+    metrics: Metrics,
+    stores: _Stores,
+    keep_policies: KeepPolicies,
+    limits: Limits | None,
+) -> UseCases:
+    clock, wake_queue, schemas = surroundings.clock(), parts.wake_queue(settings, env), JsonSchemas()
+    timers, letters = stores.timers, stores.letters
+    refusal = AddressGuard(settings.allowed_private_hosts).refusal
+    keep_settings = KeepSettings(stores.settings, clock)
+    keep_keys = KeepKeys(stores.keys, clock, token_bytes, settings.key_cache_s * 1000)
+    acknowledge = AcknowledgeAction(timers, parts.acknowledgement_workflow(settings, env), wake_queue, clock, metrics)
+    create = CreateTimer(
+        timers,
+        wake_queue,
+        clock,
+        Uuid7Ids(),
+        PrepareActions(parts.allowed_targets(settings), stores.templates, schemas),
+        settings.late_policy,
+        (CheckReceivers(stores.destinations, refusal),),
+        keep_settings.retry_policy,
+        limits,
+    )
+    secret_box, audit_days = parts.secret_box(settings, env), settings.audit_days
+    return UseCases(
+        create_timer=create,
+        create_timers=CreateTimers(create, surroundings.message_pool(BATCH_THREADS).map),
+        get_timer=GetTimer(timers),
+        list_timers=ListTimers(timers),
+        change_of_mind=ChangeOfMind(timers, wake_queue, clock, limits),
+        update_timer=UpdateTimer(timers, clock, create.prepare_actions, create.checks, limits),
+        heartbeat_timer=HeartbeatTimer(timers, clock),
+        list_dead_letters=ListDeadLetters(letters),
+        get_dead_letter=GetDeadLetter(letters),
+        redrive=RedriveDeadLetters(timers, letters, wake_queue, clock),
+        discard=DiscardDeadLetters(timers, letters, clock),
+        use_inbox=UseInbox(stores.inboxes, clock, timers, acknowledge),
+        command_templates=KeepCommandTemplates(stores.templates, clock, schemas),
+        destinations=DestinationUseCases.over(stores.destinations, secret_box, clock, token_bytes, refusal),
+        keys=keep_keys,
+        policies=keep_policies,
+        settings=keep_settings,
+        acknowledge_action=acknowledge,
+        read_audit=ReadAudit(stores.audit),
+        tenants=KeepTenants(stores.tenants, keep_keys, clock),
+        usage=ReadUsage(stores.usage, clock, limits is not None, None if settings.audit == "none" else audit_days),
+        cursors=Cursors(stores.cursor_key),
+    )

@@ -110,11 +110,7 @@ def webhook_request(
         **_first_of_each(own, defaults),
         "webhook-id": identity,
         "webhook-timestamp": str(now_ms // 1000),
-        "minoots-timer-id": timer.id,
-        "minoots-attempt": str(attempt),
-        "minoots-scheduled-for": format_instant(timer.fire_at_ms),
-        "minoots-fired-at": format_instant(timer.fired_at_ms or now_ms),
-        "minoots-lateness-ms": str(timer.lateness_ms or 0),
+        **_story(timer, attempt, now_ms),
     }
     if asking is not None:
         headers["minoots-acknowledgement"] = asking.url
@@ -122,6 +118,17 @@ def webhook_request(
         headers["webhook-signature"] = sign(credentials.signing_secrets, identity, now_ms // 1000, body or b"")
     secrets = secrets_in(own, credentials.signing_secrets) | ({asking.token} if asking else frozenset())
     return WebhookRequest(rendered.method, url, headers, body, rendered.timeout_ms, secrets, timer.tenant_id)
+
+
+def _story(timer: Timer, attempt: int, now_ms: int) -> dict[str, str]:
+    """Return the header fields that tell which timer it was, and how punctual."""
+    return {
+        "minoots-timer-id": timer.id,
+        "minoots-attempt": str(attempt),
+        "minoots-scheduled-for": format_instant(timer.fire_at_ms),
+        "minoots-fired-at": format_instant(timer.fired_at_ms or now_ms),
+        "minoots-lateness-ms": str(timer.lateness_ms or 0),
+    }
 
 
 def _first_of_each(*layers: Mapping[str, str]) -> dict[str, str]:

@@ -5,11 +5,7 @@ when its latest write was a heartbeat: the stream's readers leave such records o
 because the table never looks into them and a map would cost more bytes and more work:
 
 - `spec`: what `spec_codec` writes. Text over `MAX_SPEC_BYTES` is an item of its own, and `payload` is its length.
-- `actions`: `[[id, status, tries, dispatched at, next attempt at, [[number, started at, ended at, "succeeded" or the
-  class of the failure, status code, error, connect ms, first byte ms, excerpt], ...], times redriven, after tries, key,
-  discarded, why it was given up], ...]`, times in epoch milliseconds; a row of an attempt ends with the last of its
-  values that is there, and one of an action with its attempts if none of what follows them is.
-- `putOff`: `{action id: [times, since, reason, whose turn]}` of actions whose next attempt was put off.
+- `actions` and `putOff`: how far the actions have come, as `action_codec` writes it.
 - `labels`: the spec's labels once more, when it is an item of its own and they are few.
 - `timeline`: `[[event, at, version], ...]`, with who asked and why behind if anybody did.
 - `asked`: `[[digest of the key, digest of the request], ...]`, the latest changes under an idempotency key.
@@ -26,24 +22,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from operator import attrgetter
 from typing import Any, Final
 
 from minoots_contract.late_policy import LatePolicy
 from minoots_kernel.adapters.dynamodb.acks import acknowledgements_from_json, acknowledgements_to_json
+from minoots_kernel.adapters.dynamodb.action_codec import (
+    actions_from_item,
+    actions_to_item,
+    put_offs_of,
+    put_offs_to_item,
+)
 from minoots_kernel.adapters.dynamodb.compact_json import compact
 from minoots_kernel.adapters.dynamodb.keys import Item, check_shard, tenant_of, timer_key
 from minoots_kernel.adapters.dynamodb.spec_codec import spec_from_json
 from minoots_kernel.domain.asks import Acknowledgement
-from minoots_kernel.domain.put_offs import PutOffs
 from minoots_kernel.domain.timer import (
-    NEVER_REDRIVEN,
-    ActionState,
-    ActionStatus,
-    Attempt,
     Moment,
-    Redriven,
     Remembered,
     Status,
     Timer,
@@ -53,8 +48,6 @@ from minoots_kernel.domain.timer import (
 
 __all__ = [
     "MAX_SPEC_BYTES",
-    "attempts_from_json",
-    "attempts_to_json",
     "changes",
     "labels_beside",
     "labels_of",
@@ -68,7 +61,6 @@ MAX_SPEC_BYTES: Final = 512
 EMPTY_SPEC: Final = TimerSpec()
 
 _STATUSES: Final = {status.value: status for status in Status}
-_ACTION_STATUSES: Final = {status.value: status for status in ActionStatus}
 
 
 def labels_beside(spec: TimerSpec) -> Item:
@@ -85,29 +77,6 @@ def labels_of(item: Item) -> dict[str, str]:
     return spec_from_json(item["spec"]["S"]).labels if "spec" in item else {}
 
 
-def attempts_to_json(attempts: tuple[Attempt, ...]) -> list[list[Any]]:
-    """Return attempts as JSON-ready rows, without the nulls at their ends: each byte is paid for with every write."""
-    rows = []
-    for one in attempts:
-        row = [one.number, one.started_at_ms, one.ended_at_ms, one.failure or one.outcome, one.status_code, one.error]
-        row += [one.connect_ms, one.first_byte_ms, one.excerpt]
-        while row[-1] is None:
-            row.pop()
-        rows.append(row)
-    return rows
-
-
-def attempts_from_json(rows: list[list[Any]]) -> tuple[Attempt, ...]:
-    """Read what `attempts_to_json` made."""
-    return tuple(_attempt(*row) for row in rows)
-
-
-def _attempt(number: int, started_at_ms: int, ended_at_ms: int, outcome: Any, *rest: Any) -> Attempt:
-    if outcome in {"succeeded", "failed"}:  # failures had no class once
-        return Attempt(number, started_at_ms, ended_at_ms, outcome, *rest)
-    return replace(Attempt(number, started_at_ms, ended_at_ms, "failed", *rest), failure=outcome)
-
-
 def _text(value: str | None) -> Item | None:
     return None if value is None else {"S": value}
 
@@ -122,42 +91,6 @@ def _count(value: int) -> Item | None:
 
 def _status(value: Status) -> Item:
     return {"S": value.value}
-
-
-def _actions(states: tuple[ActionState, ...]) -> Item | None:
-    if not states:
-        return None
-    rows = [
-        [
-            state.id,
-            state.status.value,
-            state.tries,
-            state.dispatched_at_ms,
-            state.next_attempt_at_ms,
-            attempts_to_json(state.attempts),
-            *_afterlife(state),
-        ]
-        for state in states
-    ]
-    return {"S": compact(rows)}
-
-
-def _afterlife(state: ActionState) -> list[Any]:
-    given_up = [] if state.given_up is None else [state.given_up]
-    if not state.redriven.times and not state.discarded and not given_up:
-        return []
-    return [state.redriven.times, state.redriven.after_tries, state.redriven.key, int(state.discarded), *given_up]
-
-
-def _put_off(timer: Timer) -> dict[str, PutOffs]:
-    return {state.id: state.put_off for state in timer.actions if state.put_off}
-
-
-def _put_offs(found: dict[str, PutOffs]) -> Item | None:
-    if not found:
-        return None
-    rows = {name: [one.times, one.since_ms, one.reason, one.turn] for name, one in sorted(found.items())}
-    return {"S": compact(rows)}
 
 
 def _timeline(moments: tuple[Moment, ...]) -> Item:
@@ -199,8 +132,8 @@ _CHANGING: Final[tuple[tuple[str, Callable[[Timer], Any], Callable[[Any], Item |
         ("version", "version", _number),
         ("generation", "generation", _number),
         ("fireAt", "fire_at_ms", _number),
-        ("actions", "actions", _actions),
-        ("putOff", _put_off, _put_offs),
+        ("actions", "actions", actions_to_item),
+        ("putOff", put_offs_of, put_offs_to_item),
         ("timeline", "timeline", _timeline),
         ("armedAt", "armed_at_ms", _number),
         ("latePolicy", "late_policy", _late_policy),
@@ -303,7 +236,7 @@ def timer_from_item(item: Item, payload: str | None = None) -> Timer:
         beat_at_ms=_int(item, "beatAt"),
         beats=_int(item, "beats") or 0,
         lap=_int(item, "lap") or 0,
-        actions=_states(item) if "actions" in item else (),
+        actions=actions_from_item(item) if "actions" in item else (),
         timeline=tuple(Moment(*row) for row in json.loads(item["timeline"]["S"])),
         remembered=tuple(Remembered(*row) for row in json.loads(item["asked"]["S"])) if "asked" in item else (),
         via=Via(*json.loads(item["via"]["S"])) if "via" in item else None,
@@ -311,32 +244,6 @@ def timer_from_item(item: Item, payload: str | None = None) -> Timer:
         acknowledgements=acknowledgements_from_json(json.loads(item["acks"]["S"])) if "acks" in item else (),
         request=_str(item, "request"),
     )
-
-
-def _states(item: Item) -> tuple[ActionState, ...]:
-    states = tuple(_state(*row) for row in json.loads(item["actions"]["S"]))
-    if "putOff" not in item:
-        return states
-    put_off = {name: PutOffs(*row) for name, row in json.loads(item["putOff"]["S"]).items()}
-    return tuple(replace(state, put_off=put_off.get(state.id)) for state in states)
-
-
-def _state(
-    identifier: str,
-    status: str,
-    tries: int,
-    dispatched: int | None,
-    following: int | None,
-    attempts: list[list[Any]],
-    *afterlife: Any,
-) -> ActionState:
-    made = attempts_from_json(attempts)
-    state = ActionState(identifier, _ACTION_STATUSES[status], tries, made, dispatched, following)
-    if not afterlife:
-        return state
-    times, after_tries, key, discarded, *given_up = afterlife
-    redriven = Redriven(times, after_tries, key) if times else NEVER_REDRIVEN
-    return replace(state, redriven=redriven, discarded=bool(discarded), given_up=given_up[0] if given_up else None)
 
 
 def _policy(text: str) -> LatePolicy:

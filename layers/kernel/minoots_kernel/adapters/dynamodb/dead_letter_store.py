@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from minoots_kernel.adapters.dynamodb.codec import attempts_from_json, attempts_to_json
+from minoots_kernel.adapters.dynamodb.action_codec import attempts_from_json, attempts_to_json
 from minoots_kernel.adapters.dynamodb.compact_json import compact
 from minoots_kernel.adapters.dynamodb.keys import (
     DAY_S,

@@ -90,7 +90,11 @@ def _add_receipts(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
 
 def add_command_templates(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
     """Register the routes of command templates."""
+    _add_reading_templates(app, use_cases)
+    _add_changing_templates(app, use_cases)
 
+
+def _add_reading_templates(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
     @app.get(
         "/command-templates",
         **paged(described("listCommandTemplates", "List command templates by name", CommandTemplatePage)),
@@ -102,21 +106,6 @@ def add_command_templates(app: ConcurrentHttpResolver, use_cases: UseCases) -> N
         found = [command_template_reply(template) for template in page.items]
         cursor_after = use_cases.cursors.encode(principal(app), listing, page.next_position)
         return page_answer(app, CommandTemplatePage, cursor_after, command_templates=found)
-
-    @app.put(
-        "/command-templates/<name>",
-        **described(
-            "putCommandTemplate",
-            "Store the next version of a command template",
-            TemplateReply,
-            412,
-            body=True,
-            etag=True,
-        ),
-    )
-    def put_template(name: Name, request: PutBody, if_match: IfMatch = None) -> Response[Any]:
-        versions = versions_of(if_match)
-        return _template(use_cases.command_templates.put(principal(app), name, request, versions=versions))
 
     @app.get(
         "/command-templates/<name>",
@@ -133,6 +122,23 @@ def add_command_templates(app: ConcurrentHttpResolver, use_cases: UseCases) -> N
     )
     def get_version(name: Name, version: Version) -> Response[Any]:
         return _template(use_cases.command_templates.get(principal(app), name, version))
+
+
+def _add_changing_templates(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
+    @app.put(
+        "/command-templates/<name>",
+        **described(
+            "putCommandTemplate",
+            "Store the next version of a command template",
+            TemplateReply,
+            412,
+            body=True,
+            etag=True,
+        ),
+    )
+    def put_template(name: Name, request: PutBody, if_match: IfMatch = None) -> Response[Any]:
+        versions = versions_of(if_match)
+        return _template(use_cases.command_templates.put(principal(app), name, request, versions=versions))
 
     @app.delete(
         "/command-templates/<name>",

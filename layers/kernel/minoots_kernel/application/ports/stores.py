@@ -1,103 +1,19 @@
-"""What the use cases need of the world. Every adapter of a port passes the port's one conformance suite.
-
-All calls may raise `DependencyUnavailableError` when the other side does not answer or refuses for load; the same call
-may then succeed later, and, for writes, may have happened. A call that sends many messages raises only if none was
-accepted; what is left over when the other side fails midway is returned as refused.
-"""
+"""What is kept: timers, dead letters, destinations, and the secrets of these."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Protocol
 
-from minoots_contract.actions import Action
-from minoots_contract.events import CloudEvent
-from minoots_kernel.domain.answers import Answer
+from minoots_kernel.application.ports.basics import Page, TimerKey
 from minoots_kernel.domain.authority import Sight, Thing
-from minoots_kernel.domain.chains import Asking
 from minoots_kernel.domain.dead_letters import ANY_LETTER, DeadLetter, LetterFilter, LetterState
 from minoots_kernel.domain.destinations import Destination
 from minoots_kernel.domain.errors import MinootsError
-from minoots_kernel.domain.messages import ActionMessage, WakeUp
-from minoots_kernel.domain.targets import TargetMessage
 from minoots_kernel.domain.timer import Status, Timer
 from minoots_kernel.domain.timer_filter import EVERY, TimerFilter
-from minoots_kernel.domain.webhooks import WebhookRequest
 
-__all__ = [
-    "ActionPerformer",
-    "ActionQueue",
-    "Clock",
-    "CursorKey",
-    "DeadLetterStore",
-    "Delayed",
-    "DestinationStore",
-    "EventBus",
-    "IdFactory",
-    "MessageVisibility",
-    "Metrics",
-    "Page",
-    "Performed",
-    "SecretBox",
-    "TargetSender",
-    "TimerKey",
-    "TimerStore",
-    "WakeQueue",
-    "WakeSchedules",
-    "WebhookSender",
-]
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Page(Generic[T]):
-    """A stretch of a listing.
-
-    Attributes:
-        items: What was found, in the listing's order; may be fewer than the limit, even none, before the end.
-        next_position: Where the following page begins, or none at the end.
-    """
-
-    items: tuple[T, ...]
-    next_position: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class TimerKey:
-    """What identifies a timer."""
-
-    tenant_id: str
-    timer_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Delayed(Generic[T]):
-    """A message and how long the queue is to hold it back: 0 to 900 whole seconds."""
-
-    message: T
-    delay_s: int = 0
-
-
-class Clock(Protocol):
-    """The service's clock."""
-
-    def now_ms(self) -> int:
-        """Return epoch milliseconds."""
-        ...
-
-    def sleep_ms(self, duration_ms: int) -> None:
-        """Wait; a duration of zero or less returns at once."""
-        ...
-
-
-class IdFactory(Protocol):
-    """Makes ids of new timers."""
-
-    def new_id(self) -> str:
-        """Return a fresh id; ids sort by the time they were made (UUIDv7)."""
-        ...
+__all__ = ["CursorKey", "DeadLetterStore", "DestinationStore", "SecretBox", "TimerStore"]
 
 
 class TimerStore(Protocol):
@@ -237,14 +153,6 @@ class DeadLetterStore(Protocol):
         ...
 
 
-class CursorKey(Protocol):
-    """Has the secret that cursors of listings are signed with."""
-
-    def cursor_key(self) -> bytes:
-        """Return it: 32 bytes, the same in every process of a deployment for as long as nobody removes it."""
-        ...
-
-
 class DestinationStore(Protocol):
     """Destinations of webhooks. Reads by name are strongly consistent."""
 
@@ -299,132 +207,9 @@ class SecretBox(Protocol):
         ...
 
 
-class WakeQueue(Protocol):
-    """The queue of wake-ups."""
+class CursorKey(Protocol):
+    """Has the secret that cursors of listings are signed with."""
 
-    def send(self, batch: Sequence[Delayed[WakeUp]]) -> list[Delayed[WakeUp]]:
-        """Send wake-ups, any number, in as few calls as the queue allows.
-
-        Returns:
-            Those that the queue did not accept.
-        """
-        ...
-
-
-class MessageVisibility(Protocol):
-    """When a queue delivers again what it delivered."""
-
-    def hide(self, receipt_handle: str, for_s: int) -> None:
-        """Deliver a message again in so many seconds from now, whatever the queue's visibility timeout.
-
-        Args:
-            receipt_handle: The receipt of the delivery under way.
-            for_s: 0 to 43,200 whole seconds.
-        """
-        ...
-
-
-class ActionQueue(Protocol):
-    """The queue of attempts to make, fair between tenants."""
-
-    def send(self, batch: Sequence[Delayed[ActionMessage]]) -> list[Delayed[ActionMessage]]:
-        """Send action messages, any number, in as few calls as the queue allows.
-
-        Returns:
-            Those that the queue did not accept.
-        """
-        ...
-
-
-class WakeSchedules(Protocol):
-    """One-shot schedules that put a wake-up on the wake queue."""
-
-    def put(self, wake_up: WakeUp, at_ms: int) -> None:
-        """Make the schedule named after the wake-up, for a whole second; one that exists already is left as it is."""
-        ...
-
-    def delete(self, wake_up: WakeUp) -> None:
-        """Remove the schedule named after the wake-up; that there is none is no error."""
-        ...
-
-
-class EventBus(Protocol):
-    """Where events of timers are published."""
-
-    def publish(self, events: Sequence[CloudEvent]) -> list[CloudEvent]:
-        """Publish events, any number.
-
-        Returns:
-            Those that the bus did not accept.
-        """
-        ...
-
-
-Performed = Answer
-"""What a good attempt leaves to be written down; nothing of a receiver that gives no answer."""
-
-
-class ActionPerformer(Protocol):
-    """Makes attempts at actions of one kind."""
-
-    def perform(
-        self, timer: Timer, action: Action, attempt: int, now_ms: int, asking: Asking | None = None
-    ) -> Performed:
-        """Make one attempt; that it returns means that it succeeded.
-
-        Args:
-            timer: The fired timer.
-            action: Which of its actions, of the performer's kind.
-            attempt: The attempt's number, from 1.
-            now_ms: When it starts, epoch milliseconds.
-            asking: Whom it asks for an acknowledgement, and by what token, if it does.
-
-        Raises:
-            TransientActionError: If another attempt may succeed.
-            PermanentActionError: If none will.
-        """
-        ...
-
-
-class WebhookSender(Protocol):
-    """Makes the HTTP call of a webhook action."""
-
-    def send(self, request: WebhookRequest) -> Answer:
-        """Send one request.
-
-        Returns:
-            The receiver's answer, its status 200 to 299.
-
-        Raises:
-            TransientActionError: If another attempt may succeed.
-            PermanentActionError: If none will. Either has the receiver's answer, as far as there was one.
-            PutOffError: If the receiver's name cannot be looked up now; nothing was sent.
-        """
-        ...
-
-
-class TargetSender(Protocol):
-    """Sends, publishes or starts what a workflow event names."""
-
-    def send(self, message: TargetMessage) -> None:
-        """Send one message.
-
-        A start of an execution that was started by an earlier attempt counts as done.
-
-        Raises:
-            TransientActionError: If another attempt may succeed.
-            PermanentActionError: If none will.
-        """
-        ...
-
-
-class Metrics(Protocol):
-    """Where measurements go."""
-
-    def count(self, name: str, value: int = 1) -> None:
-        """Add to a counter."""
-        ...
-
-    def milliseconds(self, name: str, value: int) -> None:
-        """Record a duration."""
+    def cursor_key(self) -> bytes:
+        """Return it: 32 bytes, the same in every process of a deployment for as long as nobody removes it."""
         ...
