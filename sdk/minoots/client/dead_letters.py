@@ -20,6 +20,7 @@ from minoots_contract.dead_letters import (
     RedrivenReply,
     RefusedLetter,
 )
+from minoots_contract.label_lists import escaped
 
 __all__ = ["DeadLetters", "Which", "Worked"]
 
@@ -92,7 +93,7 @@ class DeadLetters:
         """
         wanted = _filter(which)
         labels = wanted.pop("labels", None)
-        pairs = [f"{name}={value}" for name, value in labels.items()] if labels else None
+        pairs = [escaped(f"{name}={value}") for name, value in labels.items()] if labels else None
         params = {**wanted, "label": pairs, "limit": limit, "cursor": cursor}
         return self._session.send(Call("GET", "/dead-letters", params=params), DeadLetterPage)
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TypedDict
 
 from minoots.client.values import instant_value
+from minoots_contract.label_lists import escaped
 from minoots_contract.timers import TimerStatus
 
 __all__ = ["Wanted", "query_of"]
@@ -17,7 +18,8 @@ class Wanted(TypedDict, total=False):
 
     Attributes:
         status: It is in this status, or in one of these.
-        labels: Its labels: a mapping of names to what they are to be, or a selector such as ``"env=prod,!draft"``.
+        labels: Its labels: a mapping of names to what they are to be, or a selector such as ``"env=prod,!draft"``,
+            in which a comma within a value has a backslash before it.
         due_after: It is due then or later: an aware datetime, or RFC 3339 text with an offset.
         due_before: It is due before then.
         name_prefix: Its name begins so.
@@ -43,7 +45,7 @@ def query_of(wanted: Wanted) -> dict[str, str | Sequence[str] | None]:
     labels, status = wanted.get("labels"), wanted.get("status")
     return {
         "status": (status,) if isinstance(status, str) else tuple(status) if status is not None else None,
-        "labels": ",".join(f"{name}={value}" for name, value in labels.items())
+        "labels": ",".join(escaped(f"{name}={value}") for name, value in labels.items())
         if isinstance(labels, Mapping)
         else labels,
         "dueAfter": instant_value(wanted.get("due_after")),

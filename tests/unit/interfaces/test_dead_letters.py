@@ -105,7 +105,7 @@ def test_anothers_letter_is_not_found(method: str, rest: str) -> None:
 
 def test_a_listing_is_narrowed_by_all_that_is_asked() -> None:
     api = Letters()
-    first = api.die("https://a.example/hook?x=1,2", labels={"customer": "acme", "team": "x"})
+    first = api.die("https://a.example/hook?x=1,2", labels={"customer": "acme", "team": "x", "note": "tea,hot"})
     second = api.die("https://b.example:8443/other", reason="the connection broke")
     noon = api.call("GET", f"/dead-letters/{second.id}_a").json["deadAt"]
     for query, expected in (
@@ -119,6 +119,7 @@ def test_a_listing_is_narrowed_by_all_that_is_asked() -> None:
         ({"timerId": first.id}, [first]),
         ({"label": "customer=acme"}, [first]),
         ({"label": "customer=acme,team=y"}, []),
+        ({"label": "customer=acme,note=tea\\,hot"}, [first]),
         ({"diedAfter": noon}, [second]),
         ({"diedBefore": noon}, [first]),
         ({"host": "a.example", "reason": "connection"}, []),

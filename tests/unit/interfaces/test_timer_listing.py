@@ -40,9 +40,18 @@ def api() -> Api:
         ("=prod", None),
         ("env=prod,", None),
         ("env in (prod)", None),
+        ("note=tea\\,hot", ["noted"]),
+        ("note=tea\\,hot,env", []),
+        ("note!=tea\\,hot", ["bc", "b", "a"]),
+        ("note=tea,hot", []),
+        ("path=C:\\temp", ["noted"]),
+        ("path=C:\\\\temp", ["noted"]),
+        ("note\\,x", None),
     ],
 )
 def test_timers_are_found_by_their_labels(api: Api, selector: str, names: list[str] | None) -> None:
+    api.post(name="noted", duration="1h", labels={"note": "tea,hot", "path": "C:\\temp"})
+    names = None if names is None else [*(["noted"] if selector in {"env!=prod", "!env"} else []), *names]
     if names is not None:
         assert listed(api, labels=selector) == names
     else:

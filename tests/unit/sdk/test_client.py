@@ -182,6 +182,13 @@ def test_a_listing_goes_through_all_pages_even_empty_ones() -> None:
     ]
 
 
+def test_labels_that_are_searched_for_are_written_so_that_their_commas_are_theirs() -> None:
+    script = Script([httpx.Response(200, json={"timers": []})])
+    with client_on(script) as client:
+        assert list(client.timers.list(labels={"env": "prod", "note": "tea,hot"})) == []
+    assert script.requests[0].url.params["labels"] == "env=prod,note=tea\\,hot"
+
+
 def test_a_listing_fetches_no_page_before_it_is_needed() -> None:
     script = Script([{"timers": [timer("a"), timer("b")], "nextCursor": "c1"}])
     with client_on(script) as client:

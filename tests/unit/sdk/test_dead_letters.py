@@ -34,12 +34,12 @@ def test_a_listing_asks_for_what_is_wanted() -> None:
             client.dead_letters.list(
                 host="sink.test",
                 reason_contains="500",
-                labels={"customer": "acme", "team": "x"},
+                labels={"customer": "acme", "team": "x,y\\z"},
                 died_after=datetime(2026, 9, 1, tzinfo=UTC),
             )
         )
     params = script.requests[0].url.params
-    assert params.get_list("label") == ["customer=acme", "team=x"]
+    assert params.get_list("label") == ["customer=acme", "team=x\\,y\\\\z"]
     assert {name: params[name] for name in ("host", "reason", "diedAfter")} == {
         "host": "sink.test",
         "reason": "500",

@@ -31,6 +31,7 @@ from minoots_kernel.domain.dead_letters import LetterFilter
 from minoots_kernel.domain.guards import remembered
 from minoots_kernel.domain.tenancy import Principal
 from minoots_kernel.domain.views import dead_letter_reply
+from minoots_kernel.interfaces.rest import filters
 from minoots_kernel.interfaces.rest.answers import Cursor, Limit, in_wire_names, json_answer, page_answer, principal
 from minoots_kernel.interfaces.rest.openapi import described, paged
 from minoots_kernel.interfaces.rest.resolver import ConcurrentHttpResolver
@@ -39,7 +40,13 @@ from minoots_kernel.interfaces.rest.use_cases import UseCases
 __all__ = ["add_dead_letters"]
 
 LetterId = Annotated[str, Path(description="The dead letter's id, which is the delivery's.")]
-Label = Annotated[str, StringConstraints(pattern=r"^[^=]{1,64}=.{0,256}$")]
+Labels = Annotated[
+    list[str] | None,
+    Query(
+        description="`name=value` of labels of their timer; a comma within a value has a backslash before it, and so "
+        "has a backslash before a comma or backslash."
+    ),
+]
 IdempotencyKey = Annotated[
     Annotated[str, StringConstraints(pattern=r"^[\x20-\x7e]{1,255}$")] | None,
     Header(
@@ -74,7 +81,7 @@ def _add_listing(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
         kind: Annotated[ActionKind | None, Query(description="Their action's kind.")] = None,
         reason: Annotated[Line | None, Query(description="What their reason contains.")] = None,
         timer_id: Annotated[LetterTimerId | None, Query(alias="timerId", description="Their timer.")] = None,
-        label: Annotated[list[Label] | None, Query(description="`name=value` of a label of their timer.")] = None,
+        label: Labels = None,
         died_after: Annotated[RequestedInstant | None, Query(alias="diedAfter", description="Or at that time.")] = None,
         died_before: Annotated[RequestedInstant | None, Query(alias="diedBefore", description="Before it.")] = None,
     ) -> Response[Any]:
@@ -85,7 +92,7 @@ def _add_listing(app: ConcurrentHttpResolver, use_cases: UseCases) -> None:
             kind=kind,
             reason=reason,
             timer_id=timer_id,
-            labels=dict(text.split("=", 1) for text in label or ()),
+            labels=filters.labels_named(label),
             died_after=died_after,
             died_before=died_before,
         )

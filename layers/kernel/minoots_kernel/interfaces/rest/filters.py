@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final
 from aws_lambda_powertools.event_handler.openapi.params import Query
 from pydantic import StringConstraints
 
+from minoots_contract.label_lists import split_list
 from minoots_contract.model import RequestedInstant
 from minoots_contract.timers import TimerReply
 from minoots_kernel.domain.errors import InvalidTimerError
@@ -23,6 +24,7 @@ __all__ = [
     "NamePrefix",
     "Sort",
     "label_tests",
+    "labels_named",
     "of_shown",
     "oldest_first",
     "shown_fields",
@@ -35,10 +37,15 @@ FIELDS: Final = tuple(field.alias or name for name, field in TimerReply.model_fi
 _NAME: Final = r"[A-Za-z0-9][A-Za-z0-9._/-]{0,62}"
 _TEST: Final = re.compile(rf"(?P<not>!)?(?P<bare>{_NAME})|(?P<name>{_NAME})(?P<is>==|=|!=)(?P<value>.{{0,256}})", re.S)
 _HOW: Final = "write name=value, name!=value, name (it is there) or !name (it is not), with commas between"
+_PAIR: Final = re.compile(r"[^=]{1,64}=.{0,256}", re.S)
+_COMMAS: Final = "a comma within a value has a backslash before it"
 
 Labels = Annotated[
     list[str] | None,
-    Query(description="Only timers whose labels are so: `env=prod,team!=x,owner,!draft`; all have to hold."),
+    Query(
+        description="Only timers whose labels are so: `env=prod,team!=x,owner,!draft`; all have to hold. A comma "
+        "within a value has a backslash before it, and so has a backslash before a comma or backslash."
+    ),
 ]
 DueAfter = Annotated[
     RequestedInstant | None, Query(alias="dueAfter", description="Only timers that are due then or later.")
@@ -69,15 +76,28 @@ def label_tests(texts: Sequence[str] | None) -> tuple[LabelTest, ...]:
     Raises:
         InvalidTimerError: If it is not well formed, or too much.
     """
-    if texts is not None and len(texts) > MAX_TESTS:
+    tests = [] if texts is None else split_list(texts)
+    if len(tests) > MAX_TESTS:
         raise _bad("labels", f"at most {MAX_TESTS} at a time")
-    return tuple(_label_test(text.strip()) for text in texts or ())
+    return tuple(_label_test(text.strip()) for text in tests)
+
+
+def labels_named(texts: Sequence[str] | None) -> dict[str, str]:
+    """Read labels, each `name=value`.
+
+    Raises:
+        InvalidTimerError: If one is not well formed.
+    """
+    pairs = [] if texts is None else split_list(texts)
+    if not all(_PAIR.fullmatch(pair) for pair in pairs):
+        raise _bad("label", f"write name=value; {_COMMAS}")
+    return dict(pair.split("=", 1) for pair in pairs)
 
 
 def _label_test(text: str) -> LabelTest:
     found = _TEST.fullmatch(text)
     if found is None:
-        raise _bad("labels", _HOW)
+        raise _bad("labels", f"{_HOW}; {_COMMAS}")
     if found["bare"]:
         return LabelTest(found["bare"], None, found["not"] is not None)
     return LabelTest(found["name"], found["value"], found["is"] == "!=")
