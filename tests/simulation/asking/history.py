@@ -1,72 +1,35 @@
-"""One history of an action that has to be acknowledged, drawn from its seed.
+"""One history of actions that have to be acknowledged, drawn from its seed.
 
 The use cases are the real ones, over the memory adapters. Around them: agents that answer in the call, later, twice,
-too late or never; a state machine whose executions start late, die, time out early, are doubled or lose messages;
-a queue that loses, doubles and delays; one call of a port that crashes or goes unanswered; and the sweep.
+too late or never; a state machine whose executions start late, die, time out early, come back late or lose messages;
+queues that lose, double and delay; somebody who redrives and discards dead letters, or cancels; calls that stall while
+all else goes on, crash or go unanswered; and the sweep.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from heapq import heappop, heappush
 from random import Random
 from typing import Any, Final
 
-from minoots_contract.acknowledgements import AcknowledgementRequest
-from minoots_kernel.application.ports import TimerKey
-from minoots_kernel.application.use_inbox import UseInbox
-from minoots_kernel.domain.answer_tokens import digest_token
-from minoots_kernel.domain.answers import Answer
-from minoots_kernel.domain.chains import chain_of
-from minoots_kernel.domain.errors import (
-    DependencyUnavailableError,
-    MinootsError,
-    TransientActionError,
-    UnknownHintError,
-)
-from minoots_kernel.domain.executions import Execution, NextMove
-from minoots_kernel.domain.inbox import InboxMessage
-from minoots_kernel.domain.messages import ActionMessage
+from minoots_kernel.domain.dead_letters import DeadLetter
+from minoots_kernel.domain.errors import MinootsError
 from minoots_kernel.domain.timer import Timer
-from minoots_kernel.domain.webhooks import WebhookRequest
-from tests.unit.application.world import DEMO, Crash, Faults, World
+from tests.simulation.asking.fate import KINDS, Calls, Kind, Time, Write
+from tests.simulation.asking.machine import Machine
+from tests.simulation.asking.people import Asked, Operator, People, Said
+from tests.simulation.asking.queues import Delivered, Queues
+from tests.unit.application.world import DEMO, Crash, World
 from tests.unit.domain.asking import COLLEAGUE, PERSON, ask_bundle
 from tests.unit.domain.builders import NOW_MS, request
 
-__all__ = ["Asking", "History", "Said", "live"]
+__all__ = ["History", "live"]
 
 SECOND, MINUTE, HOUR = 1_000, 60_000, 3_600_000
+FAULTS_END_MS: Final = 3 * HOUR
 LIMIT_MS: Final = 12 * HOUR
-WORDS: Final = ("done", "done", "accepted", "progress", "refused")
-
-
-@dataclass(frozen=True)
-class Asking:
-    """An agent was asked."""
-
-    at_ms: int
-    step: int
-    attempt: int
-
-
-@dataclass(frozen=True)
-class Said:
-    """An answer, and what came of it: `ok`, the class of the error, or `unknown`."""
-
-    at_ms: int
-    step: int
-    word: str
-    outcome: str
-
-
-@dataclass
-class Running:
-    """An execution: whether it lives, and the token that it waits by."""
-
-    execution: Execution
-    alive: bool = True
-    waits: int = 0
+LATEST_MS: Final = 20 * MINUTE
+"""Whatever comes late, and whoever wants something of the dead, comes within so long."""
 
 
 @dataclass
@@ -77,262 +40,123 @@ class History:
         timer: The timer at the end.
         asked: Who was asked when.
         said: Who answered what.
-        versions: The timer after each write.
-        letters: Dead letters at the end.
+        writes: Every write of the timer.
+        letters: Dead letters at the end, by action.
         outdated: Messages that the inbox handed over though it was asked something else by then.
+        delivered: Every message of the queues, and how its deliveries ended.
+        redrives: How often a redrive of each action was asked for.
+        struck: How many calls met with anything.
         at_rest: Whether it came to an end.
     """
 
     seed: int
+    kind: Kind
     timer: Timer
-    asked: list[Asking] = field(default_factory=list)
-    said: list[Said] = field(default_factory=list)
-    versions: list[tuple[int, Timer]] = field(default_factory=list)
-    letters: int = 0
-    outdated: list[str] = field(default_factory=list)
+    asked: list[Asked]
+    said: list[Said]
+    writes: list[Write]
+    outdated: list[str]
+    delivered: list[Delivered]
+    redrives: dict[str, int]
+    struck: int = 0
+    letters: dict[str, DeadLetter] = field(default_factory=dict)
     at_rest: bool = False
+    faults_end_ms: int = NOW_MS + FAULTS_END_MS
 
 
 class _Life:
     def __init__(self, seed: int) -> None:
         self.rng = Random(seed)
-        faults = None
-        if self.rng.random() < 0.7:
-            error = self.rng.choice((None, DependencyUnavailableError("no answer")))
-            faults = Faults(self.rng.randint(3, 60), after=self.rng.random() < 0.5, error=error)
-        self.world = World(faults)
-        self.kind = self.rng.choice(("calm", "calm", "rough"))
-        self.heap: list[tuple[int, int, Callable[[], None]]] = []
-        self.count = 0
-        self.running: dict[str, Running] = {}
-        self.history: History | None = None
-        self.inbox = UseInbox(self.world.inboxes, self.world.clock, self.world.store, self.world.acknowledge)
-        self._replace_ports()
+        self.calls = Calls(self.rng.choice(KINDS), self.rng, lambda: self.time)
+        self.world = world = World(self.calls)  # type: ignore[arg-type]
+        self.time = Time(world.clock)
+        self.queues = Queues(world, self.time, self.calls, lambda: self.now)
+        self.people = People(world, self.time, self.calls, lambda: self.now)
+        self.operator = Operator(world, self.time, self.calls, lambda: self.now)
+        machine = Machine(world, self.time, self.calls, self.queues.send)
+        self.calls.meanwhile = (self.people.interrupt, self.queues.copy)
+        self.time.pump, self.time.next_message_ms = self.queues.pump, self.queues.next_ms
+        workflow = world.workflow
+        workflow.start, workflow.wake, workflow.keep = machine.start, machine.wake, machine.keep  # type: ignore[method-assign]
+        world.receiver.send = self.people.receive  # type: ignore[method-assign]
+        world.inboxes.put = self.people.put  # type: ignore[method-assign]
+        self.created = self._create(seed)
 
-    def _replace_ports(self) -> None:
-        workflow, receiver = self.world.workflow, self.world.receiver
-        workflow.start, workflow.wake, workflow.keep = self.start, self.wake, self.keep  # type: ignore[method-assign]
-        receiver.send = self.receive  # type: ignore[method-assign]
+    @property
+    def now(self) -> Timer:
+        return self.world.now(self.created)
 
-    # Time.
-
-    def at(self, delay_ms: int, action: Callable[[], None]) -> None:
-        self.count += 1
-        heappush(self.heap, (self.world.clock.now_ms() + delay_ms, self.count, action))
-
-    def happens(self, share: float) -> bool:
-        return self.kind == "rough" and self.rng.random() < share
-
-    def soon(self) -> int:
-        return self.rng.choice((0, 5, 50, 400, 3_000) if self.kind == "rough" else (0, 5, 50))
-
-    def attempt(self, work: Callable[[], object], then: Callable[[], None] | None = None) -> bool:
-        """Do something that may crash; whether it did not. What crashed is tried again later."""
-        try:
-            work()
-        except (Crash, MinootsError, UnknownHintError):
-            if then is not None:
-                self.at(self.rng.choice((2, 15, 90)) * SECOND, then)
-            return False
-        return True
-
-    # The state machine.
-
-    def start(self, execution: Execution) -> None:
-        if execution.name in self.running:
-            return
-        running = self.running[execution.name] = Running(execution)
-        if self.happens(0.25):
-            running.alive = False  # it was lost, and its name is taken
-            return
-        if self.happens(0.3):
-            self.at(self.rng.randint(0, 40 * SECOND), lambda: self._abort(running))
-        self.at(self.soon(), lambda: self._ask(running, execution.first))
-
-    def _abort(self, running: Running) -> None:
-        running.alive = False
-
-    def _ask(self, running: Running, move: NextMove) -> None:
-        running.waits += 1
-        token = f"{running.execution.name}:{running.waits}"
-        if not self.happens(0.15):
-            message = ActionMessage(
-                "demo", running.execution.timer_id, "a", move.attempt, token, running.execution.name
-            )
-            for _ in range(2 if self.happens(0.15) else 1):
-                self.at(self.soon(), lambda: self._deliver(message))
-        self._wait(running, move.seconds)
-
-    def _wait(self, running: Running, seconds: int) -> None:
-        running.seconds = seconds  # type: ignore[attr-defined]
-        waits = running.waits
-        early = self.happens(0.2)
-        length_ms = seconds * SECOND // (3 if early else 1)
-        self.at(length_ms, lambda: self._over(running, waits))
-
-    def _over(self, running: Running, waits: int) -> None:
-        if running.alive and running.waits == waits:
-            running.waits += 1
-            self._look(running)
-
-    def _look(self, running: Running) -> None:
-        if not running.alive:
-            return
-        moves: list[NextMove] = []
-        key = TimerKey("demo", running.execution.timer_id)
-        name = running.execution.name
-        if not self.attempt(lambda: moves.append(self.world.look(key, "a", name)), lambda: self._look(running)):
-            return
-        (move,) = moves
-        if move.do == "ask":
-            self._ask(running, move)
-        elif move.do == "pause":
-            self.at(move.seconds * SECOND, lambda: self._look(running))
-        else:
-            running.alive = False
-
-    def _waiting(self, token: str) -> Running | None:
-        name, _, waits = token.rpartition(":")
-        running = self.running.get(name)
-        return running if running is not None and running.alive and running.waits == int(waits) else None
-
-    def wake(self, token: str) -> bool:
-        running = self._waiting(token)
-        if running is None:
-            return False
-        if not self.happens(0.1):
-            running.waits += 1
-            self.at(self.soon(), lambda: self._look(running))
-        return True
-
-    def keep(self, token: str) -> bool:
-        running = self._waiting(token)
-        if running is None:
-            return False
-        # A wait that begins anew has another number, and its token stays: the old number is let to run out.
-        waits, seconds = running.waits, running.seconds  # type: ignore[attr-defined]
-        self.at(seconds * SECOND, lambda: self._over(running, waits))
-        return True
-
-    # Queues.
-
-    def _deliver(self, message: ActionMessage) -> None:
-        self.attempt(lambda: self.world.run(message), lambda: self._deliver_again(message))
-
-    def _deliver_again(self, message: ActionMessage) -> None:
-        self.attempt(lambda: self.world.run(message, again=True))
-
-    def pump(self) -> None:
-        """Hand over what is due in the queues."""
-        for message in self.world.actions_due():
-            if self.happens(0.1):
-                continue
-            for _ in range(2 if self.happens(0.1) else 1):
-                self.at(self.soon(), lambda message=message: self._deliver(message))
-        for hint in self.world.wake_ups_due():
-            if not self.happens(0.1):
-                self.attempt(lambda hint=hint: self.world.fire(hint), lambda hint=hint: self._fire_again(hint))
-
-    def _fire_again(self, hint: Any) -> None:
-        self.attempt(lambda: self.world.fire(hint, again=True))
+    def _create(self, seed: int) -> Timer:
+        """Create the timer, with which nothing goes wrong here."""
+        self.calls.over = True
+        timer = self.world.create(DEMO, request(actionBundle=_bundle(self.rng, seed), duration="3s"))
+        self.calls.over = False
+        return timer
 
     def sweep(self) -> None:
-        self.attempt(self.world.sweep)
-        self.at(MINUTE, self.sweep)
-
-    # Agents.
-
-    def receive(self, asked: WebhookRequest) -> Answer:
-        assert self.history is not None
-        url = asked.headers["minoots-acknowledgement"]
-        token = url.rpartition("/")[2]
-        step = 0 if asked.url.startswith("https://agent.example") else 2
-        now_ms = self.world.clock.now_ms()
-        self.history.asked.append(Asking(now_ms, step, int(asked.headers["minoots-attempt"])))
-        mood = self.rng.random()
-        if mood < 0.15:
-            raise TransientActionError("no answer")
-        if mood < 0.35:
-            self._say(token, step, self.rng.choice(WORDS), 0)
-        elif mood < 0.7:
-            for _ in range(self.rng.choice((1, 1, 2, 3))):
-                delay_ms = self.rng.choice((10, SECOND, 4 * SECOND, 12 * SECOND, 90 * SECOND))
-                word = self.rng.choice(WORDS)
-                self.at(delay_ms, lambda word=word: self._say(token, step, word, 0))
-        return Answer(200)
-
-    def _say(self, token: str, step: int, word: str, tries: int) -> None:
-        assert self.history is not None
-        now_ms = self.world.clock.now_ms()
         try:
-            self.world.acknowledge(token, AcknowledgementRequest.model_validate({"status": word}))
-            outcome = "ok"
-        except (Crash, DependencyUnavailableError):
-            outcome = "unknown"
-            if tries < 3:
-                self.at(SECOND, lambda: self._say(token, step, word, tries + 1))
-        except MinootsError as error:
-            outcome = type(error).__name__
-        self.history.said.append(Said(now_ms, step, word, outcome))
+            with self.calls.by("sweep"):
+                self.world.sweep()
+        except (Crash, MinootsError):
+            pass
+        self.time.at(MINUTE, self.sweep)
 
-    def look_into_inbox(self) -> None:
-        assert self.history is not None
-        found = self.inbox.fetch(DEMO, "bob", limit=5, lease_ms=20 * SECOND)
-        for message in found:
-            self.note_if_outdated(message.message)
-            if self.rng.random() < 0.3:
-                self.attempt(
-                    lambda message=message: self.inbox.acknowledge(DEMO, "bob", message.receipt),
-                    lambda message=message: self.attempt(lambda: self.inbox.acknowledge(DEMO, "bob", message.receipt)),
-                )
-        self.at(7 * SECOND, self.look_into_inbox)
+    def calm_down(self) -> None:
+        self.calls.over = True
 
-    def note_if_outdated(self, message: InboxMessage) -> None:
-        assert self.history is not None
-        timer = self.world.now(self.history.timer)
-        known = timer.acknowledgement(message.action_id)
-        ask = known.ask(known.step) if known and known.waits else None
-        if message.acknowledgement is None or ask is None or ask.receiver != "inbox bob":
-            return
-        if digest_token(message.acknowledgement["token"]) not in ask.tokens:
-            self.history.outdated.append(f"step {message.occasion.step} instead of {ask.step}")
+    def go(self) -> bool:
+        """Let everything happen; whether it comes to rest."""
+        time = self.time
+        time.at(MINUTE, self.sweep)
+        time.at(7 * SECOND, self.people.look_into_inbox)
+        time.at(SECOND, self.operator.look)
+        time.at(FAULTS_END_MS, self.calm_down)
+        if self.rng.random() < 0.08:
+            time.at(3 * SECOND + self.rng.choice((-20, -1, 0, 1, 20)), self.operator.cancel)
+        rest_ms = 0
+        while time.clock.now_ms() < NOW_MS + LIMIT_MS:
+            time.pass_until(time.clock.now_ms() + MINUTE)
+            timer = self.now
+            at_rest = timer.status.terminal and timer.next_check_at_ms is None
+            rest_ms = rest_ms + MINUTE if at_rest else 0
+            if rest_ms >= LATEST_MS:
+                return True
+        return False
 
 
 def live(seed: int) -> History:
     """Let the history of a seed happen."""
     life = _Life(seed)
-    rng, world = life.rng, life.world
+    people = life.people
+    at_rest = life.go()
+    history = History(
+        seed,
+        life.calls.kind,
+        life.now,
+        people.asked,
+        people.said,
+        life.calls.writes,
+        people.outdated,
+        life.queues.delivered,
+        life.operator.wanted,
+        life.calls.struck,
+        at_rest=at_rest,
+    )
+    history.letters = {letter.action_id: letter for letter in life.world.dead_letters.letters}
+    return history
+
+
+def _bundle(rng: Random, seed: int) -> dict[str, Any]:
     required: dict[str, Any] = {"maxAttempts": rng.choice((1, 2, 3)), "escalation": _chain(rng, seed)}
     if rng.random() < 0.4:
         required["doneWithinMs"] = 20 * SECOND
-    other = {"id": "b", "kind": "agent_prompt", "parameters": {"binding": COLLEAGUE}}
-    others = [other] if rng.random() < 0.4 else []
-    created = None
-    while created is None:
-        try:
-            created = world.create(DEMO, request(actionBundle=ask_bundle(*others, **required), duration="3s"))
-        except (Crash, DependencyUnavailableError):
-            continue
-    life.history = history = History(seed, created)
-    life.at(MINUTE, life.sweep)
-    life.at(7 * SECOND, life.look_into_inbox)
-    life.pump()
-    while world.clock.now_ms() < NOW_MS + LIMIT_MS:
-        pending = [*(one.due_at_ms for one in (*world.wake_queue.sent, *world.action_queue.sent)), life.heap[0][0]]
-        world.clock.advance_to(max(world.clock.now_ms(), min(pending)))
-        life.pump()
-        while life.heap and life.heap[0][0] <= world.clock.now_ms():
-            heappop(life.heap)[2]()
-        timer = world.now(created)
-        if not history.versions or history.versions[-1][1].version != timer.version:
-            history.versions.append((world.clock.now_ms(), timer))
-        if timer.status.terminal and timer.next_check_at_ms is None:
-            history.at_rest = True
-            break
-    history.timer = world.now(created)
-    assert chain_of(history.timer, "a") is not None
-    history.letters = len(world.dead_letters.page("demo", limit=10).items)
-    return history
+    others: list[dict[str, Any]] = []
+    if rng.random() < 0.4:
+        others.append({"id": "b", "kind": "agent_prompt", "parameters": {"binding": COLLEAGUE}})
+    if rng.random() < 0.5:
+        (other,) = ask_bundle(maxAttempts=rng.choice((1, 2)), escalation=_chain(rng, -seed))["actions"]
+        others.append(other | {"id": "c"})
+    return ask_bundle(*others, **required) | {"concurrency": rng.choice((1, 1, 2))}
 
 
 def _chain(rng: Random, seed: int) -> list[dict[str, Any]]:

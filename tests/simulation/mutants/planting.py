@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import inspect
 import textwrap
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from types import FunctionType, ModuleType
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 from tests.simulation.invariants import Invariant
 from tests.simulation.world import World
 
-__all__ = ["Mutant", "Plant", "edit", "planted", "put"]
+__all__ = ["Mutant", "Plant", "edit", "planted", "plants_in", "put"]
 
 Undo = Callable[[], None]
 Plant = Callable[[], Undo]
@@ -82,12 +82,17 @@ def put(module: ModuleType, name: str, value: Any) -> Plant:
     return plant
 
 
-@contextmanager
-def planted(mutant: Mutant) -> Iterator[None]:
+def planted(mutant: Mutant) -> AbstractContextManager[None]:
     """Have a mistake in the kernel for a while."""
+    return plants_in(mutant.plants)
+
+
+@contextmanager
+def plants_in(plants: Iterable[Plant]) -> Iterator[None]:
+    """Have changes in the kernel for a while."""
     undos: list[Undo] = []
     try:
-        undos += [plant() for plant in mutant.plants]
+        undos += [plant() for plant in plants]
         yield
     finally:
         for undo in reversed(undos):

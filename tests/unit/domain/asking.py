@@ -59,7 +59,7 @@ def begun(timer: Timer, now_ms: int | None = None, digest: str | None = None) ->
     step = open_acknowledgement(timer, state).step
     at_ms = now_ms or state.next_attempt_at_ms or FIRED_MS
     receiver = ("custom https://agent.example/run", "inbox bob", "webhook https://pager.example/hook")[step]
-    return after(timer, (BeginAsk("a", state.next_attempt, receiver, digest or f"d{step}"), at_ms))
+    return after(timer, (BeginAsk("a", state.next_attempt, step, receiver, digest or f"d{step}"), at_ms))
 
 
 def ended(
@@ -74,7 +74,8 @@ def ended(
     error = None if outcome == "succeeded" else "no luck"
     failure = None if outcome == "succeeded" else why
     attempt = Attempt(state.next_attempt, at_ms, at_ms, outcome, 200, error, failure=failure)
-    return after(timer, (EndAsk("a", attempt), at_ms))
+    ask = known_of(timer).ask(known_of(timer).step)
+    return after(timer, (EndAsk("a", attempt, ask.tokens[-1] if ask else ""), at_ms))
 
 
 def waiting(timer: Timer, now_ms: int | None = None) -> Timer:

@@ -123,7 +123,7 @@ def test_a_word_of_progress_while_the_attempt_is_under_way_begins_the_wait() -> 
     assert known_of(timer).waits
     assert state_of(timer).next_attempt_at_ms == FIRED_MS + 3 + 10_000
     with pytest.raises(StaleHintError):
-        after(timer, (EndAsk("a", Attempt(1, FIRED_MS, FIRED_MS + 9, "succeeded")), FIRED_MS + 9))
+        after(timer, (EndAsk("a", Attempt(1, FIRED_MS, FIRED_MS + 9, "succeeded"), "d0"), FIRED_MS + 9))
 
 
 def test_every_token_of_a_step_counts_while_the_step_lasts() -> None:
@@ -181,7 +181,7 @@ def test_no_attempt_begins_while_an_answer_is_waited_for_or_out_of_turn() -> Non
     with pytest.raises(StaleHintError):
         begun(waiting(asking()))
     with pytest.raises(StaleHintError):
-        after(asking(), (BeginAsk("a", 2, "x", "d"), FIRED_MS))
+        after(asking(), (BeginAsk("a", 2, 0, "x", "d"), FIRED_MS))
 
 
 def test_an_execution_is_noted_beside_a_wait_and_nowhere_else() -> None:

@@ -79,7 +79,8 @@ class AcknowledgeAction:
             return
         place = TokenPlace(timer.tenant_id, timer.id, state.id, occasion.step)
         try:
-            self._answer(timer, place, Acknowledge(state.id, occasion.step, None, "done"))
+            # Named in the command, too: the timer may be read again before it is written.
+            self._answer(timer, place, Acknowledge(state.id, occasion.step, None, "done", life=occasion.life))
         except MinootsError as error:
             if error.retryable:
                 raise

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from minoots_kernel.application.finish_asking import FinishAsking
 from minoots_kernel.application.ports import Clock, TimerKey, TimerStore
-from minoots_kernel.domain.acknowledgements import open_acknowledgement
+from minoots_kernel.domain.acknowledgements import may_begin, open_acknowledgement
 from minoots_kernel.domain.chains import chain_of
 from minoots_kernel.domain.executions import NextMove, move_after, settled
 from minoots_kernel.domain.timer import ActionStatus, Status
@@ -47,7 +47,9 @@ class LookAfterAsk:
             self.finish(timer, state)
             return settled(state)
         known = open_acknowledgement(timer, state)
-        ours = known.driver in {None, driver}
+        now_ms = self.clock.now_ms()
+        # What is due is not left to another one that waits still: this look may be what gave up the wait that it is in.
+        ours = known.driver in {None, driver} or may_begin(state, known, now_ms)
         if not ours or timer.status is not Status.FIRED or state.status is not ActionStatus.DISPATCHED:
             return NextMove("superseded")
-        return move_after(state, known, chain, self.clock.now_ms())
+        return move_after(state, known, chain, now_ms)

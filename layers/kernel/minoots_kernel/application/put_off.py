@@ -18,7 +18,14 @@ def put_off_too_long(state: ActionState, put_off: PutOffError, now_ms: int) -> b
 
 
 def put_off_attempt(
-    store: TimerStore, timer: Timer, state: ActionState, put_off: PutOffError, now_ms: int, *, again: bool
+    store: TimerStore,
+    timer: Timer,
+    state: ActionState,
+    put_off: PutOffError,
+    now_ms: int,
+    *,
+    again: bool,
+    digest: str | None = None,
 ) -> tuple[Timer, ActionState] | None:
     """Store that an action's next attempt is due later.
 
@@ -30,6 +37,7 @@ def put_off_attempt(
         now_ms: The service's clock, epoch milliseconds.
         again: Whether the message was delivered before: then its own earlier delivery may have written this, and failed
             before it sent what follows.
+        digest: Of the token that it was begun with, of an asking.
 
     Returns:
         The timer and the action whose message is to be sent; none if that is somebody else's to do.
@@ -38,9 +46,8 @@ def put_off_attempt(
         DependencyUnavailableError: If the store does not answer.
         UnknownHintError: If the attempt was made meanwhile, and the message has to come back to see what follows.
     """
-    command = PutOff(
-        state.id, state.next_attempt, times_put_off(state), put_off.reason, put_off.not_before_ms, put_off.turn
-    )
+    times, until_ms = times_put_off(state), put_off.not_before_ms
+    command = PutOff(state.id, state.next_attempt, times, put_off.reason, until_ms, put_off.turn, digest)
     try:
         later = change_timer(store, timer, command, now_ms).timer
     except StaleHintError as error:

@@ -90,7 +90,7 @@ class RunAction:
             return
         action = timer.spec.action(state.id)
         if self.ask is not None and action is not None and requires_acknowledgement(action):
-            self.ask(timer, message, self._attempt)
+            self.ask(timer, message, self._attempt, again=again)
             return
         if message.attempt > state.called_for:
             raise UnknownHintError(f"attempt {message.attempt} of {message.action_id} is not visible yet")

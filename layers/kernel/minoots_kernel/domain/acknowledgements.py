@@ -24,10 +24,13 @@ from minoots_kernel.domain.errors import NotFoundError, StaleHintError, StateCon
 from minoots_kernel.domain.retry import retry_delay_ms
 from minoots_kernel.domain.timer import ActionState, ActionStatus, Attempt, Status, Timer
 
-__all__ = ["Asked", "asked", "open_acknowledgement", "under_way"]
+__all__ = ["DUE_WITHIN_MS", "Asked", "asked", "is_due", "may_begin", "open_acknowledgement", "under_way"]
 
 MAX_ATTEMPTS_KEPT: Final = 10
 MAX_NOTE: Final = 200
+
+DUE_WITHIN_MS: Final = 50
+"""What is due so soon is due: nobody waits a second for the sake of a few milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,16 @@ def open_acknowledgement(timer: Timer, state: ActionState) -> Acknowledgement:
     return Acknowledgement(state.id) if known is None or known.settled_at_ms is not None else known
 
 
+def is_due(state: ActionState, now_ms: int) -> bool:
+    """Tell whether an action's next attempt is due, or as good as."""
+    return (state.next_attempt_at_ms or now_ms) - now_ms <= DUE_WITHIN_MS
+
+
+def may_begin(state: ActionState, known: Acknowledgement, now_ms: int) -> bool:
+    """Tell whether somebody is to be asked now, and nobody has begun to."""
+    return not known.waits and not under_way(state, known) and is_due(state, now_ms)
+
+
 def under_way(state: ActionState, known: Acknowledgement) -> bool:
     """Tell whether an attempt was begun that has no outcome yet. One that was put off after all is due later."""
     return known.began_at_ms is not None and known.began_at_ms == state.next_attempt_at_ms
@@ -104,21 +117,20 @@ class _Case:
 
 def _begin(case: _Case, command: BeginAsk) -> Asked:
     state, known = case.state, case.acknowledgement
-    if not case.open or command.attempt != state.next_attempt or known.waits:
+    ours = (command.attempt, command.step) == (state.next_attempt, known.step)
+    if not case.open or not ours or known.waits or not is_due(state, case.now_ms):
         raise StaleHintError(f"attempt {command.attempt} is not to be made")
     ask = known.ask(known.step) or Ask(known.step, command.receiver, case.now_ms)
     ask = replace(ask, tokens=(*ask.tokens, command.digest)[-MAX_TOKENS:])
-    driven: dict[str, Any] = {}
-    if command.task_token is not None:
-        driven = {"task_token": command.task_token, "driver": command.driver}
-    begun = replace(known.having(ask), began_at_ms=case.now_ms, **driven)
+    # Whatever drove the attempts before, and does not drive this one, may be gone: another one may take its place.
+    begun = replace(known.having(ask), began_at_ms=case.now_ms, task_token=command.task_token, driver=command.driver)
     return Asked(replace(state, next_attempt_at_ms=case.now_ms), begun)
 
 
 def _end(case: _Case, command: EndAsk) -> Asked:
     state, known, attempt = case.state, case.acknowledgement, command.attempt
     ask = known.ask(known.step)
-    if not case.open or attempt.number != state.next_attempt or ask is None:
+    if not case.open or attempt.number != state.next_attempt or ask is None or command.digest not in ask.tokens:
         raise StaleHintError(f"attempt {attempt.number} has its outcome already")
     state, known = _with_attempt(state, attempt), replace(known, began_at_ms=None)
     ask = replace(ask, tries=ask.tries + 1)
@@ -165,6 +177,8 @@ def _acknowledge(case: _Case, command: Acknowledge) -> Asked | None:
     ask = known.ask(command.step) if known else None
     if known is None or ask is None or (command.digest is not None and command.digest not in ask.tokens):
         raise NotFoundError("There is no such token.")
+    if command.life is not None and command.life != case.state.redriven.times:
+        raise TokenExpiredError("The action was redriven: somebody is asked afresh.")
     if _said_before(ask, command.word):
         return None
     if known.settled_at_ms is not None or not case.open:
@@ -189,8 +203,8 @@ def _heard(case: _Case, command: Acknowledge, asked_before: Ask) -> Asked:
         done = replace(state, status=ActionStatus.SUCCEEDED, next_attempt_at_ms=None)
         return Asked(done, _ended(known.having(ask), now_ms), events, by, word)
     wait_ms = case.chain.done_within_ms or case.step(known.step).timeout_ms
-    waiting = replace(state, next_attempt_at_ms=now_ms + wait_ms)
-    return Asked(waiting, replace(known.having(ask), waits=True), events, by, word)
+    waiting = replace(state, next_attempt_at_ms=now_ms + wait_ms, put_off=None)
+    return Asked(waiting, replace(known.having(ask), waits=True, began_at_ms=None), events, by, word)
 
 
 def _arrived(case: _Case) -> _Case:
@@ -222,7 +236,9 @@ def _close(
 ) -> Asked:
     """End a step without an acknowledgement: the next one is asked at once, or the action has failed."""
     word = cast(Words, outcome or ask.word)
-    known = known.having(replace(ask, word=word, word_at_ms=case.now_ms, reason=reason))
+    known = replace(known.having(replace(ask, word=word, word_at_ms=case.now_ms, reason=reason)), began_at_ms=None)
+    # What the attempt that did not come to be had waited for was this step's: the next one, or life, has its own.
+    state = replace(state, put_off=None)
     events = () if outcome == "unreachable" else ("unacknowledged",)
     if known.step + 1 < len(case.chain.steps):
         onward = replace(known, step=known.step + 1, waits=False)

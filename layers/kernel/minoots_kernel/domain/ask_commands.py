@@ -23,13 +23,15 @@ class BeginAsk(AskCommand):
 
     Attributes:
         attempt: The attempt's number.
-        receiver: Who is asked, for people.
+        step: Who is asked, as the chain numbers them.
+        receiver: Who that is, for people.
         digest: Of the token.
         task_token: What lets the execution go on that drives this attempt, if one does.
         driver: That execution's name.
     """
 
     attempt: int
+    step: int
     receiver: str
     digest: str
     task_token: str | None = None
@@ -38,9 +40,14 @@ class BeginAsk(AskCommand):
 
 @dataclass(frozen=True, slots=True)
 class EndAsk(AskCommand):
-    """An attempt came to its end: the receiver has it, or not. As `RecordAttempt`."""
+    """An attempt came to its end: the receiver has it, or not. As `RecordAttempt`.
+
+    Attributes:
+        digest: Of the token that it was begun with: it tells the asking from others of that number.
+    """
 
     attempt: Attempt
+    digest: str
     retry_after_ms: int | None = None
 
 
@@ -70,6 +77,7 @@ class Acknowledge(AskCommand):
         by: Who says so.
         reason: Why.
         result: How what came of it begins, as JSON.
+        life: How often the action had been redriven when the receiver was asked, if no digest says which asking it was.
     """
 
     step: int
@@ -78,6 +86,7 @@ class Acknowledge(AskCommand):
     by: str | None = None
     reason: str | None = None
     result: str | None = None
+    life: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,6 +88,13 @@ class Acknowledgement:
         """Return what is known of a step."""
         return next((ask for ask in self.asks if ask.step == step), None)
 
+    def without(self, digest: str) -> Acknowledgement:
+        """Return the same without a token that was never given out."""
+        ask = self.ask(self.step)
+        if ask is None or digest not in ask.tokens:
+            return self
+        return self.having(replace(ask, tokens=tuple(one for one in ask.tokens if one != digest)))
+
     def having(self, ask: Ask) -> Acknowledgement:
         """Return the same with a step as it is now."""
         known = [ask if one.step == ask.step else one for one in self.asks]

@@ -160,6 +160,7 @@ class PutOff:
         reason: Why, one line.
         not_before_ms: When there may be hope, epoch milliseconds.
         turn: Whose limit has a turn for it at that instant, `destination` or `tenant`, if one has.
+        digest: Of the token that nobody was given then, of an asking.
     """
 
     action_id: str
@@ -168,6 +169,7 @@ class PutOff:
     reason: str
     not_before_ms: int
     turn: str | None = None
+    digest: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

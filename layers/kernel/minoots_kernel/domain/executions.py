@@ -6,19 +6,16 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final, Literal
 
-from minoots_kernel.domain.acknowledgements import under_way
+from minoots_kernel.domain.acknowledgements import DUE_WITHIN_MS, is_due, under_way
 from minoots_kernel.domain.asks import Acknowledgement
 from minoots_kernel.domain.chains import Chain
 from minoots_kernel.domain.timer import ActionState, ActionStatus, Timer
 from minoots_kernel.domain.transitions import REDISPATCH_AFTER_MS
 
-__all__ = ["Execution", "NextMove", "execution_for", "is_due", "move_after", "settled"]
+__all__ = ["Execution", "NextMove", "execution_for", "move_after", "settled"]
 
 SPARE_MS: Final = 200
 """A wait of an execution is this much longer than the item's: it then finds the deadline passed."""
-
-DUE_WITHIN_MS: Final = 50
-"""What is due so soon is due: nobody waits a second for the sake of a few milliseconds."""
 
 LOOK_AGAIN_MS: Final = 5_000
 """How often an execution looks at an attempt that is under way."""
@@ -58,13 +55,15 @@ def execution_for(timer: Timer, state: ActionState, known: Acknowledgement, chai
     """Return the execution that goes on with an action from where it is.
 
     One that was started and died keeps its name for 90 days. So an attempt that is overdue gets another one each time
-    that the sweep finds it so.
+    that the sweep finds it so, and so has one that has yet to be made: its execution pauses, and nobody can wake it.
+    And each life of the action has its own: its first attempt may have the number of one that was called for before.
     """
     attempt = state.tries if known.waits else state.next_attempt
     digest = blake2b(state.id.encode(), digest_size=6).hexdigest()
     expected_ms = max(state.next_attempt_at_ms or 0, state.dispatched_at_ms or 0)
     overdue = 0 if known.waits else max(0, now_ms - expected_ms) // REDISPATCH_AFTER_MS
-    name = f"{timer.id}-{digest}-a{attempt}" + (f"-r{overdue}" if overdue else "")
+    name = f"{timer.id}-{digest}-a{attempt}" + (f"-r{overdue}" if overdue else "" if known.waits else "-n")
+    name += f"-l{state.redriven.times}" if state.redriven.times else ""
     # Nothing of the present moment: the same start twice is the same.
     wait_ms = chain.steps[min(known.step, len(chain.steps) - 1)].timeout_ms
     return Execution(name, timer.tenant_id, timer.id, state.id, NextMove("ask", attempt, _seconds(wait_ms)))
@@ -80,11 +79,6 @@ def move_after(state: ActionState, known: Acknowledgement, chain: Chain, now_ms:
     if not is_due(state, now_ms):
         return NextMove("pause", seconds=-((now_ms + DUE_WITHIN_MS - due_ms) // 1000))
     return NextMove("ask", state.next_attempt, _seconds(chain.steps[known.step].timeout_ms))
-
-
-def is_due(state: ActionState, now_ms: int) -> bool:
-    """Tell whether an action's next attempt is due, or as good as."""
-    return (state.next_attempt_at_ms or now_ms) - now_ms <= DUE_WITHIN_MS
 
 
 def settled(state: ActionState) -> NextMove:
