@@ -14,7 +14,7 @@ from tests.simulation.mutants.planting import Plant, edit, plants_in
 
 __all__ = ["MUTANTS", "WITHIN", "Mistake", "hunt"]
 
-WITHIN: Final = 500
+WITHIN: Final = 1_000
 """Histories within which each mistake is seen."""
 
 
@@ -185,8 +185,8 @@ MUTANTS: Final = (
         (
             edit(
                 ask_agents.AskAgents._wait_beside,
-                "message.task_token is None or message.attempt < state.tries",
-                "message.task_token is None",
+                "not self.workflow.keep(message.task_token)",
+                "False",
             ),
         ),
     ),

@@ -160,17 +160,22 @@ class AskAgents:
     ) -> None:
         """Let the execution that sent the message wait beside the action; without one, start one.
 
-        One that waits after an attempt made before is to look again: it has not heard of all that happened since, and
-        may be gone.
+        A message may come so late that its execution has gone on, or ended: then it takes nobody's place. One that
+        does is to look how long there is left: its wait began later than the one that it takes over.
         """
-        if message.task_token is None or message.attempt < state.tries:
+        if message.task_token is None:
             self._drive(timer, state, known, chain, message)
+            return
+        replaces = known.task_token is not None and known.driver != message.driver
+        if replaces and not self.workflow.keep(message.task_token):
             return
         attach = AttachToken(state.id, state.tries, message.task_token, message.driver or "")
         try:
             change_timer(self.store, timer, attach, self.clock.now_ms())
         except StaleHintError:
-            self._wake(message.task_token)  # it does not wait any more: the execution is to look again
+            replaces = True  # it does not wait any more: the execution is to look again
+        if replaces:
+            self._wake(message.task_token)
 
     def _drive(
         self, timer: Timer, state: ActionState, known: Acknowledgement, chain: Chain, message: ActionMessage

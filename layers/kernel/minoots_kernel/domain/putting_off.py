@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from minoots_kernel.domain.commands import PutOff
 from minoots_kernel.domain.delivery_ids import delivery_id
@@ -62,10 +62,10 @@ def put_off(timer: Timer, command: PutOff, now_ms: int) -> Transition:
         state, next_attempt_at_ms=until_ms, put_off=PutOffs(times + 1, since_ms, command.reason, command.turn)
     )
     actions = tuple(later if other.id == later.id else other for other in timer.actions)
-    changes: dict[str, Any] = {"actions": actions, "next_check_at_ms": next_check(timer, actions)}
+    known = timer.acknowledgements
     if command.digest is not None:
         # Few tokens of a step are kept: those of askings that were not made must not push out those that were.
-        changes["acknowledgements"] = tuple(
-            one.without(command.digest) if one.action_id == state.id else one for one in timer.acknowledgements
-        )
-    return moved(timer, now_ms, (), **changes)
+        known = tuple(one.without(command.digest) if one.action_id == state.id else one for one in known)
+    return moved(
+        timer, now_ms, (), actions=actions, acknowledgements=known, next_check_at_ms=next_check(timer, actions)
+    )
