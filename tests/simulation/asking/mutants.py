@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from minoots_kernel.application import acknowledge_action, ask_agents, finish_asking
+from minoots_kernel.application import acknowledge_action, ask_agents, finish_asking, look_after_ask
 from minoots_kernel.domain import acknowledgements, inbox, putting_off, repair
 from tests.simulation.asking import invariants as holds
 from tests.simulation.asking.history import live
@@ -180,14 +180,11 @@ MUTANTS: Final = (
         ),
     ),
     Mistake(
-        "an execution that comes back late takes the place of the one that waits",
-        (holds.silence_is_found_in_time, holds.whoever_is_next_is_asked_in_time),
+        "whoever is next is left to an execution that waits still",
+        (holds.whoever_is_next_is_asked_in_time,),
         (
-            edit(
-                ask_agents.AskAgents._wait_beside,
-                "not self.workflow.keep(message.task_token)",
-                "False",
-            ),
+            edit(look_after_ask.LookAfterAsk.__call__, " or may_begin(state, known, now_ms)", ""),
+            edit(ask_agents.AskAgents._wait_beside, "if replaces:", "if False:"),
         ),
     ),
 )
