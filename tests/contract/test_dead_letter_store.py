@@ -9,7 +9,7 @@ import pytest
 from minoots_kernel.domain.dead_letters import ANY_LETTER, DeadLetter, LetterFilter, LetterState, dead_letter
 from minoots_kernel.domain.delivery_ids import delivery_id
 from minoots_kernel.domain.timer import Attempt
-from tests.contract.conftest import Stores
+from tests.contract.conftest import Stores, Table
 from tests.contract.timers import NOW_MS, common_timer, ended, fired, new_id
 
 pytestmark = pytest.mark.contract
@@ -55,6 +55,25 @@ def test_letters_are_listed_newest_timer_first(stores: Stores, limit: int) -> No
         stores.dead_letters.put(letter)
 
     assert walk(stores, tenant, limit) == letters[::-1]
+
+
+@pytest.mark.parametrize("of_one_timer", [False, True])
+@pytest.mark.parametrize("narrowed", [False, True])
+def test_a_letter_that_cannot_be_read_is_left_out(
+    dynamo: Stores, table: Table, of_one_timer: bool, narrowed: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = a_letter(dynamo.new_tenant(), action_id="a")
+    letters = [replace(first, id=delivery_id(first.timer_id, name), action_id=name) for name in "abc"]
+    for letter in letters:
+        dynamo.dead_letters.put(letter)
+    (item,) = (item for item in table.items() if item["sk"]["S"] == letters[1].id)
+    table.client.put_item(TableName=table.name, Item=item | {"attempts": {"S": '[{"future":1}]'}})
+    wanted = LetterFilter(timer_id=first.timer_id if of_one_timer else None, kind="webhook" if narrowed else None)
+
+    for sight in (None, list[DeadLetter]):
+        page = dynamo.dead_letters.page(first.tenant_id, wanted=wanted, limit=9, sight=sight)
+        assert page.items == (letters[2], letters[0])
+    assert {record.__dict__["deadLetterId"] for record in caplog.records} == {letters[1].id}
 
 
 def test_a_tenant_sees_its_own_letters_only(stores: Stores) -> None:

@@ -12,7 +12,7 @@ from minoots_kernel.application.ports import Page, TimerStore
 from minoots_kernel.domain.authority import Sight, Thing
 from minoots_kernel.domain.timer import Status, Timer
 from minoots_kernel.domain.timer_filter import EVERY, LabelTest, TimerFilter
-from tests.contract.conftest import Stores
+from tests.contract.conftest import Stores, Table
 from tests.contract.timers import NOW_MS, a_timer
 
 pytestmark = pytest.mark.contract
@@ -98,6 +98,33 @@ def test_timers_that_may_not_be_seen_change_nothing_of_a_listing(
         if position is None:
             return
     raise AssertionError("the listing has no end")
+
+
+@pytest.mark.parametrize("spoilt", ["spec", "spec elsewhere", "due time"])
+@pytest.mark.parametrize("wanted", [EVERY, TimerFilter(labels=(LabelTest("none", negated=True),))])
+def test_a_timer_that_cannot_be_read_is_left_out_also_where_policies_tell_who_sees_what(
+    dynamo: Stores, table: Table, spoilt: str, wanted: TimerFilter, caplog: pytest.LogCaptureFixture
+) -> None:
+    tenant = dynamo.new_tenant()
+    labels = {f"label-{n}": "v" * 60 for n in range(20)} if spoilt == "spec elsewhere" else {"env": "prod"}
+    first, other, last = timers = [a_timer(tenant, labels=labels) for _ in range(3)]
+    dynamo.timers.create_many(timers)
+    _spoil(table, other, spoilt)
+
+    def page(sight: Sight[Thing] | None) -> tuple[Timer, ...]:
+        return dynamo.timers.page(tenant, statuses=frozenset(), limit=5, wanted=wanted, sight=sight).items
+
+    assert page(None) == page(list) == (last, first)
+    assert {record.__dict__["timerId"] for record in caplog.records} == {other.id}
+
+
+def _spoil(table: Table, timer: Timer, what: str) -> None:
+    """Write what a later version might have written: actions of another form, or another attribute for an old one."""
+    attribute = "fireAt" if what == "due time" else "spec"
+    (item,) = (one for one in table.items() if timer.id in one["pk"]["S"] + one["sk"]["S"] and attribute in one)
+    item |= {"spec": {"S": '{"bundle":{"actions":[{"future":1}]}}'}} if attribute == "spec" else {}
+    kept = {name: value for name, value in item.items() if name != "fireAt" or attribute == "spec"}
+    table.client.put_item(TableName=table.name, Item=kept)
 
 
 @pytest.mark.parametrize("large", [False, True])

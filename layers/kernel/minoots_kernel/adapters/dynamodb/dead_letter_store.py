@@ -23,6 +23,7 @@ from minoots_kernel.adapters.dynamodb.keys import (
     tenant_of,
 )
 from minoots_kernel.adapters.dynamodb.listing import MergedListing
+from minoots_kernel.adapters.dynamodb.readable import readable
 from minoots_kernel.adapters.dynamodb.table import ConditionFailedError, Table
 from minoots_kernel.application.ports import Page
 from minoots_kernel.domain.authority import Sight
@@ -94,22 +95,24 @@ class DynamoDeadLetterStore:
         if wanted.timer_id is not None:
             # All that was read is behind the cursor, whatever is shown of it.
             items, following = self._of_timer(tenant_id, wanted.timer_id, limit, position)
-            letters = [letter for letter in map(_from_item, items) if wanted.matches(letter)]
+            letters = [letter for letter in _letters(items) if wanted.matches(letter)]
             return Page(tuple(letters if sight is None else sight(letters)), following)
 
         def seen(items: list[Item], sight: Sight[DeadLetter]) -> list[Item]:
-            shown = {letter.id for letter in sight([_from_item(item) for item in items])}
+            shown = {letter.id for letter in sight(_letters(items))}
             return [item for item in items if item["sk"]["S"] in shown]
 
         items, following = self._letters.page(
             tenant_id,
             limit,
             position,
-            wanted=lambda items: [item for item in items if wanted.matches(_from_item(item))],
+            wanted=lambda items: [
+                item for item, letter in readable(items, _from_item, "dead letter") if wanted.matches(letter)
+            ],
             few=wanted != ANY_LETTER,
             seen=None if sight is None else lambda items: seen(items, sight),
         )
-        return Page(tuple(_from_item(item) for item in items), following)
+        return Page(tuple(_letters(items)), following)
 
     def _of_timer(
         self, tenant_id: str, timer_id: str, limit: int, position: str | None
@@ -194,6 +197,10 @@ def _from_item(item: Item) -> DeadLetter:
         state=LetterState(item["state"]["S"]) if "state" in item else LetterState.DEAD,
         changed_at_ms=int(item["changedAt"]["N"]) if "changedAt" in item else None,
     )
+
+
+def _letters(items: list[Item]) -> list[DeadLetter]:
+    return [letter for _, letter in readable(items, _from_item, "dead letter")]
 
 
 def _json(item: Item, attribute: str, without: Any) -> Any:

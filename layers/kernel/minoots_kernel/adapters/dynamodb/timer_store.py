@@ -29,7 +29,8 @@ from minoots_kernel.adapters.dynamodb.keys import (
 )
 from minoots_kernel.adapters.dynamodb.listing import MergedListing
 from minoots_kernel.adapters.dynamodb.payloads import Payloads, kept_after_end_s, leaves_letters
-from minoots_kernel.adapters.dynamodb.spec_codec import spec_from_json, spec_to_json
+from minoots_kernel.adapters.dynamodb.readable import readable
+from minoots_kernel.adapters.dynamodb.spec_codec import spec_to_json
 from minoots_kernel.adapters.dynamodb.table import ConditionFailedError, Table
 from minoots_kernel.application.ports import Clock, Page, TimerKey
 from minoots_kernel.domain.authority import Sight, Thing, timer_as_thing
@@ -199,15 +200,16 @@ class DynamoTimerStore:
         """List a tenant's timers, eventually consistent; see the port."""
 
         def chosen(items: list[Item]) -> list[Item]:
-            found = [item for item in items if wanted.holds_beside_labels(*_told(item))]
+            found = [item for item, told in readable(items, _told, "timer") if wanted.holds_beside_labels(*told)]
             if not wanted.labels:
                 return found
-            labels = self._labels(found)
-            return [item for item in found if wanted.holds_of(labels[item["sk"]["S"]])]
+            return [item for item, labels in self._with_labels(found) if wanted.holds_of(labels)]
 
         def seen(items: list[Item], sight: Sight[Thing]) -> list[Item]:
-            labels = self._labels(items)
-            shown = {thing.id for thing in sight([_as_thing(item, labels[item["sk"]["S"]]) for item in items])}
+            labels = {item["sk"]["S"]: found for item, found in self._with_labels(items)}
+            known = [item for item in items if item["sk"]["S"] in labels]
+            things = readable(known, lambda item: _as_thing(item, labels[item["sk"]["S"]]), "timer")
+            shown = {thing.id for thing in sight([thing for _, thing in things])}
             return [item for item in items if item["sk"]["S"] in shown]
 
         items, following = self._timers.page(
@@ -264,19 +266,16 @@ class DynamoTimerStore:
             kept = {"spec": None, "payload": {"N": str(size)}, "labels": labels.get("labels")}
         return {**kept, "revision": {"S": after.spec.revision}}
 
-    def _labels(self, items: list[Item]) -> dict[str, Mapping[str, str]]:
-        """Return timers' labels by their ids; some are so large that they lie with all the rest, and are read there."""
+    def _with_labels(self, items: list[Item]) -> list[tuple[Item, Mapping[str, str]]]:
+        """Return timers with their labels; some are so large that they lie with all the rest, and are read there."""
         places = {
             _payload_key_of(item)["pk"]["S"]: item["sk"]["S"]
             for item in items
             if "payload" in item and "labels" not in item
         }
         keys = [_payload_key_of(item) for item in items if item["sk"]["S"] in places.values()]
-        far = {
-            places[payload["pk"]["S"]]: spec_from_json(payload["spec"]["S"]).labels
-            for payload in (self._table.get_many(keys) if keys else ())
-        }
-        return {item["sk"]["S"]: far.get(item["sk"]["S"]) or labels_of(item) for item in items}
+        payloads = {places[one["pk"]["S"]]: one for one in (self._table.get_many(keys) if keys else ())}
+        return readable(items, lambda item: labels_of(payloads.get(item["sk"]["S"], item)), "timer")
 
     def _bears(self, timer: Timer, attribute: str, nonce: str) -> bool:
         item = self._table.get(timer_key(timer.tenant_id, timer.id))
@@ -285,15 +284,12 @@ class DynamoTimerStore:
     def _with_payloads(self, items: list[Item]) -> list[Timer]:
         keys = [_payload_key_of(item) for item in items if "payload" in item]
         payloads = {payload["pk"]["S"]: payload for payload in self._table.get_many(keys)}
-        timers = []
-        for item in items:
-            try:
-                payload = payloads.get(_payload_key_of(item)["pk"]["S"])
-                timers.append(self._with_payload(item, payload) if "payload" in item else timer_from_item(item))
-            except (KeyError, TypeError, ValueError, IndexError):
-                # It must not keep the others of its page from being read.
-                logger.exception("timer cannot be read", extra={"timerId": item["sk"]["S"]})
-        return timers
+
+        def read(item: Item) -> Timer:
+            payload = payloads.get(_payload_key_of(item)["pk"]["S"])
+            return self._with_payload(item, payload) if "payload" in item else timer_from_item(item)
+
+        return [timer for _, timer in readable(items, read, "timer")]
 
     def _with_payload(self, item: Item, payload: Item | None) -> Timer:
         if payload is None:
