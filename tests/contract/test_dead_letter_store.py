@@ -86,9 +86,9 @@ def test_a_tenant_sees_its_own_letters_only(stores: Stores) -> None:
 
 def test_a_letter_stored_again_stays_as_it_was(stores: Stores) -> None:
     letter = a_letter(stores.new_tenant())
-    stores.dead_letters.put(letter)
+    assert stores.dead_letters.put(letter)
 
-    stores.dead_letters.put(replace(letter, reason="another"))
+    assert not stores.dead_letters.put(replace(letter, reason="another"))
 
     assert walk(stores, letter.tenant_id, 10) == [letter]
 
@@ -106,9 +106,7 @@ def test_a_letter_is_found_by_its_id_and_by_its_own_tenant_only(stores: Stores) 
 def test_a_later_death_takes_the_place_of_an_earlier_one_and_no_death_comes_back(stores: Stores) -> None:
     first = a_letter(stores.new_tenant())
     second = replace(first, death=1, attempts=(Attempt(3, NOW_MS + 50, NOW_MS + 60, "failed"),), reason="again")
-    stores.dead_letters.put(first)
-    stores.dead_letters.put(second)
-    stores.dead_letters.put(first)
+    assert [stores.dead_letters.put(letter) for letter in (first, second, first)] == [True, True, False]
 
     told = replace(second, attempts=(*first.attempts, *second.attempts))
     assert walk(stores, first.tenant_id, 10) == [told]

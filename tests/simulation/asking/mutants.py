@@ -91,7 +91,7 @@ MUTANTS: Final = (
         (
             edit(
                 finish_asking.FinishAsking.__call__,
-                "bury(timer, self.store, self.dead_letters, self.clock.now_ms())",
+                "bury(timer, self.store, self.dead_letters, self.metrics, self.clock.now_ms())",
                 "pass",
             ),
             edit(repair.repair_of, 'return Repair("unburied", bury=True)', "return None"),

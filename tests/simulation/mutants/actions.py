@@ -93,7 +93,7 @@ MUTANTS: Final = (
                 bury.bury,
                 "for state in timer.actions:",
                 "try:\n"
-                "        change_timer(store, timer, Bury(), now_ms)\n"
+                "        change_timer(store, timer, Bury(redrives_of(timer)), now_ms)\n"
                 "    except StaleHintError:\n"
                 "        pass\n"
                 "    for state in timer.actions:",

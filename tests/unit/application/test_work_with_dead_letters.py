@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -311,8 +312,46 @@ def test_a_straggler_does_not_bury_what_was_redriven_or_discarded_since() -> Non
         world = World()
         timer = a_dead_timer(world)
         getattr(world, action).one(DEMO, f"{timer.id}_a", ANN)
-        bury(timer, world.store, world.dead_letters, world.clock.now_ms())
+        bury(timer, world.store, world.dead_letters, world.metrics, world.clock.now_ms())
         assert world.dead_letters.letters == []
+
+
+def test_a_straggler_does_not_bury_who_has_died_again_without_a_letter() -> None:
+    world = World()
+    timer = world.new_fired("a", maxAttempts=1)
+
+    def die_unburied() -> Timer:
+        (message,) = world.actions_due()
+        world.receiver.answers.append(PermanentActionError("gone", 404))
+        with pytest.raises(Crash):
+            replace(world.run, dead_letters=crashing(world.dead_letters, "put"))(message)
+        dead = world.now(timer)
+        assert (dead.status, dead.next_check_at_ms is None) == (Status.FAILED, False)
+        return dead
+
+    before = die_unburied()
+    bury(before, world.store, world.dead_letters, world.metrics, world.clock.now_ms())
+    world.redrive.one(DEMO, f"{before.id}_a", ANN)
+    for sent in world.wake_ups_due():
+        world.fire(sent)
+    die_unburied()
+    bury(before, world.store, world.dead_letters, world.metrics, world.clock.now_ms())
+    pass_time(world, REDISPATCH_AFTER_MS + 2 * MINUTE_MS)
+    letter = letter_of(world, before)
+    assert (letter.state, letter.death) == (LetterState.DEAD, 1)
+    assert world.now(before).next_check_at_ms is None
+
+
+def test_each_death_is_counted_once_however_often_its_message_comes() -> None:
+    world = World()
+    timer = world.new_fired("a", maxAttempts=1)
+    (message,) = world.actions_due()
+    world.receiver.answers.append(PermanentActionError("gone", 404))
+    for again in (False, True, True):
+        world.run(message, again=again)
+    pass_time(world, REDISPATCH_AFTER_MS + 2 * MINUTE_MS)
+    assert world.metrics.counts["DeadLetters"] == len(world.dead_letters.letters) == 1
+    assert world.now(timer).status is Status.FAILED
 
 
 def test_an_outcome_of_the_life_before_sends_no_attempt_of_the_redriven_one() -> None:

@@ -56,6 +56,4 @@ class FinishAsking:
             raise DependencyUnavailableError("The action queue refused a message.")
         if state.redriven.times and state.status is not ActionStatus.FAILED:
             take_up(timer, state, self.dead_letters, self.clock.now_ms())
-        if state.status is ActionStatus.FAILED:
-            self.metrics.count("DeadLetters")
-        bury(timer, self.store, self.dead_letters, self.clock.now_ms())
+        bury(timer, self.store, self.dead_letters, self.metrics, self.clock.now_ms())

@@ -106,7 +106,7 @@ class FireTimer:
         return outcome
 
     def _bury(self, timer: Timer) -> None:
-        self.metrics.count("DeadLetters", bury(timer, self.store, self.dead_letters, self.clock.now_ms()))
+        bury(timer, self.store, self.dead_letters, self.metrics, self.clock.now_ms())
 
     def _send_again(self, wake_up: WakeUp) -> FireOutcome:
         delay_s = queue_delay_s(wake_up.due_at_ms - self.clock.now_ms())

@@ -222,11 +222,9 @@ class RunAction:
         if state.status is ActionStatus.DISPATCHED and state.tries_this_time:
             self._send_attempt(timer, state)
             return
-        if state.status is ActionStatus.FAILED:
-            self.metrics.count("DeadLetters")
         if state.redriven.times and state.status is not ActionStatus.FAILED:
             take_up(timer, state, self.dead_letters, self.clock.now_ms())
-        bury(timer, self.store, self.dead_letters, self.clock.now_ms())
+        bury(timer, self.store, self.dead_letters, self.metrics, self.clock.now_ms())
 
     def _send_attempt(self, timer: Timer, state: ActionState) -> None:
         """Let the next attempt wait where it costs least: in the queue, or past the queue's reach as a wake-up."""

@@ -180,8 +180,7 @@ class SweepTimers:
         now_ms = self.clock.now_ms()
         try:
             if repair.bury:
-                late = bury(timer, self.store, self.dead_letters, now_ms, repaired=repair.kind)
-                self.metrics.count("DeadLetters", late)
+                bury(timer, self.store, self.dead_letters, self.metrics, now_ms, repaired=repair.kind)
             if repair.look_again_at_ms is not None:
                 recheck = Recheck(timer.generation, repair.look_again_at_ms, repair.kind)
                 change_timer(self.store, timer, recheck, now_ms)

@@ -191,9 +191,11 @@ class Bury:
     """The dead letters of a failed timer are stored: nothing is left to be done for it.
 
     Attributes:
+        redrives: How often actions of the timer had been redriven when it was read: who died since has no letter yet.
         repaired: What the sweep repaired, if it was the sweep that stored them.
     """
 
+    redrives: int = 0
     repaired: str | None = None
 
 

@@ -17,7 +17,12 @@ from minoots_kernel.domain.moves import Transition, moved
 from minoots_kernel.domain.releasing import next_check
 from minoots_kernel.domain.timer import ActionState, ActionStatus, Redriven, Status, Timer
 
-__all__ = ["REDRIVES"]
+__all__ = ["REDRIVES", "redrives_of"]
+
+
+def redrives_of(timer: Timer) -> int:
+    """How often actions of a timer were redriven, all together: it tells each time that a timer ended from the next."""
+    return sum(state.redriven.times for state in timer.actions)
 
 
 def _redrive(timer: Timer, command: Redrive, now_ms: int) -> Transition:

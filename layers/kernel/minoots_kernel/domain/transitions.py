@@ -28,7 +28,7 @@ from minoots_kernel.domain.delivery_ids import delivery_id
 from minoots_kernel.domain.errors import NotDueError, StaleHintError, UnknownHintError
 from minoots_kernel.domain.moves import Event, Transition, explained, moved
 from minoots_kernel.domain.putting_off import put_off
-from minoots_kernel.domain.redrive import REDRIVES
+from minoots_kernel.domain.redrive import REDRIVES, redrives_of
 from minoots_kernel.domain.releasing import REDISPATCH_AFTER_MS, next_check
 from minoots_kernel.domain.retry import policy_of, retry_delay_ms, too_late
 from minoots_kernel.domain.timer import ActionState, ActionStatus, Status, Timer
@@ -182,6 +182,8 @@ def _rewake(timer: Timer, command: Rewake, now_ms: int) -> Transition:
 def _bury(timer: Timer, command: Bury, now_ms: int) -> Transition:
     if not timer.status.terminal or timer.next_check_at_ms is None:
         raise StaleHintError(f"the timer is {timer.status}, with nothing to bury")
+    if redrives_of(timer) != command.redrives:
+        raise StaleHintError("an action was redriven and has died once more")
     return _repaired(timer, now_ms, command.repaired, next_check_at_ms=None)
 
 

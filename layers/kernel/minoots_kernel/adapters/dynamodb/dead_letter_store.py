@@ -35,7 +35,7 @@ from minoots_kernel.domain.dead_letters import (
     follows,
 )
 from minoots_kernel.domain.delivery_ids import delivery_id, timer_of
-from minoots_kernel.domain.errors import InvalidTimerError
+from minoots_kernel.domain.errors import DependencyUnavailableError, InvalidTimerError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -54,12 +54,13 @@ class DynamoDeadLetterStore:
         self._table = Table(client, table)
         self._letters = MergedListing(self._table, "D")
 
-    def put(self, letter: DeadLetter) -> None:
+    def put(self, letter: DeadLetter) -> bool:
         """Store a dead letter, in the place of one of an earlier death; see the port."""
         try:
             self._table.put_new(_to_item(letter))
         except ConditionFailedError:
-            self._put_over(letter)
+            return self._put_over(letter)
+        return True
 
     def get(self, tenant_id: str, letter_id: str) -> DeadLetter | None:
         """Return a letter, dead or not; see the port."""
@@ -137,12 +138,12 @@ class DynamoDeadLetterStore:
         )
         return items, last["sk"]["S"] if last else None
 
-    def _put_over(self, letter: DeadLetter) -> None:
+    def _put_over(self, letter: DeadLetter) -> bool:
         for _ in range(MAX_TRIES):
             earlier = self.get(letter.tenant_id, letter.id)
             later = letter if earlier is None else follows(letter, earlier)
             if later is None:
-                return
+                return False
             try:
                 if earlier is None:
                     self._table.put_new(_to_item(later))  # its time had come in between
@@ -150,7 +151,8 @@ class DynamoDeadLetterStore:
                     self._table.put_where(_to_item(later), {"death": _death(earlier)})
             except ConditionFailedError:
                 continue  # somebody else stored it, or a later one
-            return
+            return True
+        raise DependencyUnavailableError("Others store letters of the same delivery at the same time.")
 
 
 def _death(letter: DeadLetter) -> Item | None:

@@ -29,16 +29,18 @@ class MemoryDeadLetterStore:
         with self._lock:
             return [letter for letter in self._letters.values() if letter.state is LetterState.DEAD]
 
-    def put(self, letter: DeadLetter) -> None:
+    def put(self, letter: DeadLetter) -> bool:
         """Store a dead letter, in the place of one of an earlier death; see the port."""
         key = (letter.tenant_id, letter.id)
         with self._lock:
             earlier = self._letters.get(key)
+            later = letter if earlier is None else follows(letter, earlier)
+            if later is None:
+                return False
             if earlier is None:
-                self._letters[key] = letter
                 insort(self._ids[letter.tenant_id], letter.id)
-            else:
-                self._letters[key] = follows(letter, earlier) or earlier
+            self._letters[key] = later
+            return True
 
     def get(self, tenant_id: str, letter_id: str) -> DeadLetter | None:
         """Return a letter, dead or not; see the port."""

@@ -116,10 +116,13 @@ class TimerStore(Protocol):
 class DeadLetterStore(Protocol):
     """Actions that exhausted their attempts."""
 
-    def put(self, letter: DeadLetter) -> None:
+    def put(self, letter: DeadLetter) -> bool:
         """Store a dead letter; it takes the place of one of an earlier death, as `domain.dead_letters.follows` says.
 
         One of the same death, or of a later one, stays as it is, whatever has become of it.
+
+        Returns:
+            Whether the letter was stored: not if there was one of its death, or of a later one.
         """
         ...
 
