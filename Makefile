@@ -9,7 +9,7 @@ CHECKOV_VERSION := 3.3.30
 BOUNDED := $(if $(shell command -v timeout),timeout 120)
 
 .DEFAULT_GOAL := help
-.PHONY: help install up test check checkov build bench drill simulate faults flaky redrive neighbours cloud openapi openapi-check clean
+.PHONY: help install up test check checkov build bench drill simulate askings faults flaky redrive neighbours cloud openapi openapi-check clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -57,6 +57,10 @@ drill: install ## kill the stack at random moments and look what is lost; ROUNDS
 simulate: install ## run the kernel through SEEDS (2000) seeded histories full of faults; FROM, or SEED to replay one; ARGS
 	@$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),2000) --from $(or $(FROM),0) $(if $(SEED),--seed $(SEED)) \
 	  $(if $(REPORT),--mutants --report $(REPORT)) $(ARGS)
+
+askings: install ## the same for acknowledgements, by their own model; SEEDS (1000), FROM, SEED, REPORT
+	@$(BIN)/python -m tests.simulation.asking --seeds $(or $(SEEDS),1000) --from $(or $(FROM),0) \
+	  $(if $(SEED),--seed $(SEED)) $(if $(REPORT),--report $(REPORT))
 
 faults: install ## run TIMERS timers (2000) through throttles, lost answers and duplicates, and say what came of them
 	@$(BIN)/python -m tests.drill.faults $(or $(TIMERS),2000)

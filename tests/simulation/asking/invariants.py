@@ -79,10 +79,15 @@ def everybody_has_their_time(history: History) -> Iterator[str]:
 
 
 def silence_is_found_in_time(history: History) -> Iterator[str]:
-    """Within two seconds while nothing goes wrong, and within minutes once nothing goes wrong any more."""
+    """Within two seconds while nothing goes wrong, and within minutes once nothing goes wrong any more.
+
+    An execution that pauses before an attempt cannot be woken: an answer to the asking before, that comes meanwhile and
+    asks for time, is looked after when the pause is over.
+    """
     calm = history.kind.name in WELL
     for write, action_id, deadline_ms in _given_up(history):
-        late_ms = write.at_ms - (deadline_ms if calm else max(deadline_ms, history.faults_end_ms))
+        due_ms = max(deadline_ms, _paused_until_ms(history, write, action_id))
+        late_ms = write.at_ms - (due_ms if calm else max(due_ms, history.faults_end_ms))
         if late_ms > (FOUND_WITHIN_MS if calm else SWEPT_WITHIN_MS):
             yield f"the silence of {action_id} was found {late_ms} ms late"
 
@@ -260,6 +265,13 @@ def _given_up(history: History) -> Iterator[tuple[Write, str, int]]:
                 before = state(write.before, action_id)
                 if acknowledgement(write.before, action_id).waits and before != state(write.after, action_id):
                     yield write, action_id, before.next_attempt_at_ms or 0
+
+
+def _paused_until_ms(history: History, end: Write, action_id: str) -> int:
+    """Return when the latest pause before an attempt was to be over, of those that began before a write."""
+    earlier = [write.after for write in history.writes if write.at_ms < end.at_ms]
+    waits = [state(timer, action_id) for timer in earlier if not acknowledgement(timer, action_id).waits]
+    return max((one.next_attempt_at_ms or 0 for one in waits), default=0)
 
 
 def _life_of(timer: Timer, action_id: str) -> int:
