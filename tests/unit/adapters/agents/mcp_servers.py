@@ -115,23 +115,28 @@ def as_json(body: bytes, status: int = 200, *headers: str) -> bytes:
 
 
 HELLO_REPLY = as_json(message(1, result=HELLO))
+HELLO_SESSION = as_json(message(1, result=HELLO), 200, "Mcp-Session-Id: s1")
+STREAM = "Content-Type: text/event-stream"
 ACCEPTED = reply(202)
 DONE = as_json(message(2, result={"content": []}))
 
 
-def in_turn(*steps: bytes) -> Callable[[Talk], None]:
-    """Answer one request after another, over however many connections they come."""
+def stepping(*steps: bytes | Callable[[Talk], None]) -> Callable[[Talk], None]:
+    """Answer one request after another, with bytes or as a function does."""
 
     def talk(connection: Talk) -> None:
         while connection.read_request():
-            answered = len(connection.server.requests)
-            connection.sock.sendall(steps[min(answered, len(steps)) - 1])
+            step = steps[min(len(connection.server.requests), len(steps)) - 1]
+            if isinstance(step, bytes):
+                connection.sock.sendall(step)
+            else:
+                step(connection)
 
     return talk
 
 
 def talked(*steps: bytes, **more: Any) -> tuple[ActionError | Performed, Server]:
-    with raw_server(in_turn(*steps)) as server:
+    with raw_server(stepping(*steps)) as server:
         try:
             return call(server.url, **more), server
         except ActionError as error:

@@ -30,13 +30,16 @@ from tests.unit.adapters.agents.mcp_servers import (
     DONE,
     HELLO,
     HELLO_REPLY,
+    HELLO_SESSION,
     LOOPBACK,
+    STREAM,
     as_json,
     call,
     delivery,
     failure,
     message,
     sent,
+    stepping,
     talked,
 )
 from tests.unit.adapters.webhook.certificates import make_certificate
@@ -44,23 +47,6 @@ from tests.unit.adapters.webhook.conftest import Names, connects, names
 from tests.unit.adapters.webhook.servers import TRUSTS_NOBODY, Talk, raw_server, reply
 
 __all__ = ["connects", "names"]
-
-STREAM = "Content-Type: text/event-stream"
-HELLO_SESSION = as_json(message(1, result=HELLO), 200, "Mcp-Session-Id: s1")
-
-
-def stepping(*steps: bytes | Callable[[Talk], None]) -> Callable[[Talk], None]:
-    """Answer one request after another, with bytes or as a function does."""
-
-    def talk(connection: Talk) -> None:
-        while connection.read_request():
-            step = steps[min(len(connection.server.requests), len(steps)) - 1]
-            if isinstance(step, bytes):
-                connection.sock.sendall(step)
-            else:
-                step(connection)
-
-    return talk
 
 
 def test_a_name_is_looked_up_once_and_the_address_that_was_checked_is_the_one_connected_to(

@@ -18,10 +18,10 @@ from tests.unit.adapters.agents.mcp_servers import (
     as_json,
     call,
     failure,
-    in_turn,
     message,
     sent,
     serving,
+    stepping,
     talked,
 )
 from tests.unit.adapters.webhook.servers import raw_server, reply
@@ -163,6 +163,6 @@ def test_a_wish_to_wait_is_kept_there(answers: list[bytes]) -> None:
     ],
 )
 def test_a_refusal_that_says_nothing_of_other_revisions_is_the_end(refused: bytes) -> None:
-    with raw_server(in_turn(refused)) as server:
+    with raw_server(stepping(refused)) as server:
         failure(server.url)
     assert len(server.requests) == 1

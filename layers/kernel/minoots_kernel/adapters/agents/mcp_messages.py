@@ -55,17 +55,18 @@ class Message:
         return self.part in _DECIDING
 
 
-def fields_of(delivery: AgentDelivery, part: str, theirs: dict[str, str], content: bytes) -> dict[str, str]:
+def fields_of(delivery: AgentDelivery, part: str, nth: int, theirs: dict[str, str], content: bytes) -> dict[str, str]:
     """Return all fields of a message; those of the destination take the place of the binding's own.
 
     Args:
         delivery: What is delivered.
         part: Which message it is.
+        nth: The how-manieth of its kind in this attempt, from 1.
         theirs: The fields of the protocol, which nothing takes the place of; lower-case names.
         content: The message's bytes.
     """
     given = _given(delivery)
-    return {"user-agent": USER_AGENT, **_trace(delivery), **given, **theirs, **_own(delivery, part, content)}
+    return {"user-agent": USER_AGENT, **_trace(delivery), **given, **theirs, **_own(delivery, part, nth, content)}
 
 
 def meta_of(delivery: AgentDelivery) -> dict[str, Any]:
@@ -89,11 +90,12 @@ def _trace(delivery: AgentDelivery) -> dict[str, str]:
     return trace_headers(delivery.timer, delivery.identity, delivery.attempt)
 
 
-def _own(delivery: AgentDelivery, part: str, content: bytes) -> dict[str, str]:
+def _own(delivery: AgentDelivery, part: str, nth: int, content: bytes) -> dict[str, str]:
     """Return the fields of Standard Webhooks and, with the call alone, those of the delivery.
 
     The call itself has the delivery's id, the same on every attempt. The other messages have ids of their own: to
-    whoever drops what comes with an id for the second time, the call would be a repeat of them.
+    whoever drops what comes with an id for the second time, the call would be a repeat of them, and so would the
+    second of a kind be of the first.
     """
     own: dict[str, str] = {}
     if part == CALL:
@@ -102,7 +104,8 @@ def _own(delivery: AgentDelivery, part: str, content: bytes) -> dict[str, str]:
             own["minoots-acknowledgement"] = delivery.asking.url
     secrets, timestamp_s = delivery.credentials.signing_secrets, delivery.now_ms // 1000
     if secrets:
-        identity = delivery.identity if part == CALL else f"{delivery.identity}/{part}"
+        suffix = "" if part == CALL else f"/{part}" if nth == 1 else f"/{part}/{nth}"
+        identity = delivery.identity + suffix
         own["webhook-id"], own["webhook-timestamp"] = identity, str(timestamp_s)
         own["webhook-signature"] = sign(secrets, identity, timestamp_s, content)
     return own

@@ -17,12 +17,12 @@ from typing import Any, Final
 import httpx2
 from anyio import to_thread
 
-from minoots_kernel.adapters.agents.mcp_messages import REPLY, RESUME, Message, fields_of
+from minoots_kernel.adapters.agents.mcp_messages import CALL, REPLY, RESUME, Message, fields_of
 from minoots_kernel.adapters.webhook.conversation import Answer, Conversation
 from minoots_kernel.adapters.webhook.replies import Reply, refusal
 from minoots_kernel.application.ports import Clock
 from minoots_kernel.domain.agents import AgentDelivery
-from minoots_kernel.domain.errors import ActionError, PermanentActionError, TransientActionError
+from minoots_kernel.domain.errors import ActionError, PermanentActionError, PutOffError, TransientActionError
 
 __all__ = ["NOT_MCP", "UNANSWERED", "GuardedTransport", "refused"]
 
@@ -64,9 +64,6 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
         conversation: Makes the requests.
         delivery: What is delivered, and where to: the SDK's own idea of the URL is not asked.
         clock: Tells what time it is when a server names one.
-
-    Attributes:
-        failure: What the conversation failed of, if it did.
     """
 
     def __init__(self, conversation: Conversation, delivery: AgentDelivery, clock: Clock) -> None:
@@ -74,7 +71,18 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
         self._delivery = delivery
         self._clock = clock
         self._sent: Counter[str] = Counter()
-        self.failure: Exception | None = None
+        self._called = False
+        self._failure: Exception | None = None
+
+    @property
+    def failure(self) -> Exception | None:
+        """What the conversation failed of, if it did.
+
+        Who is put off has sent nothing. Once the tool was called that is so no more: it may have run.
+        """
+        if self._called and isinstance(self._failure, PutOffError):
+            return TransientActionError(UNANSWERED, failure="connection")
+        return self._failure
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send a request and return its answer, or one that stands for the failure."""
@@ -82,7 +90,14 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
         message = Message.of(request.method, json.loads(content) if content else {})
         if request.method == "GET" and "last-event-id" not in request.headers:
             return httpx2.Response(405)  # what a server says on its own account is nothing to the caller of one tool
-        if self._is_too_many(message) or (self.failure is not None and message.decides):
+        self._sent[message.part] += 1
+        if self._is_one_too_many(message.part):
+            if message.decides:
+                self._note(TransientActionError(UNANSWERED, failure="connection"))
+            return httpx2.Response(503)
+        if message.part == RESUME:
+            self._forget_break()
+        if self._failure is not None and message.decides:
             return httpx2.Response(503)
         theirs = {name: value for name, value in request.headers.items() if name not in _HTTP}
         try:
@@ -94,18 +109,20 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
             return httpx2.Response(503)
 
     def _ask(self, verb: str, message: Message, theirs: dict[str, str], content: bytes) -> httpx2.Response:
-        fields = fields_of(self._delivery, message.part, theirs, content) | {"accept-encoding": "identity"}
+        part, nth = message.part, self._sent[message.part]
+        fields = fields_of(self._delivery, part, nth, theirs, content) | {"accept-encoding": "identity"}
         with ExitStack() as stack:
             asked = self._conversation.ask(verb, self._delivery.target, fields, content or None)
             answer = stack.enter_context(asked)
-            failure = self._failure(answer, in_session=SESSION in theirs)
+            self._called = self._called or part == CALL
+            failure = self._judged(answer, part, in_session=SESSION in theirs)
             if failure is not None:
-                return _refusal(answer, failure, may_be_mcp=SESSION not in theirs)
+                return _refusal(answer, failure, may_be_mcp=SESSION not in theirs and part != RESUME)
             if not message.decides:
                 return httpx2.Response(200)
             found = answer.header(SESSION)
             kept = {SESSION: found} if found is not None else {}
-            if _is_stream(answer) and (message.number is not None or message.part == RESUME):
+            if _is_stream(answer) and (message.number is not None or part == RESUME):
                 stream = _Events(answer.chunks(), stack.pop_all(), self._note)
                 return httpx2.Response(200, headers={**kept, "content-type": _EVENTS}, stream=stream)
             whole = b"".join(answer.chunks())  # to its end, so that the connection can be used again
@@ -113,26 +130,28 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
             _check(whole, message.number)
         return httpx2.Response(200, headers={**kept, "content-type": "application/json"}, content=whole)
 
-    def _failure(self, answer: Answer, *, in_session: bool) -> ActionError | None:
+    def _judged(self, answer: Answer, part: str, *, in_session: bool) -> ActionError | None:
+        """Return the failure that an answer stands for by its head, if it does for one."""
         failure = refusal(Reply(answer.status, answer.headers), self._clock.now_ms())
         if failure is None and (answer.header("content-encoding") or "identity").strip().lower() != "identity":
-            return PermanentActionError("the receiver's answer is compressed, unasked", failure="invalidResponse")
-        if failure is not None and answer.status == 404 and in_session:
-            return TransientActionError("the MCP server forgot the session", 404, failure="serverError")
+            failure = PermanentActionError("the receiver's answer is compressed, unasked", failure="invalidResponse")
+        elif failure is not None and answer.status == 404 and in_session:
+            failure = TransientActionError("the MCP server forgot the session", 404, failure="serverError")
+        if part == RESUME and isinstance(failure, PermanentActionError):
+            # The request was taken, and its stream broke off. That it cannot be taken up says nothing of the next one.
+            failure = TransientActionError(UNANSWERED, retry_after_ms=failure.retry_after_ms, failure="connection")
         return failure
 
-    def _is_too_many(self, message: Message) -> bool:
-        self._sent[message.part] += 1
-        if self._sent[message.part] > MOST.get(message.part, MAX_OF_THE_REST):
-            if message.decides:
-                self._note(TransientActionError(UNANSWERED, failure="connection"))
-            return True
-        if message.part == RESUME and not isinstance(self.failure, ActionError):
-            self.failure = None  # the stream broke, and is taken up where it did
-        return False
+    def _is_one_too_many(self, part: str) -> bool:
+        return self._sent[part] > MOST.get(part, MAX_OF_THE_REST)
+
+    def _forget_break(self) -> None:
+        """Forget that a stream broke, which is taken up where it did; what a server refused stays refused."""
+        if not isinstance(self._failure, ActionError):
+            self._failure = None
 
     def _note(self, error: Exception) -> None:
-        self.failure = self.failure or error
+        self._failure = self._failure or error
 
 
 class _Events(httpx2.AsyncByteStream):
