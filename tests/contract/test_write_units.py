@@ -36,6 +36,7 @@ from minoots_kernel.domain.creation import new_timer
 from minoots_kernel.domain.dead_letters import LetterState, dead_letter
 from minoots_kernel.domain.events import TimerChange
 from minoots_kernel.domain.guards import Guard, remembered
+from minoots_kernel.domain.put_offs import Cause
 from minoots_kernel.domain.timer import Timer, Via
 from minoots_kernel.domain.transitions import apply
 from tests.contract.conftest import Stores, Table
@@ -321,7 +322,7 @@ def test_each_put_off_costs_three_units_and_a_timer_that_had_some_settles_for_wh
         times = state.put_off.times if state.put_off else 0
         now_ms = state.next_attempt_at_ms or timer.fire_at_ms + 20
         reason = "hooks.example.com:443 fails, its circuit is open since 2026-09-21T14:13:20.000Z"
-        return apply(timer, PutOff(state.id, 1, times, reason, now_ms + 60_000), now_ms).timer
+        return apply(timer, PutOff(state.id, 1, times, list(Cause)[times % 3], reason, now_ms + 60_000), now_ms).timer
 
     timer = common_timer()
     costs, sizes = meter.live(timer, fired, *[put_off] * 5, ended)

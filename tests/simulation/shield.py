@@ -9,13 +9,17 @@ from typing import Final
 
 from minoots_kernel.domain.circuits import Call
 from minoots_kernel.domain.errors import PutOffError
+from minoots_kernel.domain.put_offs import Cause
 from tests.simulation.chance import SPAN
 from tests.simulation.crossing import Crossing
 
-__all__ = ["LONGEST_MS", "PutOffs", "SimulatedShield"]
+__all__ = ["LONGEST_MS", "NOT_SENT", "PutOffs", "SimulatedShield"]
 
 LONGEST_MS: Final = 1_200_000
 """For how long an attempt is put off before it counts as made: less than in a deployment, so that it happens."""
+
+NOT_SENT: Final = {Cause.CIRCUIT: "its circuit is open", Cause.SHORTAGE: "no connection is free"}
+"""What it puts off for; the second once in eight."""
 
 HOPES_MS: Final = (0, 0, 5_000, 120_000, 1_800_000)
 """After how long there is hope; the last is past what a queue can wait."""
@@ -37,7 +41,7 @@ class PutOffs:
 
 
 class SimulatedShield:
-    """Lets an attempt through or puts it off, however often it asks; each time is drawn afresh.
+    """Lets an attempt through or puts it off, however often it asks; whether, and for which cause, is drawn each time.
 
     Args:
         cross: The way to whatever tells.
@@ -65,4 +69,5 @@ class SimulatedShield:
         now_ms, hopes_ms = self._cross.loop.now_ms, self._put_offs.hopes_ms
         not_before_ms = now_ms + hopes_ms[(word >> 30) % len(hopes_ms)]
         turn = "destination" if (word >> 40) % 4 < self._put_offs.turns else None
-        raise PutOffError("its circuit is open", not_before_ms, LONGEST_MS, turn)
+        cause = Cause.CIRCUIT if (word >> 44) % 8 else Cause.SHORTAGE
+        raise PutOffError(cause, NOT_SENT[cause], not_before_ms, LONGEST_MS, turn)

@@ -141,7 +141,7 @@ class PutOffReply(WireModel):
     """That an attempt waits because its receiver, or its tenant, must not be asked for more now."""
 
     times: int = Field(description="How often, since the attempt before it.")
-    since: Instant
+    since: Instant = Field(description="Since when it waits for this, with no other cause in between.")
     reason: str
 
 

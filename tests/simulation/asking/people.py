@@ -20,6 +20,7 @@ from minoots_kernel.domain.errors import (
     TransientActionError,
 )
 from minoots_kernel.domain.inbox import InboxMessage, LeasedMessage
+from minoots_kernel.domain.put_offs import Cause
 from minoots_kernel.domain.timer import ActionStatus, Timer
 from minoots_kernel.domain.webhooks import WebhookRequest
 from tests.simulation.asking.fate import Calls, Time
@@ -93,7 +94,7 @@ class People:
         """Get a request, and perhaps answer it: within the call, later, twice, or never."""
         if self._calls.happens(self._calls.kind.put_off):
             now_ms = self._time.clock.now_ms()
-            raise PutOffError("busy", now_ms + self._rng.choice((0, 2, 30)) * SECOND, 10 * MINUTE)
+            raise PutOffError(Cause.SHORTAGE, "busy", now_ms + self._rng.choice((0, 2, 30)) * SECOND, 10 * MINUTE)
         token = request.headers["minoots-acknowledgement"].rpartition("/")[2]
         self._note(request.url, token, int(request.headers["minoots-attempt"]))
         mood = self._rng.random()

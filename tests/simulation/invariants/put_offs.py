@@ -9,7 +9,7 @@ from minoots_kernel.domain.timer import ActionState, ActionStatus, Timer
 from minoots_kernel.domain.transitions import REDISPATCH_AFTER_MS
 from tests.simulation.invariants.facts import Facts
 from tests.simulation.journal import Acked, Sent, Wrote
-from tests.simulation.shield import LONGEST_MS
+from tests.simulation.shield import LONGEST_MS, NOT_SENT
 from tests.simulation.world import name_of
 
 __all__ = ["made_or_put_off_too_long", "put_off_attempts_are_made_later", "put_off_by_another", "put_off_in"]
@@ -53,6 +53,12 @@ def _put_off(facts: Facts, write: Wrote, before: ActionState, after: ActionState
         yield f"{name} was put off past the queue's reach, or to no time"
     elif not _watched(write.after, due_ms + facts.skew_ms):
         yield f"{name} was put off, and the sweep will not look"
+    known = before.put_off
+    anew = known is None or known.cause is not put_off.cause
+    if known is not None and not anew and put_off.since_ms != known.since_ms:
+        yield f"{name} waits for the same as before, and the time it may take began anew"
+    if anew and write.at_ms - put_off.since_ms > 2 * facts.skew_ms + facts.plan.latency_ms + 60_000:
+        yield f"{name} waits for something else, and the time it may take did not begin anew"
     if write.at_ms - put_off.since_ms > LONGEST_MS + REACH_MS + 2 * facts.skew_ms + facts.plan.latency_ms + 60_000:
         yield f"{name} was put off again after {write.at_ms - put_off.since_ms} ms"
 
@@ -97,13 +103,12 @@ def made_or_put_off_too_long(facts: Facts, timer_id: str, state: ActionState, nu
     if number not in kept:
         return any(after.id == state.id and after.tries == number - 1 for _, after in _all(facts, timer_id))
     attempt = kept[number]
-    since_ms = [
-        after.put_off.since_ms
+    return any(
+        attempt.started_at_ms - after.put_off.since_ms >= LONGEST_MS
         for _, after in _all(facts, timer_id)
         if after.id == state.id and after.tries == number - 1 and after.put_off
-    ]
-    waited = bool(since_ms) and attempt.started_at_ms - min(since_ms) >= LONGEST_MS
-    return waited and attempt.error == "not sent: its circuit is open"
+        if after.put_off.cause and attempt.error == f"not sent: {NOT_SENT[after.put_off.cause]}"
+    )
 
 
 def _all(facts: Facts, timer_id: str) -> Iterator[tuple[ActionState, ActionState]]:

@@ -48,10 +48,25 @@ MUTANTS: Final = (
         (
             edit(
                 put_off.put_off_too_long,
-                "state.put_off is not None and now_ms - state.put_off.since_ms >= put_off.longest_ms",
+                "state.put_off is not None and state.put_off.too_long(put_off.cause, put_off.longest_ms, now_ms)",
                 "False",
             ),
         ),
+    ),
+    Mutant(
+        "what waits for something else has no time of its own for it",
+        LATER,
+        (edit(put_offs.PutOffs.again, "self.since_ms if self.cause is cause else now_ms", "self.since_ms"),),
+    ),
+    Mutant(
+        "what waits for the same begins anew each time",
+        LATER,
+        (edit(put_offs.PutOffs.again, "self.since_ms if self.cause is cause else now_ms", "now_ms"),),
+    ),
+    Mutant(
+        "the time for one cause counts for all",
+        (deliveries.actions_at_least_once_with_a_stable_delivery_id,),
+        (edit(put_offs.PutOffs.too_long, "self.cause is cause and", ""),),
     ),
     Mutant(
         "the sweep does not know of what is put off",

@@ -15,7 +15,7 @@ from minoots_contract.actions import Action, ActionBundle, Escalation, RetryPoli
 from minoots_contract.agents import AgentBinding
 from minoots_contract.late_policy import LatePolicy
 from minoots_contract.retry import DEFAULT_RETRY_ON, FAILURES
-from minoots_kernel.adapters.dynamodb.action_codec import attempts_from_json, attempts_to_json
+from minoots_kernel.adapters.dynamodb.action_codec import actions_from_item, attempts_from_json, attempts_to_json
 from minoots_kernel.adapters.dynamodb.codec import (
     MAX_SPEC_BYTES,
     changes,
@@ -25,7 +25,7 @@ from minoots_kernel.adapters.dynamodb.codec import (
 from minoots_kernel.adapters.dynamodb.compact_json import compact
 from minoots_kernel.adapters.dynamodb.keys import check_shard
 from minoots_kernel.adapters.dynamodb.spec_codec import policy_from_row, policy_to_row, spec_from_json, spec_to_json
-from minoots_kernel.domain.put_offs import PutOffs
+from minoots_kernel.domain.put_offs import Cause, PutOffs
 from minoots_kernel.domain.timer import (
     ActionState,
     ActionStatus,
@@ -136,7 +136,15 @@ states = st.builds(
     redriven=st.just(Redriven()) | st.builds(Redriven, st.integers(1, 9), st.integers(0, 100), st.none() | names),
     discarded=st.booleans(),
     put_off=st.none()
-    | st.builds(PutOffs, st.integers(1, 99), instants, st.text(), st.sampled_from([None, "destination", "tenant"])),
+    | st.builds(
+        PutOffs,
+        st.integers(1, 99),
+        instants,
+        st.text(),
+        st.sampled_from([None, "destination", "tenant"]),
+        st.none() | st.sampled_from(Cause),
+        maybe,
+    ),
     given_up=st.none() | st.text(),
 )
 moments = st.builds(Moment, names, instants, st.integers(1, 99), st.none() | names, st.none() | names)
@@ -335,3 +343,8 @@ def test_an_attempts_row_ends_with_its_last_value() -> None:
         [1, 5, 9, "succeeded", 200, None, None, 4],
         [2, 15, 19, "failed", None, None, None, None, "no"],
     ]
+
+
+def test_what_was_put_off_when_all_causes_counted_as_one_is_read() -> None:
+    item = {"actions": {"S": '[["a","dispatched",0,9,99,[]]]'}, "putOff": {"S": '{"a":[2,10,"full","tenant"]}'}}
+    assert actions_from_item(item)[0].put_off == PutOffs(2, 10, "full", "tenant")

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from minoots_contract.destinations import PutDestinationRequest
+from minoots_kernel.adapters.webhook.exchange import shortage
 from minoots_kernel.application.put_destination import PutDestination, SecretMaker
 from minoots_kernel.domain.circuits import FAILURES_TO_OPEN, OPEN_MS, TENANT, Circuit, Limits
 from minoots_kernel.domain.errors import DependencyUnavailableError, TransientActionError
@@ -194,6 +195,35 @@ def test_what_waits_too_long_counts_as_made_in_vain_and_leaves_a_dead_letter() -
     assert world.receiver.requests == []
     assert [letter.action_id for letter in world.dead_letters.letters] == ["a"]
     assert "SweepRepairs" not in world.metrics.counts
+
+
+def test_a_wait_for_a_limit_and_then_a_shortage_use_up_no_attempt() -> None:
+    world = World(tenant=Limits(max_in_flight=1))
+    timer = world.new("a", duration="1s", maxAttempts=1)
+    until_ms = world.clock.now_ms() + 71 * HOUR_MS // 60
+    world.circuits.take(Circuit("demo", TENANT), 0, until_ms, world.clock.now_ms())
+    world.receiver.answers += [_raise_shortage] * 3
+    world.play(until_ms + HOUR_MS)
+
+    assert world.now(timer).status is Status.SETTLED
+    assert world.receiver.deliveries == ["a#1"] * 4, "three times it got no connection"
+
+
+def test_a_shortage_that_does_not_end_is_waited_for_as_long_as_it_may_take() -> None:
+    world = World(tenant=Limits(max_in_flight=1))
+    timer = world.new("a", duration="1s", maxAttempts=1)
+    until_ms = world.clock.now_ms() + 2 * HOUR_MS
+    world.circuits.take(Circuit("demo", TENANT), 0, until_ms, world.clock.now_ms())
+    world.receiver.answers += [_raise_shortage] * 99
+    world.play(until_ms + 2 * HOUR_MS)
+
+    (attempt,) = world.now(timer).actions[0].attempts
+    assert (attempt.error, attempt.failure) == ("not sent: none is free", "throttled")
+    assert until_ms + HOUR_MS <= attempt.ended_at_ms < until_ms + 2 * HOUR_MS
+
+
+def _raise_shortage() -> int:
+    raise shortage("none is free")
 
 
 def test_a_store_of_circuits_that_does_not_answer_brings_the_message_back(limited: World) -> None:

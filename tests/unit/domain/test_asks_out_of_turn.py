@@ -10,6 +10,7 @@ from minoots_kernel.domain.chains import chain_of
 from minoots_kernel.domain.commands import PutOff, Redrive
 from minoots_kernel.domain.errors import StaleHintError, TokenExpiredError
 from minoots_kernel.domain.executions import execution_for
+from minoots_kernel.domain.put_offs import Cause
 from minoots_kernel.domain.timer import ActionStatus, Attempt, Timer
 from minoots_kernel.domain.transitions import apply
 from tests.unit.domain.asking import FIRED_MS, answered, asking, begun, ended, known_of, silent, state_of, waiting
@@ -21,7 +22,7 @@ LATER_MS = FIRED_MS + 60_000
 def put_off(timer: Timer, digest: str | None, at_ms: int = FIRED_MS) -> Timer:
     state = state_of(timer)
     times = state.put_off.times if state.put_off else 0
-    return after(timer, (PutOff("a", state.next_attempt, times, "busy", at_ms, digest=digest), at_ms))
+    return after(timer, (PutOff("a", state.next_attempt, times, Cause.SHORTAGE, "busy", at_ms, digest=digest), at_ms))
 
 
 def name_of(timer: Timer, at_ms: int) -> str:

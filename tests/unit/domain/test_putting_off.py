@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 from minoots_kernel.domain.commands import PutOff
 from minoots_kernel.domain.dispatch import overdue_messages
 from minoots_kernel.domain.errors import StaleHintError
-from minoots_kernel.domain.put_offs import MAX_PUT_OFF_DELAY_MS, QUEUE_REACH_MS, put_off_until
+from minoots_kernel.domain.put_offs import (
+    LONGEST_MS,
+    MAX_PUT_OFF_DELAY_MS,
+    QUEUE_REACH_MS,
+    Cause,
+    PutOffs,
+    put_off_until,
+)
 from minoots_kernel.domain.repair import repair_of
 from minoots_kernel.domain.timer import Timer
 from minoots_kernel.domain.transitions import REDISPATCH_AFTER_MS, apply
@@ -20,7 +27,7 @@ NEVER = "its circuit is open"
 
 def later(timer: Timer, times: int = 0, after_ms: int = 0, **changes: object) -> Timer:
     assert timer.fired_at_ms is not None
-    command = replace(PutOff("a", 1, times, NEVER, timer.fired_at_ms + after_ms), **changes)  # type: ignore[arg-type]
+    command = replace(PutOff("a", 1, times, Cause.CIRCUIT, NEVER, timer.fired_at_ms + after_ms), **changes)  # type: ignore[arg-type]
     return apply(timer, command, timer.fired_at_ms + 10).timer
 
 
@@ -53,12 +60,39 @@ def test_of_duplicates_that_put_off_the_same_attempt_one_gets_through() -> None:
     assert later(timer, times=1).actions[0].put_off is not None
 
 
+def test_the_time_it_may_take_begins_anew_with_another_cause_and_not_with_the_same() -> None:
+    first = PutOffs(1, 0, "full", None, Cause.LIMIT)
+    more = first.again(Cause.LIMIT, 4_260_000, "full", "tenant")
+    assert more == PutOffs(2, 0, "full", "tenant", Cause.LIMIT)
+    assert not more.too_long(Cause.SHORTAGE, 3_600_000, 4_270_000)
+    other = more.again(Cause.SHORTAGE, 4_270_000, "busy", None)
+    assert other == PutOffs(3, 4_270_000, "busy", None, Cause.SHORTAGE, first_ms=0)
+    assert [other.too_long(Cause.SHORTAGE, 3_600_000, 4_270_000 + ms) for ms in (3_599_999, 3_600_000)] == [False, True]
+    back = other.again(Cause.LIMIT, 4_280_000, "full", None)
+    assert (back.since_ms, back.first_ms) == (4_280_000, 0)
+
+
+def test_nothing_is_put_off_for_longer_than_a_day_whatever_the_causes() -> None:
+    known, at_ms = PutOffs(1, 0, "busy", None, Cause.SHORTAGE), 0
+    while not known.too_long(cause := (Cause.CIRCUIT, Cause.SHORTAGE)[known.times % 2], 3_600_000, at_ms):
+        assert at_ms < LONGEST_MS
+        known, at_ms = known.again(cause, at_ms, "busy", None), at_ms + 890_000
+    assert at_ms >= LONGEST_MS
+
+
+def test_what_was_put_off_when_all_causes_counted_as_one_begins_anew_within_the_day() -> None:
+    old = PutOffs(9, 0, "busy")
+    assert not old.too_long(Cause.SHORTAGE, 3_600_000, 4_000_000)
+    assert old.too_long(Cause.LIMIT, LONGEST_MS, LONGEST_MS)
+    assert old.again(Cause.LIMIT, 4_000_000, "full", None).first_ms == 0
+
+
 @pytest.mark.parametrize("change", [{"attempt": 2}, {"action_id": "x"}])
 def test_what_is_not_under_way_is_not_put_off(change: dict[str, object]) -> None:
     with pytest.raises(StaleHintError):
         later(fired("a"), **change)
     with pytest.raises(StaleHintError):
-        apply(scheduled("a"), PutOff("a", 1, 0, NEVER, NOW_MS), NOW_MS)
+        apply(scheduled("a"), PutOff("a", 1, 0, Cause.CIRCUIT, NEVER, NOW_MS), NOW_MS)
 
 
 def test_an_attempt_that_is_made_at_last_leaves_nothing_of_its_waiting() -> None:

@@ -18,6 +18,7 @@ from minoots_kernel.application.circuit_ports import CircuitStore
 from minoots_kernel.application.known_circuits import KnownCircuits
 from minoots_kernel.domain.circuits import Call, Circuit, Limits, Pace
 from minoots_kernel.domain.errors import PutOffError
+from minoots_kernel.domain.put_offs import LONGEST_MS, Cause
 
 __all__ = ["HORIZON_MS", "LONGEST_LIMITED_MS", "SLACK_MS", "Pacing"]
 
@@ -27,7 +28,7 @@ SLACK_MS: Final = 1_000
 HORIZON_MS: Final = 600_000
 """Farthest turn that is given away: less than the queue's reach."""
 
-LONGEST_LIMITED_MS: Final = 24 * 3_600_000
+LONGEST_LIMITED_MS: Final = LONGEST_MS
 """For how long an attempt is put off by a limit before it counts as failed."""
 
 
@@ -90,4 +91,5 @@ class Pacing:
             self._known.note(line.circuit.with_turn(at_ms * 1000 + line.pace.interval_us))
         reason = f"{line.circuit.shown} has its limit of {line.pace.per_second:g} attempts a second"
         turn = None if at_ms is None else line.whose
-        raise PutOffError(reason, now_ms + HORIZON_MS // 2 if at_ms is None else at_ms, LONGEST_LIMITED_MS, turn)
+        hope_ms = now_ms + HORIZON_MS // 2 if at_ms is None else at_ms
+        raise PutOffError(Cause.LIMIT, reason, hope_ms, LONGEST_LIMITED_MS, turn)

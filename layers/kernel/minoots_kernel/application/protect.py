@@ -37,6 +37,7 @@ from minoots_kernel.domain.circuits import (
     slowed,
 )
 from minoots_kernel.domain.errors import ActionError, MinootsError, PutOffError
+from minoots_kernel.domain.put_offs import Cause
 
 __all__ = ["Protect"]
 
@@ -145,6 +146,7 @@ class Protect:
             if not width:
                 since = format_instant(circuit.opened_at_ms or now_ms)
                 raise PutOffError(
+                    Cause.CIRCUIT,
                     f"{circuit.shown} fails, its circuit is open since {since}",
                     circuit.open_until_ms,
                     LONGEST_OPEN_MS,
@@ -156,7 +158,8 @@ class Protect:
             lane.circuit = self._known.afresh(circuit, now_ms)
         is_open = lane.circuit.opened_at_ms is not None
         reason = "is being tried" if is_open else "has as many attempts under way as it may have"
-        raise PutOffError(f"{lane.circuit.shown} {reason}", now_ms, LONGEST_OPEN_MS if is_open else LONGEST_LIMITED_MS)
+        cause, longest_ms = (Cause.CIRCUIT, LONGEST_OPEN_MS) if is_open else (Cause.LIMIT, LONGEST_LIMITED_MS)
+        raise PutOffError(cause, f"{lane.circuit.shown} {reason}", now_ms, longest_ms)
 
     def _take(self, passage: _Passage, lane: _Lane, free: list[int], now_ms: int) -> bool:
         slot, until_ms = free[self._draw(len(free))], now_ms + passage.call.timeout_ms + LEASE_SPARE_MS

@@ -14,7 +14,7 @@ __all__ = ["put_off_attempt", "put_off_too_long"]
 
 def put_off_too_long(state: ActionState, put_off: PutOffError, now_ms: int) -> bool:
     """Tell whether an attempt has waited as long as it may: then it counts as made in vain."""
-    return state.put_off is not None and now_ms - state.put_off.since_ms >= put_off.longest_ms
+    return state.put_off is not None and state.put_off.too_long(put_off.cause, put_off.longest_ms, now_ms)
 
 
 def put_off_attempt(
@@ -47,7 +47,7 @@ def put_off_attempt(
         UnknownHintError: If the attempt was made meanwhile, and the message has to come back to see what follows.
     """
     times, until_ms = times_put_off(state), put_off.not_before_ms
-    command = PutOff(state.id, state.next_attempt, times, put_off.reason, until_ms, put_off.turn, digest)
+    command = PutOff(state.id, state.next_attempt, times, put_off.cause, put_off.reason, until_ms, put_off.turn, digest)
     try:
         later = change_timer(store, timer, command, now_ms).timer
     except StaleHintError as error:

@@ -9,6 +9,7 @@ from pydantic import JsonValue
 
 from minoots_contract.late_policy import LatePolicy
 from minoots_kernel.domain.ask_commands import AskCommand
+from minoots_kernel.domain.put_offs import Cause
 from minoots_kernel.domain.timer import Attempt
 
 __all__ = [
@@ -157,6 +158,7 @@ class PutOff:
     Attributes:
         attempt: The attempt's number.
         times: How often it had been put off before, as it was read.
+        cause: What it waits for.
         reason: Why, one line.
         not_before_ms: When there may be hope, epoch milliseconds.
         turn: Whose limit has a turn for it at that instant, `destination` or `tenant`, if one has.
@@ -166,6 +168,7 @@ class PutOff:
     action_id: str
     attempt: int
     times: int
+    cause: Cause
     reason: str
     not_before_ms: int
     turn: str | None = None

@@ -24,7 +24,7 @@ ActionError(reason)                 an attempt of an action failed; the retry po
 ├── TransientActionError            worth another attempt, unless the policy says otherwise
 └── PermanentActionError            another attempt would end the same way
 
-PutOffError(reason)                 an attempt may not be made now; nothing was tried, and it does not count
+PutOffError(cause, reason)          an attempt may not be made now; nothing was tried, and it does not count
 
 NotDueError(fire_at_ms)             a wake-up came before its time
 StaleHintError                      a hint speaks of a generation, or an attempt, that is over
@@ -40,6 +40,7 @@ from typing import ClassVar
 from minoots_contract.problems import ERRORS, ErrorCode
 from minoots_contract.retry import Failure, failure_of_status
 from minoots_kernel.domain.answers import Answer
+from minoots_kernel.domain.put_offs import Cause
 
 __all__ = [
     "ActionError",
@@ -291,14 +292,17 @@ class PutOffError(Exception):
     """An attempt may not be made now: its receiver, or its tenant, has as much to do as it may have, or fails.
 
     Attributes:
+        cause: What it waits for.
         reason: One line for the timer's story.
         not_before_ms: When there may be hope, epoch milliseconds.
-        longest_ms: For how long an attempt may be put off for this before it counts as made in vain, milliseconds.
+        longest_ms: For how long an attempt may be put off for this cause, with no other in between, before it
+            counts as made in vain, milliseconds.
         turn: Whose limit has a turn for the attempt at that instant, `destination` or `tenant`, if one has.
     """
 
-    def __init__(self, reason: str, not_before_ms: int, longest_ms: int, turn: str | None = None) -> None:
+    def __init__(self, cause: Cause, reason: str, not_before_ms: int, longest_ms: int, turn: str | None = None) -> None:
         super().__init__(reason)
+        self.cause = cause
         self.reason = reason
         self.not_before_ms = not_before_ms
         self.longest_ms = longest_ms

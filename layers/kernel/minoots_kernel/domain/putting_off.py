@@ -57,15 +57,14 @@ def put_off(timer: Timer, command: PutOff, now_ms: int) -> Transition:
     latest_ms = begins_by_ms(timer, state)
     if latest_ms is not None and now_ms + LAST_TRY_MS < latest_ms < until_ms:
         until_ms = latest_ms  # once more while there is time
-    since_ms = state.put_off.since_ms if state.put_off else now_ms
-    later = replace(
-        state, next_attempt_at_ms=until_ms, put_off=PutOffs(times + 1, since_ms, command.reason, command.turn)
-    )
+    known = state.put_off or PutOffs(0, now_ms, command.reason, cause=command.cause)
+    noted = known.again(command.cause, now_ms, command.reason, command.turn)
+    later = replace(state, next_attempt_at_ms=until_ms, put_off=noted)
     actions = tuple(later if other.id == later.id else other for other in timer.actions)
-    known = timer.acknowledgements
+    asked = timer.acknowledgements
     if command.digest is not None:
         # Few tokens of a step are kept: those of askings that were not made must not push out those that were.
-        known = tuple(one.without(command.digest) if one.action_id == state.id else one for one in known)
+        asked = tuple(one.without(command.digest) if one.action_id == state.id else one for one in asked)
     return moved(
-        timer, now_ms, (), actions=actions, acknowledgements=known, next_check_at_ms=next_check(timer, actions)
+        timer, now_ms, (), actions=actions, acknowledgements=asked, next_check_at_ms=next_check(timer, actions)
     )

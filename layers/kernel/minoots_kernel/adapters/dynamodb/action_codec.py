@@ -4,7 +4,8 @@
   class of the failure, status code, error, connect ms, first byte ms, excerpt], ...], times redriven, after tries, key,
   discarded, why it was given up], ...]`, times in epoch milliseconds; a row of an attempt ends with the last of its
   values that is there, and one of an action with its attempts if none of what follows them is.
-- `putOff`: `{action id: [times, since, reason, whose turn]}` of actions whose next attempt was put off.
+- `putOff`: `{action id: [times, since, reason, whose turn, cause, first of all times]}` of actions whose next attempt
+  was put off; a row ends with the last of its values that is there.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any, Final
 
 from minoots_kernel.adapters.dynamodb.compact_json import compact
 from minoots_kernel.adapters.dynamodb.keys import Item
-from minoots_kernel.domain.put_offs import PutOffs
+from minoots_kernel.domain.put_offs import Cause, PutOffs
 from minoots_kernel.domain.timer import NEVER_REDRIVEN, ActionState, ActionStatus, Attempt, Redriven, Timer
 
 __all__ = [
@@ -88,8 +89,19 @@ def put_offs_to_item(found: dict[str, PutOffs]) -> Item | None:
     """Return the attribute `putOff`; none if nothing was."""
     if not found:
         return None
-    rows = {name: [one.times, one.since_ms, one.reason, one.turn] for name, one in sorted(found.items())}
-    return {"S": compact(rows)}
+    return {"S": compact({name: _put_off_row(one) for name, one in sorted(found.items())})}
+
+
+def _put_off_row(one: PutOffs) -> list[Any]:
+    row = [one.times, one.since_ms, one.reason, one.turn, one.cause, one.first_ms]
+    while row[-1] is None:
+        row.pop()
+    return row
+
+
+def _put_off(times: int, since_ms: int, reason: str, turn: str | None = None, *rest: Any) -> PutOffs:
+    cause, first_ms = (*rest, None, None)[:2]
+    return PutOffs(times, since_ms, reason, turn, None if cause is None else Cause(cause), first_ms)
 
 
 def actions_from_item(item: Item) -> tuple[ActionState, ...]:
@@ -97,7 +109,7 @@ def actions_from_item(item: Item) -> tuple[ActionState, ...]:
     states = tuple(_state(*row) for row in json.loads(item["actions"]["S"]))
     if "putOff" not in item:
         return states
-    put_off = {name: PutOffs(*row) for name, row in json.loads(item["putOff"]["S"]).items()}
+    put_off = {name: _put_off(*row) for name, row in json.loads(item["putOff"]["S"]).items()}
     return tuple(replace(state, put_off=put_off.get(state.id)) for state in states)
 
 

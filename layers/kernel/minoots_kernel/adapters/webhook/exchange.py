@@ -16,6 +16,7 @@ from typing import Final
 import httpcore
 
 from minoots_kernel.domain.errors import PutOffError
+from minoots_kernel.domain.put_offs import Cause
 
 __all__ = ["Exchange", "current_exchange", "exchange_within", "shortage"]
 
@@ -94,7 +95,7 @@ def current_exchange() -> Exchange:
 
 def shortage(reason: str) -> PutOffError:
     """Return what puts an attempt off for want of something of ours: no attempt, and no failure of the receiver."""
-    return PutOffError(reason, 0, LONGEST_MS)
+    return PutOffError(Cause.SHORTAGE, reason, 0, LONGEST_MS)
 
 
 @contextmanager
