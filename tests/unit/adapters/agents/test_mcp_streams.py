@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
 from minoots_kernel.adapters.webhook.exchange import shortage
 from minoots_kernel.application.ports import Performed
-from minoots_kernel.domain.errors import PutOffError, TransientActionError
+from minoots_kernel.domain.errors import PermanentActionError, PutOffError, TransientActionError
 from minoots_kernel.domain.webhooks import Credentials
 from tests.unit.adapters.agents.mcp_servers import (
     ACCEPTED,
@@ -31,6 +32,9 @@ __all__ = ["names"]
 BROKEN = b"id: 7\nretry: 5\ndata:\n\n"
 UNANSWERED = "the MCP server did not answer the request"
 SECRET = "whsec_" + "c2Vj" * 8
+RESULT: dict[str, Any] = {"content": []}
+GONE = {"code": -32601, "message": "x"}
+ELSEWHERE = [{"result": RESULT}, {"error": GONE}]
 
 
 @pytest.mark.parametrize("hello", [HELLO_REPLY, HELLO_SESSION], ids=["no session", "session"])
@@ -95,3 +99,39 @@ def test_no_two_messages_of_an_attempt_have_one_id() -> None:
     ids = [sent(request)[1]["webhook-id"].removeprefix("0190-t1_a") for request in server.requests]
     greeting = ["/initialize", "/notifications/initialized"]
     assert sorted(ids) == sorted([*greeting, "", "/reply", "/resume", "/reply/2", "/resume/2"])
+
+
+@pytest.mark.parametrize("other", ELSEWHERE, ids=["result", "error"])
+def test_an_answer_to_something_else_in_a_stream_is_not_the_answer(other: dict[str, Any]) -> None:
+    stray, wrong = message(77, **other), message(2, error={"code": -32602, "message": "x"})
+    stream = b"data: %s\n\ndata: %s\n\n"
+    outcome, _ = talked(HELLO_REPLY, ACCEPTED, reply(200, STREAM, body=stream % (stray, wrong)))
+    assert isinstance(outcome, PermanentActionError)
+    assert outcome.reason == "the MCP server answered with error -32602"
+    outcome, _ = talked(HELLO_REPLY, ACCEPTED, reply(200, STREAM, body=stream % (stray, message(2, result=RESULT))))
+    assert outcome == Performed(200)
+
+
+@pytest.mark.parametrize("other", ELSEWHERE, ids=["result", "error"])
+def test_a_stream_with_nothing_but_answers_to_something_else_is_unanswered(other: dict[str, Any]) -> None:
+    stream = reply(200, STREAM, body=b"data: %s\n\n" % message(77, **other))
+    outcome, _ = talked(HELLO_REPLY, ACCEPTED, stream)
+    assert isinstance(outcome, TransientActionError)
+    assert outcome.reason == UNANSWERED
+
+
+def test_an_answer_to_something_else_is_passed_over_in_a_stream_that_was_taken_up_and_may_be_where_one_broke() -> None:
+    stray = reply(200, STREAM, body=b"id: 8\nretry: 5\ndata: %s\n\n" % message(77, result=RESULT))
+    last = reply(200, STREAM, body=b"data: %s\n\ndata: %s\n\n" % (message(77, result=RESULT), message(2, error=GONE)))
+    outcome, server = talked(HELLO_REPLY, ACCEPTED, reply(200, STREAM, body=BROKEN), stray, last)
+    assert isinstance(outcome, PermanentActionError)
+    assert outcome.reason == "the MCP server answered with error -32601"
+    assert [sent(request)[1].get("last-event-id") for request in server.requests] == [None, None, None, "7", "8"]
+
+
+def test_what_will_not_change_ends_a_stream_that_could_be_taken_up_at_once() -> None:
+    wrong = reply(200, STREAM, body=b"id: 7\nretry: 60000\ndata: %s\n\n" % message(2, result=[]))
+    outcome, server = talked(HELLO_REPLY, ACCEPTED, wrong)
+    assert isinstance(outcome, PermanentActionError)
+    assert outcome.reason == "the target's answer is not MCP"
+    assert len(server.requests) == 3

@@ -35,8 +35,9 @@ from mcp_types import (
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import ValidationError
 
+from minoots_kernel.adapters.agents.mcp_answers import NOT_MCP, UNANSWERED, refused
 from minoots_kernel.adapters.agents.mcp_messages import meta_of
-from minoots_kernel.adapters.agents.mcp_transport import NOT_MCP, UNANSWERED, GuardedTransport, refused
+from minoots_kernel.adapters.agents.mcp_transport import GuardedTransport
 from minoots_kernel.adapters.webhook.conversation import Conversation
 from minoots_kernel.application.ports import Clock
 from minoots_kernel.domain.agents import AgentDelivery
@@ -104,7 +105,7 @@ class _Talk:
         with anyio.fail_after(self._left_s()):
             async with (
                 httpx2.AsyncClient(transport=self._transport, trust_env=False) as client,
-                streamable_http_client(self._delivery.target, http_client=client) as streams,
+                streamable_http_client(self._delivery.target, http_client=client, max_sse_event_size=None) as streams,
             ):
                 dispatcher = _Dispatcher(*streams)
                 async with ClientSession(dispatcher=dispatcher, client_info=CLIENT) as session:

@@ -2,21 +2,20 @@
 
 The SDK takes any client of httpx2, and httpx2 any transport. This one makes each request by the very code that checks
 addresses, keeps time and bounds answers for everything else that goes out. So the SDK resolves no name, opens no
-connection, follows no redirect, unpacks nothing and keeps no cookie: of an answer it sees the content, whether that is
-a stream, and the session's id.
+connection, follows no redirect, unpacks nothing and keeps no cookie: of an answer it sees the messages, whether they
+are a stream, and the session's id.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
-from typing import Any, Final
+from typing import Final
 
 import httpx2
-from anyio import to_thread
 
+from minoots_kernel.adapters.agents.mcp_answers import EVENTS, UNANSWERED, Events, answer_to, refusal_of
 from minoots_kernel.adapters.agents.mcp_messages import CALL, REPLY, RESUME, Message, fields_of
 from minoots_kernel.adapters.webhook.conversation import Answer, Conversation
 from minoots_kernel.adapters.webhook.replies import Reply, refusal
@@ -24,34 +23,14 @@ from minoots_kernel.application.ports import Clock
 from minoots_kernel.domain.agents import AgentDelivery
 from minoots_kernel.domain.errors import ActionError, PermanentActionError, PutOffError, TransientActionError
 
-__all__ = ["NOT_MCP", "UNANSWERED", "GuardedTransport", "refused"]
+__all__ = ["GuardedTransport"]
 
-NOT_MCP: Final = "the target's answer is not MCP"
-UNANSWERED: Final = "the MCP server did not answer the request"
 MOST: Final = {RESUME: 5, REPLY: 20}
 """How often a stream is taken up again, and how many questions are answered; the SDK would go on for ever."""
 MAX_OF_THE_REST: Final = 100
 SESSION: Final = "mcp-session-id"
-_EVENTS: Final = "text/event-stream"
-_LARGEST_CODE: Final = 2**31
-_LASTING: Final = frozenset({-32700, -32600, -32601, -32602, -32022})
-"""By JSON-RPC 2.0, 5.1: parse error, invalid request, unknown method, invalid parameters; MCP's unsupported version."""
 # What an HTTP client writes on its own account, which here is the conversation.
 _HTTP: Final = frozenset({"host", "connection", "content-length", "transfer-encoding", "user-agent", "accept-encoding"})
-
-
-def refused(code: Any) -> ActionError:
-    """Return the failure that an error of JSON-RPC stands for; nothing of it is said but its code.
-
-    Args:
-        code: What stands there for one; may be anything, our own secrets too.
-    """
-    if type(code) is not int or abs(code) > _LARGEST_CODE:
-        code = None
-    said = f"the MCP server answered with error {code}"
-    if code in _LASTING:
-        return PermanentActionError(said, failure="clientError")
-    return TransientActionError(said, failure="serverError")
 
 
 class GuardedTransport(httpx2.AsyncBaseTransport):
@@ -72,6 +51,7 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
         self._clock = clock
         self._sent: Counter[str] = Counter()
         self._called = False
+        self._asked: Message | None = None
         self._failure: Exception | None = None
 
     @property
@@ -102,32 +82,37 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
         theirs = {name: value for name, value in request.headers.items() if name not in _HTTP}
         try:
             # Nothing else runs in this loop that could not wait: it is the conversation's own.
-            return self._ask(request.method, message, theirs, content)
+            return self._ask(request, message, theirs, content)
         except Exception as error:
             if message.decides:
                 self._note(error)
             return httpx2.Response(503)
 
-    def _ask(self, verb: str, message: Message, theirs: dict[str, str], content: bytes) -> httpx2.Response:
+    def _ask(
+        self, carrier: httpx2.Request, message: Message, theirs: dict[str, str], content: bytes
+    ) -> httpx2.Response:
         part, nth = message.part, self._sent[message.part]
         fields = fields_of(self._delivery, part, nth, theirs, content) | {"accept-encoding": "identity"}
         with ExitStack() as stack:
-            asked = self._conversation.ask(verb, self._delivery.target, fields, content or None)
-            answer = stack.enter_context(asked)
+            opened = self._conversation.ask(carrier.method, self._delivery.target, fields, content or None)
+            answer = stack.enter_context(opened)
             self._called = self._called or part == CALL
             failure = self._judged(answer, part, in_session=SESSION in theirs)
             if failure is not None:
-                return _refusal(answer, failure, may_be_mcp=SESSION not in theirs and part != RESUME)
+                return _refusal(message, answer, failure, may_be_mcp=SESSION not in theirs and part != RESUME)
             if not message.decides:
                 return httpx2.Response(200)
             found = answer.header(SESSION)
             kept = {SESSION: found} if found is not None else {}
-            if _is_stream(answer) and (message.number is not None or part == RESUME):
-                stream = _Events(answer.chunks(), stack.pop_all(), self._note)
-                return httpx2.Response(200, headers={**kept, "content-type": _EVENTS}, stream=stream)
+            if message.number is not None:
+                self._asked = message
+            asked = self._asked if part == RESUME else message
+            if _is_stream(answer) and asked is not None and asked.number is not None:
+                stream = Events(asked, carrier, answer.chunks(), stack.pop_all(), self._note)
+                return httpx2.Response(200, headers={**kept, "content-type": EVENTS}, stream=stream)
             whole = b"".join(answer.chunks())  # to its end, so that the connection can be used again
         if message.number is not None:
-            _check(whole, message.number)
+            whole = answer_to(message, whole)
         return httpx2.Response(200, headers={**kept, "content-type": "application/json"}, content=whole)
 
     def _judged(self, answer: Answer, part: str, *, in_session: bool) -> ActionError | None:
@@ -154,42 +139,11 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
         self._failure = self._failure or error
 
 
-class _Events(httpx2.AsyncByteStream):
-    """The content of an answer as it comes."""
-
-    def __init__(self, chunks: Iterator[bytes], opened: ExitStack, note: Callable[[Exception], None]) -> None:
-        self._chunks = chunks
-        self._opened = opened
-        self._note = note
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        while True:
-            try:
-                # In a thread, for what the server asks within its stream may have to be answered before it goes on.
-                chunk = await to_thread.run_sync(next, self._chunks, None)
-            except Exception as error:
-                self._note(error)
-                return
-            if chunk is None:
-                return
-            yield chunk
-
-    async def aclose(self) -> None:
-        self._opened.close()
-
-
 def _is_stream(answer: Answer) -> bool:
-    return (answer.header("content-type") or "").partition(";")[0].strip().lower() == _EVENTS
+    return (answer.header("content-type") or "").partition(";")[0].strip().lower() == EVENTS
 
 
-def _read(content: bytes) -> Any:
-    try:
-        return json.loads(content)
-    except (ValueError, RecursionError):
-        raise PermanentActionError(NOT_MCP, failure="invalidResponse") from None
-
-
-def _refusal(answer: Answer, failure: ActionError, *, may_be_mcp: bool) -> httpx2.Response:
+def _refusal(message: Message, answer: Answer, failure: ActionError, *, may_be_mcp: bool) -> httpx2.Response:
     """Return an answer in which it is the protocol that refuses, and not HTTP: 2026-07-28 has statuses for its errors.
 
     Raises:
@@ -198,35 +152,9 @@ def _refusal(answer: Answer, failure: ActionError, *, may_be_mcp: bool) -> httpx
     if not may_be_mcp or answer.status not in {400, 404}:
         raise failure
     try:
-        whole = b"".join(answer.chunks())
-        said = _read(whole)
+        said = refusal_of(message, b"".join(answer.chunks()))
     except Exception:
         raise failure from None
-    if not isinstance(said, dict) or not _is_readable(said.get("error")):
+    if said is None:
         raise failure
-    return httpx2.Response(answer.status, headers={"content-type": "application/json"}, content=whole)
-
-
-def _check(content: bytes, number: Any) -> None:
-    """Refuse what is no answer to the request: the SDK would go on waiting for one, or call it a fault of parsing.
-
-    Raises:
-        PermanentActionError: If it is not MCP at all.
-        TransientActionError: If it answers something else, or is an error without a code.
-    """
-    answer = _read(content)
-    if not isinstance(answer, dict) or answer.get("id") != number or not answer.keys() & {"result", "error"}:
-        raise TransientActionError(UNANSWERED, failure="connection")
-    error = answer.get("error")
-    if error is not None and not _is_readable(error):
-        raise refused(error.get("code") if isinstance(error, dict) else None)
-    if error is None and not isinstance(answer.get("result"), dict):
-        raise PermanentActionError(NOT_MCP, failure="invalidResponse")
-
-
-def _is_readable(error: Any) -> bool:
-    """Say whether an error is one that the SDK takes for one."""
-    if not isinstance(error, dict) or not isinstance(error.get("message"), str):
-        return False
-    code = error.get("code")
-    return type(code) is int and abs(code) <= _LARGEST_CODE
+    return httpx2.Response(answer.status, headers={"content-type": "application/json"}, content=said)
