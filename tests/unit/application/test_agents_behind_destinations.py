@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from minoots_contract.actions import Action
+from minoots_kernel.application.address_book import AddressBook
 from minoots_kernel.application.destinations import DeleteDestination
+from minoots_kernel.application.performers.agent import AgentPerformer
+from minoots_kernel.application.ports import Performed
+from minoots_kernel.domain.agents import AgentDelivery
 from minoots_kernel.domain.chains import chain_of
+from minoots_kernel.domain.circuits import Call
 from minoots_kernel.domain.dead_letters import LetterFilter
 from minoots_kernel.domain.destinations import name_of_url
 from minoots_kernel.domain.errors import InvalidTimerError, PermanentActionError, TransientActionError
@@ -239,3 +246,33 @@ def test_a_binding_stored_without_any_place_to_go_fails_for_good(shop: Shop) -> 
     shop.put("default", signingSecret=OLD)
     with pytest.raises(PermanentActionError, match="nothing says where to"):
         shop.run.performers["agent_prompt"].perform(timer, action, 1, shop.clock.now_ms())
+
+
+class Ready:
+    """A receiver, and the shield before it, that note what is done in which order."""
+
+    def __init__(self) -> None:
+        self.order: list[str] = []
+
+    def prepare(self) -> None:
+        self.order.append("prepare")
+
+    def deliver(self, delivery: AgentDelivery) -> Performed:
+        self.order.append("deliver")
+        return Performed(200)
+
+    @contextmanager
+    def admitted(self, call: Call) -> Iterator[None]:
+        self.order.append("admit")
+        yield
+
+
+@pytest.mark.parametrize("destination", [None, "agents"])
+def test_a_receiver_gets_ready_before_its_time_is_measured(shop: Shop, destination: str | None) -> None:
+    ready = Ready()
+    book = AddressBook(shop.destinations, shop.secret_box, shop.clock, ready)
+    timer = wake(shop, target=URL, destination=destination)
+    performer = AgentPerformer({"custom": ready}, shop.templates, book)
+    assert timer.spec.bundle is not None
+    performer.perform(timer, timer.spec.bundle.actions[0], 1, shop.clock.now_ms())
+    assert ready.order == ["prepare", "admit", "deliver"]

@@ -18,6 +18,10 @@ __all__ = ["AgentReceiver", "ArgumentSchemas", "CommandTemplateStore", "InboxSto
 class AgentReceiver(Protocol):
     """One way to reach agents."""
 
+    def prepare(self) -> None:
+        """Get ready what takes this process time: before the attempt's time begins, and anybody's slowness counts."""
+        ...
+
     def deliver(self, delivery: AgentDelivery) -> Performed:
         """Tell an agent something; that it returns means that the agent has it.
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -257,3 +259,20 @@ def test_a_server_that_does_not_answer_is_left_in_time() -> None:
             "no answer within 300 ms",
             "the host does not answer",
         }
+
+
+def test_the_sdk_is_there_when_a_receiver_is_ready_and_not_before() -> None:
+    lines = [
+        "import sys",
+        "from minoots_kernel.adapters.agents.mcp import McpReceiver",
+        "from minoots_kernel.adapters.webhook.conversation import Conversations",
+        "from minoots_kernel.adapters.webhook.guard import AddressGuard",
+        "receiver = McpReceiver(Conversations(AddressGuard([])))",
+        "before = 'mcp' in sys.modules",
+        "receiver.prepare()",
+        "all = set(sys.modules)",
+        "from minoots_kernel.adapters.agents.mcp_session import call_tool",
+        "print(before, 'mcp' in all, sorted(set(sys.modules) - all))",
+    ]
+    done = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False True []"

@@ -80,6 +80,23 @@ def test_before_the_call_it_does(names: Names) -> None:
         call("http://agents.example/mcp")
 
 
+def test_a_server_that_asks_and_does_not_take_the_answer_loses_nothing_of_the_tools_result() -> None:
+    ask = b'data: {"jsonrpc":"2.0","id":"%d","method":"ping"}\n\n'
+
+    def asking(connection: Talk) -> None:
+        connection.sock.sendall(f"HTTP/1.1 200 OK\r\n{STREAM}\r\n\r\n".encode() + ask % 1 + ask % 2)
+        while len(connection.server.requests) < 4 and not connection.server.over.wait(0.01):
+            pass
+        connection.sock.sendall(b"data: %s\n\n" % message(2, result=RESULT))
+
+    def silence(connection: Talk) -> None:
+        connection.server.over.wait()
+
+    with raw_server(stepping(HELLO_REPLY, ACCEPTED, asking, silence)) as server:
+        assert call(server.url) == Performed(200)
+    assert [json.loads(sent(request)[2]).get("id") for request in server.requests[:4]] == [1, None, 2, "1"]
+
+
 def test_no_two_messages_of_an_attempt_have_one_id() -> None:
     asks = b'id: 7\nretry: 5\ndata: {"jsonrpc":"2.0","id":"q","method":"ping"}\n\n'
     done = reply(200, STREAM, body=b"data: %s\n\n" % message(2, result={"content": []}))

@@ -18,6 +18,9 @@ class HttpAgentReceiver:
 
     sender: WebhookSender
 
+    def prepare(self) -> None:
+        """Do nothing: all there is to get ready is; see the port."""
+
     def deliver(self, delivery: AgentDelivery) -> Performed:
         """Send the request; see the port."""
         url, body = http_body(delivery)

@@ -24,6 +24,9 @@ class InboxReceiver:
 
     store: InboxStore
 
+    def prepare(self) -> None:
+        """Do nothing: all there is to get ready is; see the port."""
+
     def deliver(self, delivery: AgentDelivery) -> Performed:
         """Put a message; see the port."""
         if len(written(delivery.payload).encode()) > MAX_PAYLOAD_BYTES:

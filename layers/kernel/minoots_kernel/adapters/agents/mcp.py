@@ -1,7 +1,7 @@
 """Agents behind an MCP server: one call of a tool over streamable HTTP, by the official SDK.
 
 What the SDK sends and reads goes through the guarded conversation that everything else over HTTP goes through
-(ADR 0041). It is large, so it is imported when the first tool is called.
+(ADR 0041). It is large, so it is imported when the first tool is about to be called.
 """
 
 from __future__ import annotations
@@ -35,9 +35,12 @@ class McpReceiver:
         self._conversations = conversations
         self._clock = clock or SystemClock()
 
+    def prepare(self) -> None:
+        """Import the SDK; see the port. Not with the module, for a cold start would pay for it."""
+        import minoots_kernel.adapters.agents.mcp_session  # noqa: F401
+
     def deliver(self, delivery: AgentDelivery) -> Performed:
         """Call the tool; see the port."""
-        # Not with the module, for a cold start would pay for it; and not in the attempt's time.
         from minoots_kernel.adapters.agents.mcp_session import call_tool
 
         with self._conversations.within(delivery.binding.timeout_ms, delivery.timer.tenant_id) as conversation:

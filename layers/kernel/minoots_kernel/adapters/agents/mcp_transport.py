@@ -14,6 +14,7 @@ from contextlib import ExitStack
 from typing import Final
 
 import httpx2
+from anyio import to_thread
 
 from minoots_kernel.adapters.agents.mcp_answers import EVENTS, UNANSWERED, Events, answer_to, refusal_of
 from minoots_kernel.adapters.agents.mcp_messages import CALL, REPLY, RESUME, Message, fields_of
@@ -28,6 +29,8 @@ __all__ = ["GuardedTransport"]
 MOST: Final = {RESUME: 5, REPLY: 20}
 """How often a stream is taken up again, and how many questions are answered; the SDK would go on for ever."""
 MAX_OF_THE_REST: Final = 100
+REPLY_S: Final = 2.0
+"""Most time to say no to a question, seconds: by so much does a server that does not take it keep the attempt up."""
 SESSION: Final = "mcp-session-id"
 # What an HTTP client writes on its own account, which here is the conversation.
 _HTTP: Final = frozenset({"host", "connection", "content-length", "transfer-encoding", "user-agent", "accept-encoding"})
@@ -70,23 +73,27 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
         message = Message.of(request.method, json.loads(content) if content else {})
         if request.method == "GET" and "last-event-id" not in request.headers:
             return httpx2.Response(405)  # what a server says on its own account is nothing to the caller of one tool
-        self._sent[message.part] += 1
-        if self._is_one_too_many(message.part):
-            if message.decides:
-                self._note(TransientActionError(UNANSWERED, failure="connection"))
-            return httpx2.Response(503)
         if message.part == RESUME:
             self._forget_break()
-        if self._failure is not None and message.decides:
+        if not self._counts_in(message) or (self._failure is not None and message.decides):
             return httpx2.Response(503)
         theirs = {name: value for name, value in request.headers.items() if name not in _HTTP}
         try:
-            # Nothing else runs in this loop that could not wait: it is the conversation's own.
-            return self._ask(request, message, theirs, content)
+            if message.part != REPLY:
+                # Nothing else runs in this loop that could not wait: it is the conversation's own.
+                return self._ask(request, message, theirs, content)
+            # In a thread: the stream in which it was asked goes on meanwhile, and may have the tool's answer.
+            return await to_thread.run_sync(self._reply, request, message, theirs, content)
         except Exception as error:
             if message.decides:
                 self._note(error)
             return httpx2.Response(503)
+
+    def _reply(
+        self, carrier: httpx2.Request, message: Message, theirs: dict[str, str], content: bytes
+    ) -> httpx2.Response:
+        with self._conversation.briefly(REPLY_S):
+            return self._ask(carrier, message, theirs, content)
 
     def _ask(
         self, carrier: httpx2.Request, message: Message, theirs: dict[str, str], content: bytes
@@ -127,8 +134,14 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
             failure = TransientActionError(UNANSWERED, retry_after_ms=failure.retry_after_ms, failure="connection")
         return failure
 
-    def _is_one_too_many(self, part: str) -> bool:
-        return self._sent[part] > MOST.get(part, MAX_OF_THE_REST)
+    def _counts_in(self, message: Message) -> bool:
+        """Count a message; say whether it may still go out, for the SDK would go on for ever."""
+        self._sent[message.part] += 1
+        if self._sent[message.part] <= MOST.get(message.part, MAX_OF_THE_REST):
+            return True
+        if message.decides:
+            self._note(TransientActionError(UNANSWERED, failure="connection"))
+        return False
 
     def _forget_break(self) -> None:
         """Forget that a stream broke, which is taken up where it did; what a server refused stays refused."""

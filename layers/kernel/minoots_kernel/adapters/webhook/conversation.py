@@ -12,7 +12,7 @@ import httpcore
 import httpx
 
 from minoots_kernel.adapters.webhook.backend import GuardedBackend
-from minoots_kernel.adapters.webhook.exchange import Exchange, exchange_within
+from minoots_kernel.adapters.webhook.exchange import Exchange, current_exchange, exchange_within
 from minoots_kernel.adapters.webhook.guard import AddressGuard
 from minoots_kernel.adapters.webhook.sender import failure_of
 from minoots_kernel.domain.errors import PermanentActionError, PutOffError
@@ -83,13 +83,27 @@ class Conversation:
         return self._exchange.left_s(httpcore.ReadTimeout)
 
     @contextmanager
+    def briefly(self, most_s: float) -> Iterator[None]:
+        """Give what is asked within the block a time of its own: so much, or what is left for all if that is less.
+
+        Args:
+            most_s: So many seconds.
+
+        Raises:
+            httpcore.TimeoutException: If nothing is left.
+        """
+        left_s = min(most_s, self._exchange.left_s(httpcore.ConnectTimeout))
+        with exchange_within(round(left_s * 1000), self._exchange.party):
+            yield
+
+    @contextmanager
     def ask(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None = None) -> Iterator[Answer]:
         """Send a request and have its answer as long as the block lasts; redirects are not followed."""
         wire = httpx.Request(method, url, headers=dict(headers), content=body)
         target = httpcore.URL(
             scheme=wire.url.raw_scheme, host=wire.url.raw_host, port=wire.url.port, target=wire.url.raw_path
         )
-        timeouts = {"pool": self._exchange.left_s(httpcore.ConnectTimeout)}
+        timeouts = {"pool": current_exchange().left_s(httpcore.ConnectTimeout)}
         with self._pool.stream(
             method, target, headers=wire.headers.raw, content=body, extensions={"timeout": timeouts}
         ) as response:

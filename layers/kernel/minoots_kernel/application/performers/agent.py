@@ -50,6 +50,7 @@ class AgentPerformer:
         receiver = self.receivers.get(binding.adapter) if binding else None
         if binding is None or receiver is None:
             raise PermanentActionError("the action has no agent that could be reached")
+        receiver.prepare()
         delivery = agent_delivery(timer, action, attempt, now_ms, binding=binding, said=said, asking=asking)
         if binding.adapter == "inbox":
             return receiver.deliver(delivery)
