@@ -287,6 +287,9 @@ def test_the_call_is_part_of_the_timers_trace() -> None:
     assert {sent(request)[1]["traceparent"] for request in server.requests} == {given}
 
 
+ASKS = b'data: {"jsonrpc":"2.0","id":"q","method":"ping"}\n\n'
+
+
 @contextmanager
 def nothing_left() -> Iterator[None]:
     """No thread, no file or socket, and no task more than before."""
@@ -310,9 +313,21 @@ def nothing_left() -> Iterator[None]:
         [HELLO_REPLY, ACCEPTED, as_json(b" " * (MAX_ANSWER_BYTES + 1))],
         [HELLO_REPLY, b"HTTP/1.1 202 OK\r\nContent-Length: 5\r\n\r\n"],
         [HELLO_REPLY, ACCEPTED, f"HTTP/1.1 200 OK\r\n{STREAM}\r\n\r\n".encode()],
+        [HELLO_SESSION, ACCEPTED, reply(200, STREAM, body=ASKS + b"data: %s\n\n" % message(2, result={})), b""],
+        [HELLO_REPLY, ACCEPTED, reply(200, STREAM, body=b"data: %s\n\n" % message(2, result=[]))],
         [b"rubbish\r\n\r\n"],
     ],
-    ids=["done", "refused", "streamed", "too long", "timeout", "timeout in a stream", "not HTTP"],
+    ids=[
+        "done",
+        "refused",
+        "streamed",
+        "too long",
+        "timeout",
+        "timeout in a stream",
+        "asked in a stream",
+        "no result in a stream",
+        "not HTTP",
+    ],
 )
 def test_nothing_is_left_of_a_conversation(steps: list[bytes]) -> None:
     talked(*steps, timeoutMs=500)  # what is imported and made once
