@@ -64,7 +64,7 @@ def _web_address(url: str) -> str:
     _check_port(parts.port)  # which itself raises ValueError when it is no number up to 65535
     if not _AUTHORITY.fullmatch(parts.netloc):
         raise ValueError("the URL's host is not well formed")
-    _check_numbers(parts.hostname)
+    _check_host(parts.hostname)
     if _climbs(parts.path):
         raise ValueError("the URL's path must not have '.' or '..' for a step: write the path that is meant")
     return url
@@ -85,8 +85,13 @@ def _climbs(path: str) -> bool:
     return True  # still encoded: nobody means that
 
 
-def _check_numbers(host: str) -> None:
-    """Refuse a host that ends in a number and is no IPv4 address as everybody writes it (URL standard, 3.5)."""
+def _check_host(host: str) -> None:
+    """Refuse a host that ends in a number and is no IPv4 address as everybody writes it (URL standard, 3.5).
+
+    Nor may it be percent-encoded: it would be looked up as it stands.
+    """
+    if "%" in host:
+        raise ValueError("the URL's host must not be percent-encoded: write it as it is")
     plain = _plain(host)
     if ":" not in plain and _NUMBER.fullmatch(plain.rpartition(".")[2]) and not _IPV4.fullmatch(plain):
         raise ValueError(f"the URL's host '{host}' is no name, and no IPv4 address: write it as 192.0.2.1")

@@ -7,6 +7,10 @@ from typing import Any
 
 import pytest
 
+from minoots_contract.agents import AgentBinding
+from minoots_kernel.application.check_receivers import CheckReceivers
+from minoots_kernel.domain.errors import InvalidTimerError
+from tests.unit.application.world import World
 from tests.unit.interfaces.api import Answer, Api
 
 METADATA = "http://169.254.169.254/latest"
@@ -78,6 +82,43 @@ def test_an_odd_spelling_of_an_address_is_refused_as_one(api: Api, host: str) ->
     (field, says), *others = told(create(api, webhook(f"http://{host}/hook"))).items()
     assert (field, others) == ("actionBundle.actions[0].parameters.url", [])
     assert "write it as 192.0.2.1" in says
+
+
+@pytest.mark.parametrize(
+    ("host", "plainly"),
+    [
+        ("\uff18.8.8.8", "8.8.8.8"),
+        ("\u2467.\u2467.\u2467.\u2467", "8.8.8.8"),
+        ("192.168.7.\uff19", "192.168.7.9"),
+        ("\uff45xample.org", "xn--"),
+        ("\ufb01sh.example", "xn--"),
+        ("8.8.8.\u0663", "xn--"),
+    ],
+)
+def test_a_host_that_cannot_be_sent_is_refused_though_it_is_public_or_allowed(
+    api: Api, host: str, plainly: str
+) -> None:
+    (field, says), *others = told(create(api, webhook(f"http://{host}/{{{{ timer.name }}}}"))).items()
+    assert (field, others) == ("actionBundle.actions[0].parameters.url", [])
+    assert "IDNA 2008" in says
+    assert says.partition("write it ")[2].count(plainly) == 1
+    assert told(api.call("PUT", "/destinations/d", body={"url": f"https://{host}"})).keys() == {"url"}
+
+
+@pytest.mark.parametrize("host", ["b\u00fccher.example", "8\u30028\u30028\u30028", "\u0435xample.org"])
+def test_names_in_any_script_are_taken(api: Api, host: str) -> None:
+    assert create(api, webhook(f"http://{host}/\u00fc")).status == 201
+
+
+def test_a_receiver_that_has_neither_url_nor_destination_is_told_so() -> None:
+    world = World()
+    timer = world.new("a", duration="1s")
+    nowhere = AgentBinding.model_construct(adapter="custom", target=None, destination=None)
+    with pytest.raises(InvalidTimerError) as refused:
+        CheckReceivers(world.destinations, world.guard.refusal)(
+            replace(timer, spec=replace(timer.spec, agent_binding=nowhere))
+        )
+    assert refused.value.fields == (("agentBinding.target", "give the URL, or a destination that has one"),)
 
 
 @pytest.mark.parametrize(

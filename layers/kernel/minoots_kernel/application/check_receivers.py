@@ -66,13 +66,14 @@ class _Ways:
     def fault(self, name: str | None, url: str | None, field: str) -> tuple[str, str] | None:
         """Return what is wrong with where something goes, and the field: the URL's, or the destination's beside it."""
         if name == DEFAULT_DESTINATION or name is None:
-            return self._astray(url, field) if url else (field, f"give the URL: destination '{name}' has none")
+            missing = "give the URL, or a destination that has one" if name is None else _has_none(name)
+            return self._astray(url, field) if url else (field, missing)
         beside = f"{field.rpartition('.')[0]}.destination"
         destination = self.destinations.get(name)
         if destination is None:
             return beside, f"there is no destination '{name}': make it with PUT /destinations/{name}"
         if destination.url is None and url is None:
-            return field, f"give the URL: destination '{name}' has none"
+            return field, _has_none(name)
         if url and destination.url and not lies_under(url, destination.url):
             return field, f"it does not lie under the URL of destination '{name}'"
         return self._astray(url, field) if url else self._astray(destination.url or "", beside)
@@ -80,6 +81,10 @@ class _Ways:
     def _astray(self, url: str, field: str) -> tuple[str, str] | None:
         refusal = self.refusal(url)
         return (field, refusal) if refusal else None
+
+
+def _has_none(destination: str) -> str:
+    return f"give the URL: destination '{destination}' has none"
 
 
 @dataclass(frozen=True, slots=True)

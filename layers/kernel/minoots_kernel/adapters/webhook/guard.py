@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Sequence
+from urllib.parse import urlsplit
 
 from minoots_contract.urls import address_of
 from minoots_kernel.adapters.webhook.networks import IPNetwork, is_of_the_host, is_public, real_address
@@ -74,16 +75,29 @@ class AddressGuard:
     def refusal(self, url: str) -> str | None:
         """Say why a URL, as `WebhookUrl` takes it, would never pass; none if its host is a name, or may be reached."""
         address = address_of(url)
-        if address is None:
+        if address is not None:
+            try:
+                self.check(str(address), str(address))
+            except BlockedAddressError:
+                return (
+                    f"'{address}' is not a public address, and nothing is sent there: name a public host, or have the "
+                    "deployment's AllowedPrivateHosts list it"
+                )
+        host = urlsplit(url).hostname or ""
+        if host.isascii() or _can_be_sent(host):
             return None
-        try:
-            self.check(str(address), str(address))
-        except BlockedAddressError:
-            return (
-                f"'{address}' is not a public address, and nothing is sent there: name a public host, or have the "
-                "deployment's AllowedPrivateHosts list it"
-            )
-        return None
+        plainly = f"as {address}" if address else "in plain letters, or in its form that begins with xn--"
+        return f"'{host}' is no host name by IDNA 2008, and nothing can be sent there: write it {plainly}"
+
+
+def _can_be_sent(host: str) -> bool:
+    import httpx  # for few hosts, and whoever creates timers does without it otherwise
+
+    try:
+        httpx.URL(f"http://{host}/")
+    except httpx.InvalidURL:
+        return False
+    return True
 
 
 def _network(entry: str) -> IPNetwork | None:
