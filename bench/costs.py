@@ -16,9 +16,11 @@ TEXT = f"""## What a timer costs on AWS
 Each kind alone, so that nothing is shared in a batch: under load ten messages or events travel in one call. Write
 units are computed from the items as their stream records show them: one per kilobyte, begun, of the larger of the old
 and the new item; for an index entry one to insert or delete it, two to change its key, none to leave it; a failed
-condition one. Strongly consistent reads cost one unit per four kilobytes. The reads of the API key and
-of the tenant's policies, which are cached for a minute, are left out. With `Audit=all` each change that a caller asks
-for costs one write unit more; by default none does.
+condition one. Strongly consistent reads cost one unit per four kilobytes; of a batch each key does, whether there is
+an item or not. The reads of the API key and of the tenant's policies and settings, which are kept for a minute, are
+left out. Those of a receiver's circuit, which is kept for a second, and of its destination are not: who sends more
+than once a second to a receiver pays less. With `Audit=all` each change that a caller asks for costs one write unit
+more; by default none does.
 
 Dollars are per million timers for these services only, us-east-1, {SQS_REQUESTS} requests for each message (sent,
 received, deleted) and one for each event on the bus: the last column is what is left with `BusEvents=none`. The HTTP
@@ -62,6 +64,8 @@ def _count(counts: dict[str, float], operation: str) -> float:
 def _calls(calls: dict[str, float]) -> str:
     by_function: dict[str, list[str]] = {}
     for name, count in calls.items():
+        if not count:
+            continue  # in one of the repeats only: something that is read once a minute
         function, _, operation = name.partition("/")
         times = "" if count == 1 else f" (x{figure(count)})"
         by_function.setdefault(function.removesuffix("Function"), []).append(f"{operation}{times}")

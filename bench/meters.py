@@ -29,6 +29,8 @@ SWEEP = "KernelSweepFunction"
 LOOK = "look"
 """The stage of GET requests: this program's own looks at its timers."""
 FAILED_CONDITION = "ConditionalCheckFailedException"
+NOT_OF_TIMERS = ("K#", "N#", "L#", "S#", "Y#")
+"""How partitions of keys, tenants and what is theirs begin: read once a minute, written once an hour or by hand."""
 
 
 @dataclass(slots=True)
@@ -158,6 +160,13 @@ class Recorder:
         """The stage that this thread is in."""
         return getattr(self._here, "stage", "")
 
+    def _batch_units(self, parsed: dict[str, Any]) -> float:
+        """What a BatchGetItem costs: each of its keys as one read, whether there is an item or not."""
+        wanted: int = getattr(self._here, "keys", 0)
+        found = [item for items in parsed.get("Responses", {}).values() for item in items]
+        missing = wanted - len(found)
+        return sum(read_units(item, consistent=True) for item in found) + missing * read_units(None, consistent=True)
+
     @contextmanager
     def _stage(self, name: str) -> Iterator[None]:
         before = self.stage
@@ -185,6 +194,10 @@ class Recorder:
 
     def _before_call(self, params: dict[str, Any], model: Any, **_more: Any) -> None:
         self._here.params = params
+        # A client hands the parameters of some operations on as text: what is counted is counted here.
+        self._here.keys = sum(
+            len(of_table["Keys"]) for of_table in params.get("RequestItems", {}).values() if "Keys" in of_table
+        )
         self._mine.entries[self.stage, model.name] += len(params.get("Entries", ()))
         self._mine.calls[self.stage, model.name] += 1
 
@@ -197,15 +210,17 @@ class Recorder:
         elif model.name == "GetItem":
             consistent = bool(params.get("ConsistentRead"))
             self._mine.reads[self.stage] += read_units(parsed.get("Item"), consistent=consistent)
+        elif model.name == "BatchGetItem":
+            self._mine.reads[self.stage] += self._batch_units(parsed)
 
 
 def _is_remembered(params: dict[str, Any]) -> bool:
-    """Whether a read is that of an API key or a tenant's policies.
+    """Whether a read is that of an API key, or of a tenant, its policies or its settings.
 
     A client hands the parameters on as text once they are serialised.
     """
     pk = params.get("Key", {}).get("pk") or params.get("ExpressionAttributeValues", {}).get(":pk") or {}
-    return str(pk.get("S", "")).startswith(("K#", "L#"))
+    return str(pk.get("S", "")).startswith(NOT_OF_TIMERS)
 
 
 def _thread_cpu_s() -> dict[int, float]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import time_machine
 
-from bench.meters import LOOK, SWEEP, Recorder, as_json
+from bench.meters import LOOK, NOT_OF_TIMERS, SWEEP, Recorder, as_json
 from bench.units import WriteUnits, write_units
 from minoots_local.aws.streams import TableWrite
 from minoots_local.aws.write_path import WritePath, outbox_of
@@ -97,8 +97,9 @@ class Probe:
         if self._counted is not None:
             return self._counted
         with self._stack.account.gate.lock:
-            records = self._stream.since(self._since, 1 << 30)
-        return sum((write_units(record.write.old, record.write.new) for record in records), WriteUnits())
+            writes = [record.write for record in self._stream.since(self._since, 1 << 30)]
+        of_timers = (write for write in writes if not write.keys["pk"]["S"].startswith(NOT_OF_TIMERS))
+        return sum((write_units(write.old, write.new) for write in of_timers), WriteUnits())
 
 
 def _serve(probe: Probe) -> None:
