@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 import time
@@ -28,6 +29,7 @@ def main() -> int:
     arguments = parser.parse_args()
     if arguments.seed is not None:
         return _show(arguments.seed)
+    logging.disable(logging.WARNING)  # what functions log of thousands of mishaps
     began_s = time.monotonic()
     found = lived(range(arguments.first, arguments.first + arguments.seeds), arguments.processes)
     lines = _lines(found, arguments.first, arguments.seeds, time.monotonic() - began_s)

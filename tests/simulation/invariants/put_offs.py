@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from minoots_kernel.domain.messages import ActionMessage
 from minoots_kernel.domain.timer import ActionState, ActionStatus, Timer
 from minoots_kernel.domain.transitions import REDISPATCH_AFTER_MS
+from tests.simulation.crossing import MAX_LATE_MS
+from tests.simulation.functions import TIMEOUTS_MS
 from tests.simulation.invariants.facts import Facts
 from tests.simulation.journal import Acked, Sent, Wrote
 from tests.simulation.shield import LONGEST_MS, NOT_SENT
@@ -16,6 +18,9 @@ __all__ = ["made_or_put_off_too_long", "put_off_attempts_are_made_later", "put_o
 
 REACH_MS = 900_000
 """What a queue can wait."""
+
+LATEST_WRITE_MS = TIMEOUTS_MS["orchestrator"] + MAX_LATE_MS
+"""How long after it was decided a write may be made: calls take long, and what a function left behind is done later."""
 
 
 def put_off_in(write: Wrote) -> Iterator[tuple[ActionState, ActionState]]:
@@ -57,9 +62,10 @@ def _put_off(facts: Facts, write: Wrote, before: ActionState, after: ActionState
     anew = known is None or known.cause is not put_off.cause
     if known is not None and not anew and put_off.since_ms != known.since_ms:
         yield f"{name} waits for the same as before, and the time it may take began anew"
-    if anew and write.at_ms - put_off.since_ms > 2 * facts.skew_ms + facts.plan.latency_ms + 60_000:
+    slack_ms = 2 * facts.skew_ms + facts.plan.latency_ms + LATEST_WRITE_MS
+    if anew and write.at_ms - put_off.since_ms > slack_ms:
         yield f"{name} waits for something else, and the time it may take did not begin anew"
-    if write.at_ms - put_off.since_ms > LONGEST_MS + REACH_MS + 2 * facts.skew_ms + facts.plan.latency_ms + 60_000:
+    if write.at_ms - put_off.since_ms > LONGEST_MS + REACH_MS + slack_ms:
         yield f"{name} was put off again after {write.at_ms - put_off.since_ms} ms"
 
 
